@@ -1,0 +1,97 @@
+"""The data of a model: features, target and sensitive columns, kept apart from one another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from evenhand.exceptions import DataError, nearest, shorten
+
+__all__ = ["UNKNOWN", "Dataset"]
+
+UNKNOWN = "unknown"
+"""The group of the rows whose sensitive value is missing: counted, never dropped."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Features, target and sensitive columns of the same rows.
+
+    Attributes
+    ----------
+    X
+        Features, shape (n, f): numbers, booleans or strings; missing values are NaN/None.
+    y
+        Target, shape (n,), without missing values.
+    sensitive_features
+        Shape (n, a): strings, :data:`UNKNOWN` where missing. Never part of `X`.
+    favorable_label
+        The label that is good for the person; required for a binary target before an audit.
+    key
+        What names a row for good, shape (n,), or None: then a row is named by its content.
+    time, group
+        Columns to split by, shape (n,), or None.
+    name
+        What people call the data.
+    digest
+        Content digest, independent of the row order, or "" when it was not computed.
+    """
+
+    X: pd.DataFrame
+    y: pd.Series
+    sensitive_features: pd.DataFrame
+    favorable_label: Any = None
+    key: pd.Series | None = None
+    time: pd.Series | None = None
+    group: pd.Series | None = None
+    name: str = "data"
+    digest: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        for part in ("y", "sensitive_features", "key", "time", "group"):
+            value = getattr(self, part)
+            if value is not None and len(value) != len(self.X):
+                raise DataError(f"{part} has {len(value)} rows and X has {len(self.X)}: give the same rows to both")
+        shared = sorted(set(self.X.columns) & set(self.sensitive_features.columns))
+        if shared:
+            raise DataError(f"sensitive columns stand among the features: {', '.join(map(shorten, shared))}")
+        if self.favorable_label is not None and len(self.y) and self.favorable_label not in set(self.classes):
+            raise DataError(
+                f"favorable_label {shorten(self.favorable_label)} is not a label of the target: "
+                f"{nearest(self.favorable_label, self.classes)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    @property
+    def classes(self) -> list[Any]:
+        """The labels of the target, sorted."""
+        return sorted(pd.unique(self.y).tolist(), key=lambda label: (str(type(label)), label))
+
+    @property
+    def task(self) -> Literal["binary", "multiclass"]:
+        """``binary`` with two labels or fewer, else ``multiclass``."""
+        return "binary" if len(self.classes) <= 2 else "multiclass"
+
+    def take(self, rows: npt.ArrayLike) -> "Dataset":
+        """The rows at these positions (or where a mask of shape (n,) is true), in that order; the digest is dropped.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> data = Dataset(pd.DataFrame({"a": [1, 2, 3]}), pd.Series([0, 1, 1]), pd.DataFrame({"sex": ["f", "m", "f"]}))
+        >>> data.take([2, 0]).X["a"].tolist()
+        [3, 1]
+        """
+        index = np.asarray(rows)
+        positions = np.flatnonzero(index) if index.dtype == bool else index
+
+        def cut(part: Any) -> Any:
+            return None if part is None else part.iloc[positions].reset_index(drop=True)
+
+        parts: Sequence[str] = ("X", "y", "sensitive_features", "key", "time", "group")
+        return replace(self, digest="", **{part: cut(getattr(self, part)) for part in parts})

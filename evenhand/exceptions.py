@@ -1,0 +1,142 @@
+"""The errors of Evenhand: each names the bad value and what would be right, and never a person's row.
+
+Every error derives from :class:`EvenhandError` and carries the exit code that the command line ends with.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import ClassVar
+
+__all__ = [
+    "ConfigError",
+    "ContractError",
+    "DataError",
+    "EvenhandError",
+    "MissingExtraError",
+    "ModelError",
+    "Problem",
+    "SearchError",
+    "ServiceError",
+    "StoreError",
+    "nearest",
+    "shorten",
+]
+
+
+class EvenhandError(Exception):
+    """Base of every error that Evenhand raises on purpose.
+
+    The exit codes are 1 for a defect of ours, 2 for wrong input or configuration and 5 for a service that cannot
+    be reached.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+
+class DataError(EvenhandError):
+    """The data cannot be read or used: the message names the file or column and the remedy."""
+
+    exit_code = 2
+
+
+class ModelError(EvenhandError):
+    """A model cannot do what was asked of it, or is not what was registered."""
+
+    exit_code = 2
+
+
+class SearchError(EvenhandError):
+    """The search has no trial that it could select."""
+
+    exit_code = 2
+
+
+class MissingExtraError(EvenhandError):
+    """An optional package is needed and not installed; the message names the extra."""
+
+    exit_code = 2
+
+
+class StoreError(EvenhandError):
+    """What a step left on disk is missing, half-written or altered."""
+
+
+class ServiceError(EvenhandError):
+    """Prefect's or MLflow's server, or a database, does not answer."""
+
+    exit_code = 5
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: where it stands, what it is, and the remedy.
+
+    Attributes
+    ----------
+    where
+        The path in the configuration (``search.trials``) or the column of the data.
+    message
+        What is wrong, with the bad value, never with a person's row.
+    remedy
+        What would be right; empty where the message says it.
+    """
+
+    where: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" + (f" ({self.remedy})" if self.remedy else "")
+
+
+class _ProblemsError(EvenhandError):
+    """Several problems, told at once."""
+
+    exit_code = 2
+
+    def __init__(self, summary: str, problems: Sequence[Problem] = ()) -> None:
+        self.summary = summary
+        self.problems = tuple(problems)
+        super().__init__("\n".join([summary, *(f"  - {problem}" for problem in self.problems)]))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.summary, self.problems)
+
+
+class ConfigError(_ProblemsError):
+    """The configuration is wrong; every problem is listed."""
+
+
+class ContractError(_ProblemsError):
+    """The data breaks its contract; every violation is listed with counts."""
+
+
+def nearest(name: object, options: Iterable[object]) -> str:
+    """The remedy for a misspelled name: the nearest option, or all of them.
+
+    Examples
+    --------
+    >>> nearest("balnced", ["none", "balanced"])
+    "did you mean 'balanced'?"
+    >>> nearest("x", ["none", "balanced"])
+    "choose one of 'balanced', 'none'"
+    """
+    choices = sorted(str(option) for option in options)
+    close = get_close_matches(str(name), choices, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    shown = ", ".join(repr(choice) for choice in choices[:20])
+    return f"choose one of {shown}" + (", ..." if len(choices) > 20 else "") if choices else "there is none"
+
+
+def shorten(value: object, limit: int = 60) -> str:
+    """A value as it may stand in a message: its repr, cut to `limit` characters.
+
+    Examples
+    --------
+    >>> shorten("a" * 100, limit=12)
+    "'aaaaaaaa..."
+    """
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
