@@ -1,0 +1,157 @@
+"""Intervals for one proportion that keep a width at 0 and at 1."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from evenhand.fairness.statistics._numeric import Array, Bounds, as_counts, bisect, critical_value, divide
+
+
+def wilson(k: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95) -> Bounds:
+    """Wilson score interval of a proportion.
+
+    Parameters
+    ----------
+    k, n
+        Successes and trials, arrays that broadcast. Fractional (effective) counts are accepted.
+    confidence
+        Two-sided confidence level.
+
+    Returns
+    -------
+    tuple of ndarray
+        Lower and upper limits; NaN where ``n`` is 0.
+
+    Raises
+    ------
+    DataError
+        If a count is negative or ``k`` exceeds ``n``.
+
+    Notes
+    -----
+    Wilson (1927), JASA 22:209-212. The example is case (a) of Table I in Newcombe (1998),
+    Statistics in Medicine 17:857-872.
+
+    Examples
+    --------
+    >>> low, high = wilson(81, 263)
+    >>> print(f"{low:.4f} {high:.4f}")
+    0.2553 0.3662
+    """
+    k, n = as_counts(k, n)
+    z2 = critical_value(confidence) ** 2
+    p = divide(k, n)
+    center = p + 0.5 * divide(np.full_like(n, z2), n)
+    spread = np.sqrt(z2 * divide(p * (1 - p) + 0.25 * divide(np.full_like(n, z2), n), n))
+    scale = 1 + divide(np.full_like(n, z2), n)
+    # Rounding must not leave 1e-17 where the limit is exactly 0 or 1.
+    low = np.where(k == 0, np.where(n > 0, 0.0, np.nan), (center - spread) / scale)
+    high = np.where(k == n, np.where(n > 0, 1.0, np.nan), (center + spread) / scale)
+    return low, high
+
+
+def clopper_pearson(k: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95) -> Bounds:
+    """Exact interval of a proportion by inverting two one-sided binomial tests.
+
+    Covers at least as often as it says for every n and p, at the price of length.
+    Clopper and Pearson (1934), Biometrika 26:404-413.
+
+    Examples
+    --------
+    >>> low, high = clopper_pearson(81, 263)
+    >>> print(f"{low:.4f} {high:.4f}")
+    0.2527 0.3676
+    """
+    k, n = as_counts(k, n)
+    tail = (1 - confidence) / 2
+    critical_value(confidence)
+    inner_low = special.betaincinv(np.maximum(k, 1e-300), n - k + 1, tail)
+    inner_high = special.betaincinv(k + 1, np.maximum(n - k, 1e-300), 1 - tail)
+    undefined = n == 0
+    low = np.where(undefined, np.nan, np.where(k == 0, 0.0, inner_low))
+    high = np.where(undefined, np.nan, np.where(k == n, 1.0, inner_high))
+    return low, high
+
+
+def blaker(k: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95) -> Bounds:
+    """Exact interval of a proportion, never longer than Clopper-Pearson's.
+
+    Inverts the test whose p-value adds to the smaller tail the largest tail of the other side
+    that does not exceed it. Blaker (2000), Canadian Journal of Statistics 28:783-798.
+
+    Examples
+    --------
+    >>> low, high = blaker(81, 263)
+    >>> print(f"{low:.4f} {high:.4f}")
+    0.2539 0.3665
+    """
+    k, n = as_counts(k, n)
+    outer_low, outer_high = clopper_pearson(k, n, confidence)
+    p = divide(k, n)
+    alpha = 1 - confidence
+    start = np.where(n > 0, p, 0.0)
+    low = bisect(lambda x: _acceptability(k, n, x) < alpha, np.nan_to_num(outer_low), start)
+    high = bisect(lambda x: _acceptability(k, n, x) >= alpha, start, np.nan_to_num(outer_high))
+    # The acceptability jumps, so a bisection may stop at an inner jump: never inside, only outward.
+    low, high = _widen(k, n, alpha, low, outer_low, -1), _widen(k, n, alpha, high, outer_high, 1)
+    undefined = n == 0
+    low = np.where(undefined, np.nan, np.where(k == 0, 0.0, low))
+    return low, np.where(undefined, np.nan, np.where(k == n, 1.0, high))
+
+
+def rate_interval(k: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95) -> Bounds:
+    """Wilson's interval, and Blaker's exact one where fewer than 5 successes or failures were seen.
+
+    Examples
+    --------
+    >>> low, high = rate_interval([0, 50], [20, 100])
+    >>> low.round(4).tolist(), high.round(4).tolist()
+    ([0.0, 0.4038], [0.1601, 0.5962])
+    """
+    k, n = as_counts(k, n)
+    low, high = wilson(k, n, confidence)
+    small = (np.minimum(k, n - k) < 5) & (n > 0) & (k == np.rint(k)) & (n == np.rint(n))
+    if small.any():
+        low, high = np.atleast_1d(low).copy(), np.atleast_1d(high).copy()
+        at = np.atleast_1d(small)
+        low[at], high[at] = blaker(np.atleast_1d(k)[at], np.atleast_1d(n)[at], confidence)
+        low, high = low.reshape(k.shape), high.reshape(k.shape)
+    return low, high
+
+
+def _binomial_cdf(j: Array, n: Array, p: Array) -> Array:
+    """P(X <= j) for X ~ Bin(n, p), also for j = -1 and j = n."""
+    inside = special.betainc(np.maximum(n - j, 1e-300), np.maximum(j, 0) + 1, 1 - p)
+    return np.asarray(np.where(j < 0, 0.0, np.where(j >= n, 1.0, inside)))
+
+
+def _acceptability(k: Array, n: Array, p: Array) -> Array:
+    """Blaker's acceptability of ``p`` given ``k`` of ``n``."""
+    lower, upper = _binomial_cdf(k, n, p), _binomial_cdf(n - k, n, 1 - p)
+    other_up = _largest_tail(n, 1 - p, lower)
+    other_low = _largest_tail(n, p, upper)
+    return np.minimum(1.0, np.where(lower < upper, lower + other_up, upper + other_low))
+
+
+def _largest_tail(n: Array, p: Array, bound: Array) -> Array:
+    """Largest P(X <= j) for X ~ Bin(n, p) that does not exceed ``bound``, 0 when there is none."""
+    low, high = np.full_like(n, -1.0), n.copy()
+    tolerant = bound * (1 + 1e-10)
+    for _ in range(int(np.ceil(np.log2(np.max(n, initial=1) + 2))) + 1):
+        middle = np.floor(0.5 * (low + high))
+        fits = _binomial_cdf(middle, n, p) <= tolerant
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+    return _binomial_cdf(low, n, p)
+
+
+def _widen(k: Array, n: Array, alpha: float, inner: Array, outer: Array, side: int) -> Array:
+    """Move a limit outward to the last accepted point on a fine grid between it and Clopper-Pearson's."""
+    result = inner.copy()
+    for share in np.linspace(0.0, 1.0, 33):
+        point = inner + share * (np.nan_to_num(outer) - inner)
+        accepted = _acceptability(k, n, point) >= alpha
+        further = point < result if side < 0 else point > result
+        result = np.where(accepted & further, point, result)
+    return result
