@@ -1,1 +1,1 @@
-"""Sources, contract, dataset, splits and weights."""
+"""From a source to a checked data set, its contract, its parts and its training weights."""

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from evenhand.data.finding import Finding
 from evenhand.exceptions import DataError, nearest, shorten
 
 __all__ = ["UNKNOWN", "Dataset"]
@@ -38,6 +39,8 @@ class Dataset:
         What people call the data.
     digest
         Content digest, independent of the row order, or "" when it was not computed.
+    findings
+        What was converted, left out or dropped when the data set was built.
     """
 
     X: pd.DataFrame
@@ -49,6 +52,7 @@ class Dataset:
     group: pd.Series | None = None
     name: str = "data"
     digest: str = field(default="", compare=False)
+    findings: tuple[Finding, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         for part in ("y", "sensitive_features", "key", "time", "group"):
@@ -76,6 +80,28 @@ class Dataset:
     def task(self) -> Literal["binary", "multiclass"]:
         """``binary`` with two labels or fewer, else ``multiclass``."""
         return "binary" if len(self.classes) <= 2 else "multiclass"
+
+    def to_frame(self) -> pd.DataFrame:
+        """All columns side by side: features, sensitive attributes, target, then key, time and group.
+
+        A column that serves twice (a time that is a feature too) stands there once.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> data = Dataset(pd.DataFrame({"a": [1]}), pd.Series([0], name="y"), pd.DataFrame({"sex": ["f"]}))
+        >>> list(data.to_frame().columns)
+        ['a', 'sex', 'y']
+        """
+        columns: dict[Any, pd.Series] = {name: self.X[name] for name in self.X.columns}
+        columns |= {name: self.sensitive_features[name] for name in self.sensitive_features.columns}
+        columns[self.y.name if self.y.name is not None else "target"] = self.y
+        for role in ("key", "time", "group"):
+            part = getattr(self, role)
+            if part is not None:
+                columns.setdefault(part.name if part.name is not None else role, part)
+        plain = {name: part.reset_index(drop=True) for name, part in columns.items()}
+        return pd.DataFrame(plain, columns=list(plain), index=pd.RangeIndex(len(self)))
 
     def take(self, rows: npt.ArrayLike) -> "Dataset":
         """The rows at these positions (or where a mask of shape (n,) is true), in that order; the digest is dropped.

@@ -1,0 +1,208 @@
+"""Plain columns: whatever a source hands over becomes numbers, booleans, strings or dates, or a clear error."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from evenhand.exceptions import DataError, Problem, nearest, shorten
+
+__all__ = ["Kind", "column_kind", "plain_frame", "require_columns", "value_text", "value_texts"]
+
+Kind = Literal["integer", "number", "boolean", "text", "datetime", "empty", "mixed"]
+
+_NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
+_DATES = {"date", "datetime", "datetime64"}
+
+
+def value_text(value: object) -> str:
+    """A value as it is written in a configuration: 1.0 and 1 are both ``1``.
+
+    Examples
+    --------
+    >>> value_text(1.0), value_text(True), value_text("a b")
+    ('1', 'True', 'a b')
+    """
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def value_texts(series: pd.Series) -> pd.Series:
+    """The values of a column as :func:`value_text` writes them; missing values stay missing."""
+    codes, uniques = pd.factorize(series, use_na_sentinel=True)
+    texts = np.array([*(value_text(value) for value in uniques), None], dtype=object)
+    return pd.Series(texts[codes], index=series.index, name=series.name, dtype="str")
+
+
+def column_kind(series: pd.Series) -> Kind:
+    """The kind of a plain column: what a contract promises about its type.
+
+    Examples
+    --------
+    >>> column_kind(pd.Series([1, 2])), column_kind(pd.Series(["a", None]))
+    ('integer', 'text')
+    """
+    if not len(series) or not series.notna().any():
+        return "empty"
+    if pd.api.types.is_bool_dtype(series.dtype):
+        return "boolean"
+    if pd.api.types.is_integer_dtype(series.dtype):
+        return "integer"
+    if pd.api.types.is_float_dtype(series.dtype):
+        return "number"
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        return "datetime"
+    if isinstance(series.dtype, pd.StringDtype):
+        return "text"
+    inferred = pd.api.types.infer_dtype(series, skipna=True)
+    return {"boolean": "boolean", "string": "text"}.get(inferred, "mixed")  # type: ignore[return-value]
+
+
+def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with plain dtypes, text column names and a fresh index.
+
+    Categories become their values, nullable dtypes their numpy ones, text ``str``, dates ``datetime64`` without zone
+    (UTC), decimals floats; numbers mixed with text become text.
+
+    Raises
+    ------
+    DataError
+        When a column repeats a name, or holds lists, bytes or other things that no table of features has.
+    """
+    names = [str(name) for name in frame.columns]
+    check_unique_names(names)
+    columns, problems = {}, []
+    for position, name in enumerate(names):
+        try:
+            columns[name] = plain_column(frame.iloc[:, position]).reset_index(drop=True)
+        except DataError as error:
+            problems.append(Problem(f"column {shorten(name)}", str(error)))
+    if problems:
+        raise DataError("the data holds what a table of features cannot: " + "; ".join(map(str, problems)))
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)), columns=names, copy=False)
+
+
+def check_unique_names(names: Iterable[str]) -> None:
+    """Refuse two columns of one name.
+
+    Raises
+    ------
+    DataError
+        Naming the repeated columns and their positions.
+    """
+    seen: dict[str, list[int]] = {}
+    for position, name in enumerate(names, start=1):
+        seen.setdefault(name, []).append(position)
+    repeated = {name: places for name, places in seen.items() if len(places) > 1}
+    if repeated:
+        shown = "; ".join(
+            f"{shorten(name)} (columns {', '.join(map(str, places[:5]))})"
+            for name, places in list(repeated.items())[:10]
+        )
+        raise DataError(f"column names are repeated: {shown}: give each column a name of its own")
+
+
+def plain_column(series: pd.Series) -> pd.Series:
+    """One column with a plain dtype; see :func:`plain_frame`."""
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        categories = plain_column(pd.Series(dtype.categories))
+        return _take_with_missing(categories, series.cat.codes.to_numpy(), series.index)
+    if isinstance(dtype, pd.StringDtype):
+        return series.astype("str")
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return series.dt.tz_convert("UTC").dt.tz_localize(None)
+    if isinstance(dtype, pd.PeriodDtype):
+        return series.dt.to_timestamp()
+    if isinstance(dtype, np.dtype) and dtype.kind in "iufbM":
+        return _plain_numbers(series)
+    if isinstance(dtype, np.dtype) and dtype.kind == "m":
+        return series / pd.Timedelta(days=1)
+    if isinstance(dtype, np.dtype) and dtype.kind == "c":
+        raise DataError("complex numbers are no feature: store the real and imaginary parts")
+    return _plain_objects(series.astype(object))
+
+
+def _take_with_missing(values: pd.Series, codes: npt.NDArray[Any], index: pd.Index) -> pd.Series:
+    if (codes < 0).any() and values.dtype.kind in "iub":
+        values = values.astype(object if values.dtype.kind == "b" else float)
+    taken = values.reindex(codes).set_axis(index)
+    return taken if values.dtype == object else taken.astype(values.dtype)
+
+
+def _plain_numbers(series: pd.Series) -> pd.Series:
+    kind, size = series.dtype.kind, series.dtype.itemsize
+    if kind == "f" and size != 8:
+        return series.astype("float64")
+    if kind == "i" and size != 8:
+        return series.astype("int64")
+    if kind == "u":
+        fits = not len(series) or int(series.max()) <= np.iinfo(np.int64).max
+        return series.astype("int64" if fits else "float64")
+    return series
+
+
+def _plain_objects(series: pd.Series) -> pd.Series:
+    inferred = pd.api.types.infer_dtype(series, skipna=True)
+    if inferred == "string":
+        return series.astype("str")
+    if inferred == "empty":
+        return pd.Series(np.full(len(series), np.nan), index=series.index, name=series.name)
+    if inferred == "boolean":
+        return series.astype("bool") if series.notna().all() else series.where(series.notna(), None)
+    if inferred in _NUMBERS:
+        return _numbers_from_objects(series)
+    if inferred in _DATES:
+        return plain_column(pd.to_datetime(series, utc=True))
+    return _mixed_to_text(series)
+
+
+def _numbers_from_objects(series: pd.Series) -> pd.Series:
+    present = series.notna()
+    if present.all() and all(isinstance(value, int | np.integer) for value in series):
+        try:
+            return series.astype("int64")
+        except OverflowError:
+            return series.astype("float64")
+    return pd.Series(
+        [float(value) if there else np.nan for value, there in zip(series, present, strict=True)],
+        index=series.index,
+        name=series.name,
+        dtype="float64",
+    )
+
+
+def _mixed_to_text(series: pd.Series) -> pd.Series:
+    present = series[series.notna()]
+    odd = sorted({type(value).__name__ for value in present if not isinstance(value, str | int | float | np.generic)})
+    if odd:
+        raise DataError(f"holds values of type {', '.join(odd)}: store text, numbers or dates")
+    texts = np.array([value_text(value) for value in present], dtype=object)
+    return pd.Series(texts, index=present.index, dtype="str").reindex(series.index).rename(series.name)
+
+
+def require_columns(frame: pd.DataFrame, wanted: Iterable[tuple[str, str]]) -> None:
+    """Refuse names that are no column of the frame, all at once.
+
+    Parameters
+    ----------
+    frame
+        The data.
+    wanted
+        Pairs of what asks for it (``target``) and the column's name.
+
+    Raises
+    ------
+    DataError
+        Listing every missing column with the nearest name.
+    """
+    missing = [
+        f"{role} {shorten(name)} is no column of the data: {nearest(name, frame.columns)}"
+        for role, name in wanted
+        if name not in frame.columns
+    ]
+    if missing:
+        raise DataError("; ".join(missing))
