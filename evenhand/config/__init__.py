@@ -5,6 +5,7 @@ from evenhand.config.card import CardConfig
 from evenhand.config.data import DataConfig, SensitiveConfig, SourceConfig
 from evenhand.config.evaluate import EvaluateConfig
 from evenhand.config.explain import ExplainConfig
+from evenhand.config.load import config_digest, config_schema, load_config, parse_config
 from evenhand.config.record import RecordConfig
 from evenhand.config.root import Config
 from evenhand.config.search import SearchConfig
@@ -24,4 +25,8 @@ __all__ = [
     "SourceConfig",
     "SplitConfig",
     "WeightConfig",
+    "config_digest",
+    "config_schema",
+    "load_config",
+    "parse_config",
 ]

@@ -1,0 +1,139 @@
+"""What no single section can check: names that must exist or must not meet, secrets, and duplicates."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from evenhand.config._secrets import secret_in
+from evenhand.config.data import SensitiveConfig
+from evenhand.config.root import Config
+from evenhand.exceptions import Problem, nearest, shorten
+
+__all__ = ["check"]
+
+Found = Iterator[Problem]
+
+# Asking scikit-learn for its names means importing it, which takes seconds; most configurations use one of these.
+_SCORERS = frozenset(
+    ["accuracy", "average_precision", "balanced_accuracy", "f1", "f1_macro", "neg_log_loss", "roc_auc", "roc_auc_ovr"]
+)
+_SCORE_SCORERS = ("average_precision", "d2_brier", "d2_log_loss", "neg_brier", "neg_log_loss", "roc_auc", "top_k")
+
+
+def check(config: Config) -> list[Problem]:
+    """Every problem between the sections of a configuration whose own fields are right."""
+    checks: Sequence[Callable[[Config], Found]] = (
+        _secrets, _roles, _lists, _sensitive, _split, _weight, _scorers, _space,
+    )  # fmt: skip
+    return [problem for each in checks for problem in each(config)]
+
+
+def sensitive_columns(name: str, attribute: SensitiveConfig) -> list[str]:
+    """The columns that an attribute is made of."""
+    return list(attribute.indicators.values()) or [attribute.column or name]
+
+
+def _secrets(config: Config) -> Found:
+    source = config.data.source
+    for name in ("url", "path"):
+        value = getattr(source, name)
+        if value is not None and secret_in(value):
+            yield Problem(
+                f"data.source.{name}",
+                "a password, token or signature stands here in clear",
+                "write ${NAME} in its place and set NAME in the environment",
+            )
+
+
+def _roles(config: Config) -> Found:
+    data = config.data
+    taken: dict[str, str] = {data.target: "the target"}
+    for role in ("key", "time", "group"):
+        column = getattr(data, role)
+        if column is not None and column in taken:
+            yield Problem(f"data.{role}", f"{shorten(column)} is {taken[column]} already", "name another column")
+    for role in ("features", "exclude"):
+        if data.target in getattr(data, role):
+            yield Problem(f"data.{role}", f"{shorten(data.target)} is the target", "leave it out of this list")
+    for column in sorted(set(data.features) & set(data.exclude)):
+        yield Problem("data.features", f"{shorten(column)} stands in exclude too", "keep one of the two")
+
+
+def _lists(config: Config) -> Found:
+    lists: dict[str, Sequence[str]] = {
+        "data.features": config.data.features,
+        "data.exclude": config.data.exclude,
+        "search.candidates": config.search.candidates,
+        "weight.attributes": config.weight.attributes,
+        "audit.policies": config.audit.policies,
+        "audit.legitimate_factors": config.audit.legitimate_factors,
+    }
+    for path, names in lists.items():
+        for name in _repeated(names):
+            yield Problem(path, f"{shorten(name)} stands twice", "keep one")
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    seen: set[str] = set()
+    return sorted({name for name in names if name in seen or seen.add(name)})  # type: ignore[func-returns-value]
+
+
+def _sensitive(config: Config) -> Found:
+    data = config.data
+    for name, attribute in data.sensitive.items():
+        where = f"data.sensitive.{name}"
+        columns = sensitive_columns(name, attribute)
+        if not name:
+            yield Problem("data.sensitive", "an attribute has no name", "give it one")
+        for column in _repeated(columns):
+            yield Problem(where, f"the column {shorten(column)} marks two groups", "name one column a group")
+        for column in columns:
+            if column == data.target:
+                yield Problem(where, f"{shorten(column)} is the target", "name another column")
+            if column in data.features:
+                yield Problem(
+                    "data.features",
+                    f"{shorten(column)} is a column of {name}",
+                    "sensitive columns never become features",
+                )
+
+
+def _split(config: Config) -> Found:
+    for method in ("time", "group"):
+        if config.split.method == method and getattr(config.data, method) is None:
+            yield Problem(
+                "split.method", f"a split by {method} needs data.{method}", f"name the column in data.{method}"
+            )
+
+
+def _weight(config: Config) -> Found:
+    attributes = config.data.sensitive
+    for name in config.weight.attributes:
+        if name not in attributes:
+            yield Problem("weight.attributes", f"{shorten(name)} is no sensitive attribute", nearest(name, attributes))
+    if config.weight.method == "reweighing" and not attributes:
+        yield Problem("weight.method", "reweighing needs a sensitive attribute", "declare one in data.sensitive")
+
+
+def _scorers(config: Config) -> Found:
+    for path, name in (
+        ("search.scorer", config.search.scorer), ("evaluate.threshold_scorer", config.evaluate.threshold_scorer),
+    ):  # fmt: skip
+        if name in _SCORERS:
+            continue
+        from sklearn.metrics import get_scorer_names
+
+        names = get_scorer_names()
+        if name not in names:
+            yield Problem(path, f"{shorten(name)} is no scorer of scikit-learn", nearest(name, names))
+    name = config.evaluate.threshold_scorer
+    if name.startswith(_SCORE_SCORERS):
+        yield Problem(
+            "evaluate.threshold_scorer",
+            f"{shorten(name)} scores probabilities, which no threshold changes",
+            "choose a scorer of labels, such as balanced_accuracy or f1",
+        )
+
+
+def _space(config: Config) -> Found:
+    for name in config.search.space:
+        if name not in config.search.candidates:
+            yield Problem("search.space", f"{shorten(name)} does not compete", nearest(name, config.search.candidates))

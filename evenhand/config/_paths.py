@@ -1,0 +1,45 @@
+"""Relative paths in a configuration are relative to its file, wherever the command was started."""
+
+from pathlib import Path
+
+from evenhand.config.root import Config
+
+__all__ = ["anchor"]
+
+_SQLITE = "sqlite:///"
+
+
+def anchor(config: Config, folder: Path) -> Config:
+    """The configuration with every local path made absolute against `folder`."""
+    source = config.data.source
+    changed = source.model_copy(
+        update={
+            "path": None if source.path is None else _absolute(source.path, folder),
+            "url": None if source.url is None else _absolute_sqlite(source.url, folder),
+        }
+    )
+    policies = [_absolute(name, folder) if _is_path(name) else name for name in config.audit.policies]
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"source": changed}),
+            "audit": config.audit.model_copy(update={"policies": policies}),
+        }
+    )
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or name.endswith((".yaml", ".yml"))
+
+
+def _absolute(path: str, folder: Path) -> str:
+    if "://" in path or "::" in path or path.startswith("${"):
+        return path
+    return str(folder / Path(path).expanduser())
+
+
+def _absolute_sqlite(url: str, folder: Path) -> str:
+    """SQLAlchemy takes three slashes for a path relative to the working folder, four for an absolute one."""
+    name = url.removeprefix(_SQLITE)
+    if not url.startswith(_SQLITE) or not name or name.startswith(("/", ":memory:", "${")):
+        return url
+    return f"{_SQLITE}{folder / name}"

