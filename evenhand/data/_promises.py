@@ -1,0 +1,178 @@
+"""What one column, or the groups in one column, promise; the parts of a contract."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evenhand.data.frames import Kind, column_kind, value_text, value_texts
+from evenhand.exceptions import Problem, shorten
+
+_MOST_CATEGORIES = 100  # more are free text or a name: any value may come, and none is kept in the contract
+_LEAST_NAMED = 5  # a value that fewer rows share could tell who they are: only its count is told
+_NUMBERS = ("integer", "number")
+
+
+@dataclass(frozen=True)
+class ColumnPromise:
+    """What one column promises.
+
+    Attributes
+    ----------
+    name
+        The column.
+    kind
+        What it holds; ``empty`` promises nothing.
+    nullable
+        Whether values may be missing.
+    values
+        Its categories as text, or None when any value may come.
+    low, high
+        The range with its tolerance, or None.
+    unique
+        Whether no value comes twice.
+    """
+
+    name: str
+    kind: Kind
+    nullable: bool
+    values: tuple[str, ...] | None = None
+    low: float | None = None
+    high: float | None = None
+    unique: bool = False
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "ColumnPromise":
+        """The way back from ``dataclasses.asdict``."""
+        known = values["values"]
+        return cls(**{**values, "values": None if known is None else tuple(known)})
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """What is to be checked: of ``kind``, ``null``, ``unique``, ``category`` and ``range``."""
+        wanted = {
+            "kind": self.kind != "empty",
+            "null": not self.nullable,
+            "unique": self.unique,
+            "category": self.values is not None,
+            "range": self.low is not None,
+        }
+        return tuple(rule for rule, is_wanted in wanted.items() if is_wanted)
+
+    def count(self, rule: str, series: pd.Series) -> int:
+        """How many rows break a rule; a column of another kind breaks only that one."""
+        if rule == "kind":
+            return 0 if self._kind_fits(series) else len(series)
+        if rule == "null":
+            return int(series.isna().sum())
+        if rule == "unique":
+            return int((series.duplicated(keep=False) & series.notna()).sum())
+        if not self._kind_fits(series):
+            return 0
+        return int(self._stray(series).sum() if rule == "category" else self._outside(series).sum())
+
+    def _kind_fits(self, series: pd.Series) -> bool:
+        found = column_kind(series)
+        if found == "empty" or found == self.kind:
+            return True
+        if self.kind == "number" and found == "integer":
+            return True
+        if self.kind == "integer" and found == "number":
+            # A column of whole numbers becomes float as soon as one value is missing.
+            return bool((series.dropna() % 1 == 0).all())
+        return False
+
+    def _stray(self, series: pd.Series) -> pd.Series:
+        return ~value_texts(series).isin(self.values or ()) & series.notna()
+
+    def _outside(self, series: pd.Series) -> pd.Series:
+        return (series < self.low) | (series > self.high)
+
+    def problem(self, rule: str, series: pd.Series) -> Problem:
+        """The violation of a rule in words, with its count."""
+        count, n = self.count(rule, series), len(series)
+        if rule == "kind":
+            return Problem(self.name, f"holds {column_kind(series)} and the contract says {self.kind}", "convert it")
+        if rule == "null":
+            return Problem(self.name, f"{count} of {n} values are missing and none was before", "complete them")
+        if rule == "unique":
+            return Problem(self.name, f"{count} of {n} rows share their key with another row", "keep one row a key")
+        if rule == "range":
+            low, high = value_text(self.low), value_text(self.high)
+            return Problem(self.name, f"{count} of {n} values lie outside {low} to {high}")
+        return Problem(self.name, self._category_message(count, series))
+
+    def _category_message(self, count: int, series: pd.Series) -> str:
+        counts = value_texts(series)[self._stray(series)].value_counts()
+        named = [f"{shorten(value, 40)} ({times} rows)" for value, times in counts.items() if times >= _LEAST_NAMED]
+        shown = f": {', '.join(named[:10])}" if named else ""
+        noun = "category" if len(counts) == 1 else "categories"
+        return f"{count} of {len(series)} rows hold {len(counts)} unseen {noun}{shown}"
+
+
+@dataclass(frozen=True)
+class GroupPromise:
+    """That no class of the target, or group of a sensitive attribute, is empty.
+
+    Attributes
+    ----------
+    name
+        The column.
+    values
+        The groups or classes, as text.
+    """
+
+    name: str
+    values: tuple[str, ...]
+
+    def absent(self, table: pd.DataFrame) -> list[str]:
+        """The values that no row has; none when the column itself is missing, which is another violation."""
+        if self.name not in table.columns:
+            return []
+        present = set(value_texts(table[self.name]).dropna().unique())
+        return [value for value in self.values if value not in present]
+
+    def problem(self, table: pd.DataFrame) -> Problem:
+        """The violation in words."""
+        absent = self.absent(table)
+        shown = ", ".join(shorten(value) for value in absent[:10])
+        if table[self.name].nunique() == 1:
+            return Problem(self.name, f"a single class or group is left; none of {len(table)} rows has {shown}")
+        return Problem(self.name, f"empty: none of {len(table)} rows has {shown}")
+
+
+def promise_of(train: pd.Series, whole: pd.Series, *, tolerance: float, closed: bool) -> ColumnPromise:
+    """What a column promises: its nature as the whole data show it, its range as the training rows do.
+
+    Real columns have single values far beyond all others (a 9999 for "not asked"). One that stands outside the training rows
+    belongs to the first data all the same, so the range reaches it, without a margin.
+    """
+    kind, name = column_kind(whole), str(whole.name)
+    nullable = bool(whole.isna().any())
+    if closed or _is_closed(whole, kind):
+        values = tuple(sorted(value_texts(whole).dropna().unique()))
+        return ColumnPromise(name, kind, nullable, values=values)
+    low, high = _range(train, kind, tolerance)
+    if low is not None and high is not None:
+        low, high = min(low, float(whole.min())), max(high, float(whole.max()))
+    return ColumnPromise(name, kind, nullable, low=low, high=high)
+
+
+def _is_closed(series: pd.Series, kind: Kind) -> bool:
+    if kind == "integer":
+        return set(series.dropna().unique().tolist()) <= {0, 1}
+    if kind != "text":
+        return False
+    categories = int(series.nunique())
+    return categories <= _MOST_CATEGORIES and 2 * categories <= int(series.notna().sum())
+
+
+def _range(series: pd.Series, kind: Kind, tolerance: float) -> tuple[float | None, float | None]:
+    if kind not in _NUMBERS or not series.notna().any():
+        return None, None
+    low, high = float(series.min()), float(series.max())
+    margin = tolerance * (high - low if high > low else max(abs(high), 1.0))
+    bounds = low - margin, high + margin
+    return bounds if np.isfinite(bounds).all() else (None, None)
