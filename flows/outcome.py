@@ -170,7 +170,8 @@ class Outcome:
 
         Examples
         --------
-        >>> outcome = Outcome("r", "loans", "1", "out", "out/card.html", Summary("boosting", (Metric("accuracy", 0.9),)))
+        >>> summary = Summary("boosting", (Metric("accuracy", 0.9),))
+        >>> outcome = Outcome("r", "loans", "1", "out", "out/card.html", summary)
         >>> Outcome.from_dict(outcome.to_dict()) == outcome
         True
         """
