@@ -1,0 +1,49 @@
+# Two commands for a first look: `make demo` and `make test`. `make` alone lists the others.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/installed.sha256
+EXAMPLE ?= examples/loan-approval.yaml
+export PYTHONDONTWRITEBYTECODE = 1
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+export DO_NOT_TRACK = true
+export MLFLOW_DISABLE_TELEMETRY = true
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+BENCHMARKS := $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
+
+.PHONY: help demo test check e2e lock clean bench env
+
+help: ## List the commands
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): requirements.lock deployments/install.sh
+	@PYTHON="$(PYTHON)" bash deployments/install.sh
+
+demo: $(STAMP) ## Retrain the example end to end, without a server or an account
+	@$(BIN)/evenhand train $(EXAMPLE)
+
+test: $(STAMP) ## Run the unit tests and the documentation's examples
+	@$(ONE_THREAD) $(BIN)/python -m pytest -q -m "not e2e" -n 2 --dist loadfile
+
+check: $(STAMP) ## Lint, format, types and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_architecture.py
+
+e2e: $(STAMP) ## Tests with real servers, kills and a real browser
+	@$(BIN)/python -m pytest -q -m e2e tests
+
+bench: $(STAMP) ## Run every benchmark
+	@for name in $(BENCHMARKS); do $(MAKE) --no-print-directory "bench-$${name//_/-}" || failed=1; done; exit $${failed:-0}
+
+bench-%: $(STAMP) ## Run one benchmark: make bench-search
+	@$(BIN)/python benchmarks/$(subst -,_,$*).py
+
+lock: ## Resolve pyproject.toml into requirements.lock (needs uv)
+	@uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --all-extras --group dev \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --upgrade -o requirements.lock
+
+clean: ## Remove what was built; your runs under .evenhand/ stay
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info

@@ -1,0 +1,128 @@
+"""The local mode: where runs, stores and a temporary Prefect server live when no server is named."""
+
+import importlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from evenhand.exceptions import ServiceError
+
+__all__ = ["TELEMETRY_OFF", "default_addresses", "home_folder", "services"]
+
+TELEMETRY_OFF = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "true",  # MLflow does not accept 1
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+_QUIET = {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",  # the screen is ours; Prefect's page still gets every line
+    "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",  # a second server, started behind our back, would hide a dead first one
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the default retries for four minutes in silence
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+_START_SECONDS = 90.0
+
+
+def home_folder() -> Path:
+    """Where runs and stores live: `EVENHAND_HOME`, or `.evenhand` in the working folder."""
+    return Path(os.environ.get("EVENHAND_HOME") or ".evenhand").resolve()
+
+
+def default_addresses(environment: MutableMapping[str, str], home: Path) -> None:
+    """Fill in what is not set: MLflow's store below `home`, Prefect's home there too, telemetry off.
+
+    Parameters
+    ----------
+    environment
+        Usually `os.environ`; changed in place, before Prefect or MLflow is imported.
+    home
+        The folder of the local mode; made when missing.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    environment.update(TELEMETRY_OFF)
+    for name, value in _QUIET.items():
+        environment.setdefault(name, value)
+    environment.setdefault("EVENHAND_HOME", str(home))
+    environment.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}")
+    environment.setdefault("PREFECT_HOME", str(home / "prefect"))
+
+
+@contextmanager
+def services() -> Iterator[None]:
+    """The addresses of Prefect and MLflow, with a Prefect server of our own when none is named.
+
+    Raises
+    ------
+    ServiceError
+        When a named server does not answer, or our own does not start.
+    """
+    home = home_folder()
+    named = os.environ.get("PREFECT_API_URL")
+    default_addresses(os.environ, home)
+    _check_mlflow(os.environ["MLFLOW_TRACKING_URI"])
+    if named:
+        if not _answers(f"{named.rstrip('/')}/health", seconds=5):
+            raise ServiceError(f"Prefect's server does not answer at {named}: start it, or unset PREFECT_API_URL")
+        yield
+        return
+    port = _free_port()
+    child = _start_server(port, home)
+    try:
+        address = f"http://127.0.0.1:{port}/api"
+        os.environ["PREFECT_API_URL"] = address
+        importlib.import_module("flows.retrain")  # seconds of imports, while the server starts beside us
+        _wait(child, f"{address}/health", home / "prefect-server.log")
+        yield
+    finally:
+        os.environ.pop("PREFECT_API_URL", None)
+        if child.stdin is not None:
+            child.stdin.close()
+        child.wait(timeout=30)
+
+
+def _check_mlflow(address: str) -> None:
+    if address.startswith(("http://", "https://")) and not _answers(f"{address.rstrip('/')}/health", seconds=5):
+        raise ServiceError(f"MLflow's server does not answer at {address}: start it, or unset MLFLOW_TRACKING_URI")
+
+
+def _answers(address: str, *, seconds: float) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=seconds) as answer:  # noqa: S310 (the user's own address)
+            return 200 <= answer.status < 300
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _start_server(port: int, home: Path) -> subprocess.Popen[bytes]:
+    log = (home / "prefect-server.log").open("wb")
+    with log:
+        return subprocess.Popen(  # noqa: S603 (our own module)
+            [sys.executable, "-m", "deployments.local_server", str(port)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches the run first, which then closes the server
+        )
+
+
+def _wait(child: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not _answers(address, seconds=1):
+        if child.poll() is not None or time.monotonic() > deadline:
+            child.kill()
+            raise ServiceError(f"Prefect's local server did not start; its log is {log}")
+        time.sleep(0.05)

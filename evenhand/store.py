@@ -1,0 +1,211 @@
+"""What a step leaves on disk: written whole or not at all, with checksums, and read back only if they match.
+
+A step's folder is named by its key, the digest of everything that determines its content. It is filled under a
+temporary name, synced, given a manifest with the checksum of every file, and renamed into place: a reader sees the
+whole folder or none. Between steps travels a :class:`Ref`, a few strings.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from evenhand.exceptions import StoreError
+
+__all__ = ["Ref", "Store", "canonical_json", "digest_bytes", "digest_file", "digest_json", "write_text"]
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A step's result by name: small, JSON-able, and checked when it is opened.
+
+    Attributes
+    ----------
+    step, key
+        Which step, and the digest of everything that went into it.
+    digest
+        The digest of what came out.
+    """
+
+    step: str
+    key: str
+    digest: str
+
+    def to_dict(self) -> dict[str, str]:
+        """As a dictionary of strings."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, str]) -> "Ref":
+        """The inverse of :meth:`to_dict`."""
+        return cls(value["step"], value["key"], value["digest"])
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with one spelling for one value: sorted keys, no spaces, no NaN.
+
+    Examples
+    --------
+    >>> canonical_json({"b": 1, "a": [1.5, None]})
+    '{"a":[1.5,null],"b":1}'
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest_bytes(data: bytes) -> str:
+    """SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_json(value: Any) -> str:
+    """SHA-256 of a value's canonical JSON."""
+    return digest_bytes(canonical_json(value).encode())
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    with draft.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class Store:
+    """Folders of finished steps below `root`, each under its step and key."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+
+    def _folder(self, step: str, key: str) -> Path:
+        return self.root / step / key[:32]
+
+    def find(self, step: str, key: str) -> Ref | None:
+        """The finished result of a step, or None; a damaged one is set aside, to be computed anew.
+
+        Parameters
+        ----------
+        step, key
+            As given to :meth:`write`.
+        """
+        folder = self._folder(step, key)
+        if not (folder / MANIFEST).is_file():
+            return None
+        try:
+            digest = self._verify(folder)
+        except StoreError:
+            folder.rename(folder.with_name(f".damaged-{folder.name}-{uuid.uuid4().hex[:8]}"))
+            return None
+        return Ref(step, key, digest)
+
+    def folder(self, ref: Ref) -> Path:
+        """The folder of a result, after its checksums were compared.
+
+        Raises
+        ------
+        StoreError
+            When it is not there, or is not what `ref` names.
+        """
+        folder = self._folder(ref.step, ref.key)
+        if not (folder / MANIFEST).is_file():
+            raise StoreError(f"the result of step {ref.step!r} is gone from {folder}: run the command again")
+        if self._verify(folder) != ref.digest:
+            raise StoreError(f"the result of step {ref.step!r} in {folder} is not the one that was referred to")
+        return folder
+
+    def _verify(self, folder: Path) -> str:
+        """Compare every file with the manifest; the digest of the result."""
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            expected: dict[str, str] = manifest["files"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"the manifest in {folder} cannot be read: {error}") from error
+        found = {name: digest_file(folder / name) for name in _files(folder)}
+        wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        if wrong:
+            raise StoreError(f"{folder} was altered: {', '.join(wrong)} do not match their checksums")
+        return digest_json(expected)
+
+    @contextmanager
+    def write(self, step: str, key: str) -> Iterator[Path]:
+        """A folder to fill; on leaving the block it becomes the step's result, on an error it is removed.
+
+        When another process finished the same step meanwhile, its result stands and this one is dropped.
+
+        Parameters
+        ----------
+        step
+            The step's name.
+        key
+            The digest of everything that determines the result.
+        """
+        target = self._folder(step, key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = target.with_name(f".draft-{target.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+        draft.mkdir()
+        try:
+            yield draft
+            self._commit(draft, target)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def _commit(self, draft: Path, target: Path) -> None:
+        files = {name: digest_file(draft / name) for name in _files(draft)}
+        for name in files:
+            with (draft / name).open("rb") as stream:
+                os.fsync(stream.fileno())
+        write_text(draft / MANIFEST, json.dumps({"files": files}, indent=1, sort_keys=True))
+        _sync_folder(draft)
+        try:
+            draft.rename(target)
+        except OSError:
+            if not (target / MANIFEST).is_file():
+                raise
+        _sync_folder(target.parent)
+
+    def once(self, step: str, key: str, fill: Callable[[Path], None]) -> Ref:
+        """The result of a step: the one that is there, or else what `fill` writes into a folder."""
+        found = self.find(step, key)
+        if found is None:
+            with self.write(step, key) as folder:
+                fill(folder)
+            found = self.find(step, key)
+            if found is None:
+                raise StoreError(f"the result of step {step!r} does not match its checksums right after it was written")
+        return found
+
+    def work_folder(self, step: str, key: str) -> Path:
+        """A folder for what an unfinished step keeps while it runs (a trial log); it outlives a kill."""
+        folder = self.root / step / f".work-{key[:32]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def _files(folder: Path) -> list[str]:
+    """Relative names of all files of a result, sorted, without the manifest."""
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in names if name != MANIFEST)
