@@ -1,12 +1,11 @@
 """Values as JSON knows them, and labels as a model spells them; shared by the modules of evaluation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from math import isfinite
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from evenhand.exceptions import ModelError, nearest, shorten
 
@@ -45,7 +44,7 @@ def plain_label(label: Any) -> Any:
     return label.item() if isinstance(label, np.generic) else label
 
 
-def check_positive_label(favorable_label: Any, classes: npt.ArrayLike) -> Any:
+def check_positive_label(favorable_label: Any, classes: Iterable[Any]) -> Any:
     """The label that metrics call positive: the favorable one, or the last class when none is declared.
 
     Raises
@@ -53,7 +52,7 @@ def check_positive_label(favorable_label: Any, classes: npt.ArrayLike) -> Any:
     ModelError
         When the favorable label is not one of `classes`.
     """
-    labels = [plain_label(label) for label in np.asarray(classes).tolist()]
+    labels = [plain_label(label) for label in classes]
     if favorable_label is None:
         return labels[-1]
     if favorable_label not in labels:

@@ -1,0 +1,179 @@
+"""Metrics of predicted probabilities: ranking, losses and calibration."""
+
+from collections.abc import Sequence
+from math import nan, sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from evenhand.exceptions import shorten
+from evenhand.fairness.statistics import auc_delong
+from evenhand.modeling._count_metrics import macro_of
+from evenhand.modeling._intervals import (
+    Level,
+    Metric,
+    auc_influence,
+    average_precision,
+    bounded_mean,
+    positive_mean,
+    resampled_means,
+    undefined,
+)
+from evenhand.modeling.curves import Ranking, rank, reliability_bins
+
+__all__ = ["calibration_error", "calibration_line", "losses", "ranking_metrics", "ranking_of"]
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+CLIP = float(np.finfo(np.float64).eps)
+"""As in ``sklearn.metrics.log_loss``: a probability of 0 for what happened costs 36 and not infinity."""
+LOGIT_CLIP = 1e-6
+
+
+def ranking_of(
+    truth: BoolArray, score: FloatArray, label: Any, confidence: float
+) -> tuple[Ranking, dict[str, Metric], dict[str, FloatArray]]:
+    """ROC-AUC and average precision of one class against the rest, and the rows' influence on both."""
+    ranking = rank(truth, score)
+    tp, fp = ranking.true_positives, ranking.false_positives
+    if not ranking.positives:
+        missing = undefined(f"no row of {shorten(label)}")
+        return ranking, {"roc_auc": missing, "average_precision": missing}, {}
+    precision, influence = average_precision(tp, fp, ranking.step, truth, confidence)
+    if not ranking.negatives:
+        only = undefined(f"every row is {shorten(label)}")
+        return ranking, {"roc_auc": only, "average_precision": precision}, {"average_precision": influence}
+    area = auc_delong(truth, score, confidence=confidence)
+    metric = Metric(area.value, area.low, area.high, "DeLong variance, score interval")
+    influences = {"roc_auc": auc_influence(tp, fp, ranking.step, truth), "average_precision": influence}
+    return ranking, {"roc_auc": metric, "average_precision": precision}, influences
+
+
+def ranking_metrics(
+    parts: Sequence[dict[str, Metric]],
+    influences: Sequence[dict[str, FloatArray]],
+    labels: Sequence[Any],
+    positive: int | None,
+) -> dict[str, Metric]:
+    """Those of the positive class, or macro over all classes against the rest, with the classes' covariances."""
+    if positive is not None:
+        return {name: parts[positive][name] for name in ("roc_auc", "average_precision")}
+    result = {}
+    for name, shown in (("roc_auc", "roc_auc_ovr"), ("average_precision", "average_precision_macro")):
+
+        def correlation(kept: list[int], name: str = name) -> FloatArray:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                # Without spread there is no correlation: NaN, which `macro` reads as 0.
+                return np.asarray(np.corrcoef([influences[k][name] for k in kept]))
+
+        result[shown] = macro_of(parts, labels, name, correlation, "MOVER with influence correlations")
+    return result
+
+
+def losses(codes: npt.NDArray[np.intp], probabilities: FloatArray, confidence: float) -> dict[str, Metric]:
+    """Log-loss and Brier score; the latter in [0, 1] for two classes and [0, 2] for more, as in scikit-learn.
+
+    Brier (1950), Monthly Weather Review 78, has the factor 2 also for two classes.
+    """
+    of_the_truth = probabilities[np.arange(len(codes)), codes]
+    squares = (probabilities**2).sum(axis=1) - 2 * of_the_truth + 1
+    binary = probabilities.shape[1] == 2
+    brier = np.clip(squares / 2 if binary else squares, 0.0, None)
+    return {
+        "log_loss": positive_mean(-np.log(np.clip(of_the_truth, CLIP, 1.0)), confidence),
+        "brier_score": bounded_mean(brier, confidence, bound=1.0 if binary else 2.0),
+    }
+
+
+def calibration_error(
+    truth: BoolArray, probability: FloatArray, *, bins: int, level: Level
+) -> tuple[Metric, dict[str, FloatArray]]:
+    """Expected calibration error over bins of equal width, and the bins.
+
+    Naeini, Cooper and Hauskrecht (2015), AAAI; Guo et al. (2017), ICML. It is a sum of absolute values, so it is biased
+    upwards, and so are its bootstrap replicates: the lower limit is that of the basic bootstrap, which can reach 0, the
+    upper one that of the percentile bootstrap. Together they err towards the wide side.
+    """
+    table = reliability_bins(truth, probability, bins=bins, confidence=level.confidence)
+    where = np.minimum((probability * bins).astype(np.intp), bins - 1)
+    used, column = np.unique(where, return_inverse=True)
+    gaps = np.zeros((len(truth), len(used)))
+    gaps[np.arange(len(truth)), column] = truth - probability
+    value = float(np.abs(gaps.mean(axis=0)).sum())
+    draws = np.abs(resampled_means(gaps, level.replicates, level.rng)).sum(axis=1)
+    if draws.std() <= 1e-12:
+        return _error_of_bins(value, table), table
+    tail = (1 - level.confidence) / 2
+    lower, upper = np.quantile(draws, [tail, 1 - tail])
+    low, high = max(2 * value - float(upper), 0.0), min(max(float(upper), 2 * value - float(lower), value), 1.0)
+    return Metric(value, low, high, "bootstrap, basic below and percentile above"), table
+
+
+def _error_of_bins(value: float, table: dict[str, FloatArray]) -> Metric:
+    """Limits from the bins' Wilson intervals, where replicates do not move: one row, or every prediction certain."""
+    used = table["n"] > 0
+    weight = table["n"][used] / table["n"].sum()
+    predicted, low, high = (table[name][used] for name in ("predicted", "observed_low", "observed_high"))
+    nearest = np.maximum(np.maximum(low - predicted, predicted - high), 0.0)
+    farthest = np.maximum(np.abs(low - predicted), np.abs(high - predicted))
+    return Metric(value, min(float(weight @ nearest), value), float(weight @ farthest), "wilson of the bins")
+
+
+def calibration_line(truth: BoolArray, probability: FloatArray, confidence: float) -> dict[str, Metric]:
+    """Intercept and slope of the logistic recalibration logit P(y) = a + b logit(p): 0 and 1 when calibrated.
+
+    Cox (1958), "Two further applications of a model for binary regression", Biometrika 45. A slope under 1 means
+    probabilities that are too extreme. Wald intervals; the probabilities are kept 1e-6 off 0 and 1.
+    """
+    clipped = np.clip(probability, LOGIT_CLIP, 1 - LOGIT_CLIP)
+    logit = np.log(clipped / (1 - clipped))
+    obstacle = _no_line(truth, logit)
+    if obstacle:
+        return {name: undefined(obstacle) for name in ("calibration_intercept", "calibration_slope")}
+    design = np.column_stack([np.ones_like(logit), logit])
+    coefficients, covariance = _logistic(design, truth.astype(float))
+    if covariance is None:
+        reason = "the recalibration does not converge: the scores separate the classes"
+        return {name: undefined(reason) for name in ("calibration_intercept", "calibration_slope")}
+    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    result = {}
+    for position, name in enumerate(("calibration_intercept", "calibration_slope")):
+        value, error = float(coefficients[position]), sqrt(float(covariance[position, position]))
+        result[name] = Metric(value, value - z * error, value + z * error, "logistic recalibration, Wald")
+    return result
+
+
+def _no_line(truth: BoolArray, logit: FloatArray) -> str:
+    if truth.all() or not truth.any():
+        return "the test rows have one class only"
+    if np.ptp(logit) < 1e-9:
+        return "every row has the same probability"
+    apart = logit[truth].min() > logit[~truth].max() or logit[truth].max() < logit[~truth].min()
+    return "the scores separate the classes: the slope has no finite estimate" if apart else ""
+
+
+def _logistic(design: FloatArray, y: FloatArray, *, steps: int = 50) -> tuple[FloatArray, FloatArray | None]:
+    """Maximum likelihood by Newton's steps, halved while they do not improve; no covariance when it diverges."""
+    coefficients = np.array([0.0, 1.0])
+    best = _log_likelihood(design, y, coefficients)
+    for _ in range(steps):
+        fitted = 1 / (1 + np.exp(-np.clip(design @ coefficients, -700, 700)))
+        information = (design * (fitted * (1 - fitted))[:, None]).T @ design
+        if np.linalg.cond(information) > 1e14:
+            return coefficients, None
+        step = np.linalg.solve(information, design.T @ (y - fitted))
+        reached, size = _log_likelihood(design, y, coefficients + step), 1.0
+        while reached < best - 1e-9 and size > 1e-6:
+            size /= 2
+            reached = _log_likelihood(design, y, coefficients + size * step)
+        coefficients, best = coefficients + size * step, reached
+        if np.abs(size * step).max() < 1e-8:
+            return coefficients, np.linalg.inv(information)
+    return np.full(2, nan), None
+
+
+def _log_likelihood(design: FloatArray, y: FloatArray, coefficients: FloatArray) -> float:
+    margin = design @ coefficients
+    return float(y @ margin - np.logaddexp(0.0, margin).sum())
