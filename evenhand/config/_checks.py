@@ -21,7 +21,7 @@ _SCORE_SCORERS = ("average_precision", "d2_brier", "d2_log_loss", "neg_brier", "
 def check(config: Config) -> list[Problem]:
     """Every problem between the sections of a configuration whose own fields are right."""
     checks: Sequence[Callable[[Config], Found]] = (
-        _secrets, _roles, _lists, _sensitive, _split, _weight, _scorers, _space,
+        _secrets, _target, _roles, _lists, _sensitive, _split, _weight, _scorers, _space,
     )  # fmt: skip
     return [problem for each in checks for problem in each(config)]
 
@@ -41,6 +41,16 @@ def _secrets(config: Config) -> Found:
                 "a password, token or signature stands here in clear",
                 "write ${NAME} in its place and set NAME in the environment",
             )
+
+
+def _target(config: Config) -> Found:
+    data = config.data
+    if data.target_above is not None and data.favorable_label not in (None, 0, 1):
+        yield Problem(
+            "data.favorable_label",
+            f"{shorten(data.favorable_label)} is no label: with target_above the labels are 1 (above) and 0",
+            "write 1 or 0",
+        )
 
 
 def _roles(config: Config) -> Found:

