@@ -1,0 +1,1 @@
+"""Models: candidates, their search, and what is learned about the winner."""

@@ -1,0 +1,318 @@
+"""The search for a candidate and its parameters by cross-validation."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from evenhand.exceptions import ConfigError, DataError, Problem, SearchError, nearest, shorten
+from evenhand.modeling.candidates import CANDIDATES, Candidate, get_candidates, space_to_dict
+from evenhand.modeling.fit import Resample, as_labels, check_weights
+from evenhand.modeling.folds import encode_folds, encode_labels, make_folds
+from evenhand.modeling.preprocessing import check_features
+from evenhand.modeling.search_batch import Batch, Plan
+from evenhand.modeling.search_proposers import Method, Proposal, make_proposer
+from evenhand.modeling.search_results import Prefer, SearchResult, Trial, best_trial, weigh_preferences
+from evenhand.modeling.search_scoring import Scorer, resolve_scorer
+from evenhand.modeling.search_worker import open_pool
+from evenhand.modeling.triallog import TrialLog
+
+__all__ = ["OnTrial", "search"]
+
+OnTrial = Callable[[Trial, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class _Budget:
+    """When to stop: after so many trials, so many seconds, or whichever comes first."""
+
+    trials: int | None
+    seconds: float | None
+
+    def left(self, done: int, elapsed: float) -> int:
+        """How many more trials may begin."""
+        if self.seconds is not None and done and elapsed >= self.seconds:
+            return 0
+        return 2**31 if self.trials is None else max(0, self.trials - done)
+
+
+def search(
+    X: pd.DataFrame,
+    y: npt.ArrayLike,
+    *,
+    sample_weight: npt.ArrayLike | None = None,
+    groups: npt.ArrayLike | None = None,
+    resample: Resample | None = None,
+    candidates: Sequence[str | Candidate] = tuple(CANDIDATES),
+    method: Method = "bayes",
+    scorer: str = "roc_auc",
+    trials: int | None = 30,
+    seconds: float | None = None,
+    folds: int = 5,
+    batch_size: int = 4,
+    workers: int | None = None,
+    prefer: Prefer = "best",
+    prune: bool = True,
+    space: Mapping[str, Mapping[str, Any]] | None = None,
+    seed: int = 0,
+    log: Path | None = None,
+    on_trial: OnTrial | None = None,
+    favorable_label: Any = None,
+) -> SearchResult:
+    """Try candidates and parameters, score each by cross-validation, and select one.
+
+    Parameters
+    ----------
+    X, y
+        Raw features, shape (n, f), and labels, shape (n,).
+    sample_weight
+        Training weights, shape (n,): split with the folds, they reach every fit. Scores are not weighted.
+    groups
+        What must not straddle a fold, shape (n,).
+    resample
+        Balance the classes of the training folds only: ``over``, ``under`` or None.
+    candidates
+        Names out of :data:`evenhand.modeling.candidates.CANDIDATES`, or candidates of one's own.
+    method
+        ``bayes``, ``random`` or ``grid``.
+    scorer
+        Any of scikit-learn's scorers of classes; see :func:`evenhand.modeling.search_scoring.resolve_scorer`.
+    trials, seconds
+        The budget: a number of trials, seconds, or both (whichever ends first). Folds under way when the seconds are
+        over are finished, trials that are then not done are dropped; at least one trial is always made.
+    folds
+        Number of folds.
+    batch_size
+        Trials proposed at a time. It belongs to the search's identity; the number of workers does not.
+    workers
+        Processes that fit at a time, each on one thread; all available cores when None.
+    prefer
+        ``best``, or ``simplest``: the simplest candidate within one standard error of the best.
+    prune
+        Stop a hopeless trial after two folds; see :func:`evenhand.modeling.search_pruning.is_hopeless`.
+    space
+        Changes to the candidates' spaces; see :func:`evenhand.modeling.candidates.get_candidates`.
+    seed
+        Seed of folds, proposals, resampling and classifiers.
+    log
+        The trial log (JSON lines). A search that was killed goes on where its log ends.
+    on_trial
+        Called with every finished trial, the number of trials done and the budget in trials.
+    favorable_label
+        The positive class of scorers such as ``f1``.
+
+    Returns
+    -------
+    SearchResult
+        The same for the same data, arguments and versions, on any number of workers and after any number of kills.
+
+    Raises
+    ------
+    ConfigError, DataError
+        What was asked for does not exist, or the data cannot be searched on.
+    SearchError
+        No trial was completed, or the log is of another search.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> X = pd.DataFrame({"a": rng.normal(size=200), "b": rng.choice(["u", "v"], 200)})
+    >>> result = search(X, (X["a"] > 0).astype(int), candidates=["logistic"], trials=3, workers=1)
+    >>> len(result.trials), result.best.mean > 0.99
+    (3, True)
+    """
+    start = time.monotonic()
+    chosen = get_candidates(candidates, space)
+    _check(method=method, prefer=prefer, trials=trials, seconds=seconds, batch_size=batch_size, workers=workers)
+    check_features(X)
+    labels = as_labels(y)
+    if len(labels) != len(X):
+        raise DataError(f"the target has {len(labels)} rows and the features {len(X)}: give the same rows to both")
+    codes, classes = encode_labels(labels)
+    weights = check_weights(sample_weight, len(X))
+    score = resolve_scorer(scorer, classes, favorable_label)
+    header = {
+        "method": method,
+        "candidates": {candidate.name: space_to_dict(candidate) for candidate in chosen},
+        "defaults": {candidate.name: repr(sorted(candidate.make({}, 0).get_params().items())) for candidate in chosen},
+        "scorer": [score.name, score.positive],
+        "folds": folds,
+        "batch_size": batch_size,
+        "prune": prune,
+        "resample": resample,
+        "seed": seed,
+        "data": _data_digest(X, codes, classes, weights, groups),
+        "versions": {name: version(name) for name in ("numpy", "scikit-learn", "scikit-optimize")},
+    }
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()
+    parts = make_folds(codes, folds, groups=groups, seed=seed)
+
+    def encode(directory: Path) -> None:
+        scales = {candidate.scale for candidate in chosen}
+        encode_folds(directory, X, codes, parts, scales=scales, sample_weight=weights, resample=resample, seed=seed)
+
+    run = _Run(chosen, method, score, folds, batch_size, _workers(workers, batch_size * folds), prune, seed, start)
+    with ExitStack() as stack:
+        book = None if log is None else stack.enter_context(TrialLog(Path(log), {**header, "digest": digest}))
+        found = run.trials(book, _Budget(trials, seconds), encode, on_trial)
+    return _result(found, chosen, score, method, prefer, folds, seed, digest)
+
+
+def _check(**choices: Any) -> None:
+    problems = []
+    for name, options in (("method", get_args(Method)), ("prefer", get_args(Prefer))):
+        if choices[name] not in options:
+            problems.append(Problem(name, f"{shorten(choices[name])} is not known", nearest(choices[name], options)))
+    trials, seconds = choices["trials"], choices["seconds"]
+    if trials is None and seconds is None and choices["method"] != "grid":
+        problems.append(Problem("trials", "the search has no budget", "give trials, seconds or both"))
+    for name in ("trials", "seconds", "batch_size", "workers"):
+        value = choices[name]
+        if value is not None and not value > 0:
+            problems.append(Problem(name, f"{shorten(value)} is not above 0", "give a positive number"))
+    if problems:
+        raise ConfigError("the search cannot start", problems)
+
+
+def _workers(workers: int | None, useful: int) -> int:
+    from joblib import cpu_count
+
+    return min(cpu_count() if workers is None else workers, useful)
+
+
+def _data_digest(
+    X: pd.DataFrame,
+    codes: npt.NDArray[np.intp],
+    classes: list[Any],
+    weights: npt.NDArray[np.float64] | None,
+    groups: npt.ArrayLike | None,
+) -> str:
+    # Unlike a Dataset's digest this one depends on the order of rows: so do the folds.
+    digest = hashlib.sha256(repr([list(X.columns), [str(d) for d in X.dtypes], [repr(c) for c in classes]]).encode())
+    digest.update(pd.util.hash_pandas_object(X, index=False).to_numpy().tobytes())
+    digest.update(codes.astype(np.int64).tobytes())
+    for extra in (weights, groups):
+        if extra is not None:
+            digest.update(b"+" + pd.util.hash_array(np.asarray(extra, dtype=object)).tobytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One search at work."""
+
+    candidates: tuple[Candidate, ...]
+    method: Method
+    scorer: Scorer
+    folds: int
+    batch_size: int
+    workers: int
+    prune: bool
+    seed: int
+    start: float
+
+    def trials(
+        self, log: TrialLog | None, budget: _Budget, encode: Callable[[Path], None], on_trial: OnTrial | None
+    ) -> tuple[Trial, ...]:
+        done = list(log.trials) if log is not None else []
+        if budget.trials is not None:
+            done = done[: budget.trials]
+        before = done[-1].elapsed if done else 0.0
+        if not budget.left(len(done), before):
+            return tuple(done)
+        for trial in self._new(done, budget, before, encode, log):
+            if log is not None:
+                log.append(trial)
+            done.append(trial)
+            if on_trial is not None:
+                on_trial(trial, len(done), budget.trials)
+        return tuple(done)
+
+    def _new(
+        self,
+        done: list[Trial],
+        budget: _Budget,
+        before: float,
+        encode: Callable[[Path], None],
+        log: TrialLog | None,
+    ) -> Iterator[Trial]:
+        """Trials to come, in order; the caller appends each to `done` before it asks for the next."""
+        proposer = make_proposer(self.method, self.candidates, self.seed)
+        with ExitStack() as stack:
+            directory = stack.enter_context(_scratch(log))
+            pool = stack.enter_context(open_pool(self.workers))
+            encode(directory)
+            plan = Plan(directory, self.scorer, self.folds, self.prune, self.seed)
+            deadline = None if budget.seconds is None else self.start - before + budget.seconds
+            while left := budget.left(len(done), before + time.monotonic() - self.start):
+                # A batch is a function of the batches before it, whatever part of it a kill has spared.
+                first = len(done) - len(done) % self.batch_size
+                batch = proposer.propose(done[:first], self.batch_size)
+                _check_replay(done[first:], batch)
+                rest = batch[len(done) - first :][:left]
+                if not rest:
+                    return
+                work = Batch(plan, tuple(done[:first]), len(done), tuple(rest), batch[: len(done) - first])
+                number = len(done)
+                for trial in work.run(pool, deadline):
+                    yield replace(trial, elapsed=before + time.monotonic() - self.start)
+                if len(done) < number + len(rest):
+                    return
+
+
+def _check_replay(logged: Sequence[Trial], batch: Sequence[Proposal]) -> None:
+    for trial, proposal in zip(logged, batch, strict=False):
+        same = trial.candidate == proposal.candidate.name and dict(trial.params) == proposal.params
+        if not same:
+            raise SearchError(f"trial {trial.number} of the log is not the one that this search makes: delete the log")
+
+
+class _scratch:  # noqa: N801 - used like the standard library's context managers
+    """A folder for the encoded folds, beside the log when there is one; a killed search's folder is cleared."""
+
+    def __init__(self, log: TrialLog | None) -> None:
+        self._log = log
+
+    def __enter__(self) -> Path:
+        if self._log is None:
+            self._path = Path(tempfile.mkdtemp(prefix="evenhand-folds-"))
+            return self._path
+        self._path = self._log.path.with_name(self._log.path.name + ".folds")
+        shutil.rmtree(self._path, ignore_errors=True)
+        self._path.mkdir()
+        return self._path
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
+def _result(
+    trials: tuple[Trial, ...],
+    candidates: tuple[Candidate, ...],
+    scorer: Scorer,
+    method: Method,
+    prefer: Prefer,
+    folds: int,
+    seed: int,
+    digest: str,
+) -> SearchResult:
+    best = best_trial(trials)
+    if best is None:
+        reasons = sorted({trial.reason for trial in trials})
+        raise SearchError(f"none of {len(trials)} trials is complete; reasons: {'; '.join(reasons[:3])}")
+    rows = weigh_preferences(trials, {candidate.name: candidate.simplicity for candidate in candidates})
+    number = next(row.trial for row in rows if prefer in row.selected_by)
+    seconds = trials[-1].elapsed
+    return SearchResult(trials, best, trials[number], scorer.name, rows, method, prefer, folds, seed, digest, seconds)

@@ -1,0 +1,62 @@
+"""The picture of a search."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evenhand.modeling.search_results import SearchResult, Trial
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_search"]
+
+_MARKS = {"complete": "o", "pruned": "x"}
+
+
+def plot_search(result: SearchResult) -> "Figure":
+    """Score by trial: one colour a candidate, bars of one standard error, crosses for pruned, and the best so far.
+
+    Failed trials have no score and are counted in the title.
+
+    Parameters
+    ----------
+    result
+        A finished search.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With one pair of axes; not registered with pyplot.
+    """
+    from evenhand.plotting import new_figure
+
+    figure = new_figure(width=7.0, height=4.0)
+    axes = figure.subplots()
+    for index, name in enumerate(sorted({trial.candidate for trial in result.trials})):
+        own = [trial for trial in result.trials if trial.candidate == name]
+        _draw_candidate(axes, own, name, f"C{index}")
+    complete = [trial for trial in result.trials if trial.status == "complete"]
+    best = np.maximum.accumulate([trial.mean for trial in complete])
+    axes.step([trial.number for trial in complete], best, where="post", color="0.35", label="best so far")
+    axes.plot(result.selected.number, result.selected.mean, "*", markersize=16, color="0.1", label="selected")
+    failed = sum(trial.status == "failed" for trial in result.trials)
+    axes.set_title(f"{len(result.trials)} trials" + (f", {failed} of them failed" if failed else ""))
+    axes.set_xlabel("trial")
+    axes.set_ylabel(f"{result.scorer} ({result.folds} folds)")
+    axes.legend(fontsize="small")
+    return figure
+
+
+def _draw_candidate(axes: "Axes", trials: list[Trial], name: str, color: str) -> None:
+    label = name
+    for status, mark in _MARKS.items():
+        drawn = [trial for trial in trials if trial.status == status]
+        if drawn:
+            numbers, means = [trial.number for trial in drawn], [trial.mean for trial in drawn]
+            errors = np.nan_to_num([trial.standard_error for trial in drawn])
+            axes.errorbar(
+                numbers, means, yerr=errors, fmt=mark, color=color, label=label, markersize=5, capsize=2, alpha=0.8
+            )
+            label = f"{name} (pruned)"

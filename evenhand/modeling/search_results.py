@@ -1,0 +1,243 @@
+"""What a search leaves: its trials, the best one, and the one that a preference for simplicity selects."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from evenhand.exceptions import SearchError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Prefer", "PreferenceRow", "SearchResult", "Status", "Trial", "best_trial", "weigh_preferences"]
+
+Status = Literal["complete", "pruned", "failed"]
+Prefer = Literal["best", "simplest"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of parameters and what cross-validation says of it.
+
+    Attributes
+    ----------
+    number
+        Its place in the search, from 0.
+    candidate
+        Name of the candidate.
+    params
+        Values by parameter name.
+    scores
+        Score of each fold that was evaluated, in order of the folds; greater is better.
+    status
+        ``complete``, ``pruned`` (stopped after its first folds, never selected) or ``failed`` (never selected).
+    reason
+        Why it was pruned or failed; empty when it is complete.
+    told
+        The score that the optimizer was told: the mean, the projection of a pruned trial, or None for a failed one.
+    seconds
+        Seconds of computing, over all its folds. Not part of equality.
+    elapsed
+        Seconds since the search began when the trial was done. Not part of equality.
+    """
+
+    number: int
+    candidate: str
+    params: Mapping[str, Any]
+    scores: tuple[float, ...]
+    status: Status = "complete"
+    reason: str = ""
+    told: float | None = None
+    seconds: float = field(default=0.0, compare=False)
+    elapsed: float = field(default=0.0, compare=False)
+
+    @property
+    def mean(self) -> float:
+        """Mean score over the evaluated folds; NaN without any."""
+        return float(np.mean(self.scores)) if self.scores else math.nan
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the folds' scores (one degree of freedom off); NaN with fewer than two."""
+        return float(np.std(self.scores, ddof=1)) if len(self.scores) > 1 else math.nan
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the mean, as if folds were independent; NaN with fewer than two folds."""
+        return self.std / math.sqrt(len(self.scores)) if len(self.scores) > 1 else math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """The trial as JSON can hold it."""
+        return {
+            "number": self.number,
+            "candidate": self.candidate,
+            "params": dict(self.params),
+            "scores": list(self.scores),
+            "mean": _finite(self.mean),
+            "std": _finite(self.std),
+            "status": self.status,
+            "reason": self.reason,
+            "told": self.told,
+            "seconds": self.seconds,
+            "elapsed": self.elapsed,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Trial":
+        """The trial that :meth:`to_dict` wrote."""
+        names = ("number", "candidate", "params", "status", "reason", "told", "seconds", "elapsed")
+        return cls(scores=tuple(data["scores"]), **{name: data[name] for name in names})
+
+
+@dataclass(frozen=True)
+class PreferenceRow:
+    """What choosing the best trial of one candidate costs against the best trial of all.
+
+    Attributes
+    ----------
+    candidate, trial
+        The candidate and the number of its best complete trial.
+    simplicity
+        The candidate's rank; 0 is the simplest.
+    mean, standard_error
+        Of that trial.
+    cost
+        How much mean score it gives up against the best trial, in units of the scorer.
+    within_one_standard_error
+        Whether the cost is at most the standard error of the best trial.
+    selected_by
+        The preferences that select it: ``best``, ``simplest``, both or none.
+    """
+
+    candidate: str
+    trial: int
+    simplicity: int
+    mean: float
+    standard_error: float | None
+    cost: float
+    within_one_standard_error: bool
+    selected_by: tuple[Prefer, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row as JSON can hold it."""
+        return {**self.__dict__, "selected_by": list(self.selected_by)}
+
+
+def best_trial(trials: Sequence[Trial]) -> Trial | None:
+    """The complete trial with the greatest mean, the earliest of equals; None when no trial is complete."""
+    complete = [trial for trial in trials if trial.status == "complete"]
+    return max(complete, key=lambda trial: (trial.mean, -trial.number)) if complete else None
+
+
+def weigh_preferences(trials: Sequence[Trial], simplicity: Mapping[str, int]) -> tuple[PreferenceRow, ...]:
+    """The table of what simplicity costs, simplest candidate first.
+
+    ``simplest`` selects the simplest candidate whose best trial is within one standard error of the best of all
+    (Breiman et al., Classification and Regression Trees, 1984, section 3.4.3). Without a standard error only the best
+    itself is within it.
+
+    Parameters
+    ----------
+    trials
+        At least one of them complete.
+    simplicity
+        Rank by candidate; 0 is the simplest.
+    """
+    best = best_trial(trials)
+    if best is None:
+        raise SearchError("no trial is complete, so none can be preferred")
+    allowed = 0.0 if math.isnan(best.standard_error) else best.standard_error
+    firsts = []
+    for name in sorted(simplicity, key=lambda key: (simplicity[key], key)):
+        first = best_trial([trial for trial in trials if trial.candidate == name])
+        if first is not None:
+            firsts.append(first)
+    near = [first for first in firsts if best.mean - first.mean <= allowed]
+    return tuple(_row(first, best, near, simplicity[first.candidate]) for first in firsts)
+
+
+def _row(trial: Trial, best: Trial, near: Sequence[Trial], rank: int) -> PreferenceRow:
+    choices: list[Prefer] = []
+    if trial is best:
+        choices.append("best")
+    if trial is near[0]:
+        choices.append("simplest")
+    error, cost = _finite(trial.standard_error), best.mean - trial.mean
+    return PreferenceRow(trial.candidate, trial.number, rank, trial.mean, error, cost, trial in near, tuple(choices))
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A finished search.
+
+    Attributes
+    ----------
+    trials
+        All of them, in order.
+    best
+        The complete trial with the greatest mean.
+    selected
+        The trial that `prefer` selects.
+    scorer
+        The scorer's name as it was used, e.g. ``roc_auc_ovr_weighted`` for ``roc_auc`` with three classes.
+    preference
+        What choosing each candidate costs.
+    method, prefer, folds, seed
+        As the search was asked.
+    digest
+        Of everything that determines the trials; two searches with one digest and number of trials are identical.
+    seconds
+        How long it took, all its resumptions together. Not part of equality.
+    """
+
+    trials: tuple[Trial, ...]
+    best: Trial
+    selected: Trial
+    scorer: str
+    preference: tuple[PreferenceRow, ...]
+    method: str
+    prefer: Prefer
+    folds: int
+    seed: int
+    digest: str
+    seconds: float = field(default=0.0, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as JSON can hold it."""
+        plain = ("scorer", "method", "prefer", "folds", "seed", "digest", "seconds")
+        return {
+            **{name: getattr(self, name) for name in plain},
+            "n_trials": len(self.trials),
+            "best": self.best.to_dict(),
+            "selected": self.selected.to_dict(),
+            "preference": [row.to_dict() for row in self.preference],
+            "trials": [trial.to_dict() for trial in self.trials],
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row a trial: number, candidate, parameters as ``param_NAME``, mean, std, status, seconds, reason."""
+        rows = []
+        for trial in self.trials:
+            head = {"number": trial.number, "candidate": trial.candidate, "mean": trial.mean, "std": trial.std}
+            params = {f"param_{name}": value for name, value in trial.params.items()}
+            tail = {"status": trial.status, "folds": len(trial.scores), "seconds": trial.seconds}
+            rows.append({**head, **params, **tail, "reason": trial.reason})
+        return pd.DataFrame(rows)
+
+    def preference_frame(self) -> pd.DataFrame:
+        """The table of what simplicity costs, a row a candidate."""
+        return pd.DataFrame([row.to_dict() for row in self.preference])
+
+    def plot(self) -> "Figure":
+        """Scores by trial with the best so far; see :func:`evenhand.modeling.search_plots.plot_search`."""
+        from evenhand.modeling.search_plots import plot_search
+
+        return plot_search(self)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
