@@ -1,0 +1,339 @@
+"""From the table of counts to a report: estimates of every group and every disparity of every view."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from evenhand.data.dataset import UNKNOWN
+from evenhand.exceptions import DataError, nearest, shorten
+from evenhand.fairness.counts import CountTable, Floats, Marginal
+from evenhand.fairness.disparities import Gap, difference, ratio
+from evenhand.fairness.groups import JOINT, views
+from evenhand.fairness.metrics import Metric, binary_metrics, multiclass_metrics
+from evenhand.fairness.multiclass import confusion_distributions, prediction_distributions, total_variation, widest
+from evenhand.fairness.report import AttributeAudit, Disparity, FourFifths, GroupResult, MetricValue, headline
+
+__all__ = ["Estimate", "View", "audit_view", "build_views", "estimate", "group_results"]
+
+Task = Literal["binary", "multiclass"]
+
+FOUR_FIFTHS = 0.8
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One metric of all groups of a view.
+
+    Attributes
+    ----------
+    values, n
+        Shape (g,): estimates (NaN where undefined) and the rows that they rest on.
+    reasons
+        Why a value is undefined or has no interval, "" elsewhere.
+    low, high
+        Interval ends, shape (g,), NaN where there is none.
+    effects
+        Design effects under sampling weights, or None.
+    signed
+        Whether 0 is the ideal and the sign matters, so that ratios mean nothing.
+    """
+
+    values: Floats
+    n: Floats
+    reasons: tuple[str, ...]
+    low: Floats | None = None
+    high: Floats | None = None
+    effects: Floats | None = None
+    signed: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """One attribute or intersection, with everybody's table beside it.
+
+    Attributes
+    ----------
+    marginal
+        Counts by group.
+    overall
+        Counts of everybody as one group.
+    task, classes, favorable
+        What kind of target it is, its labels in the table's order, and the indices of the favorable ones.
+    scores
+        Estimates that need scores, by metric: (of the groups, of everybody).
+    """
+
+    marginal: Marginal
+    overall: Marginal
+    task: Task
+    classes: tuple[Any, ...]
+    favorable: tuple[int, ...]
+    scores: Mapping[str, tuple[Estimate, Estimate]] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics that its counts give."""
+        if self.task == "binary":
+            return binary_metrics()
+        return multiclass_metrics(self.classes, [self.classes[i] for i in self.favorable])
+
+
+def build_views(
+    table: CountTable, attributes: Sequence[str], *, depth: int, task: Task, favorable: tuple[int, ...]
+) -> list[View]:
+    """The view of each attribute and intersection."""
+    overall = table.marginal(())
+    return [View(table.marginal(view), overall, task, table.classes, favorable) for view in views(attributes, depth)]
+
+
+def estimate(metric: Metric, marginal: Marginal) -> Estimate:
+    """A metric of every group of a table."""
+    values = metric.compute(marginal.table)
+    n = metric.support(marginal.counts)
+    return Estimate(values, n, tuple(metric.undefined if np.isnan(value) else "" for value in values))
+
+
+def is_unknown(group: Sequence[str]) -> bool:
+    """Whether a group is made of rows without a value on one of its attributes."""
+    return UNKNOWN in group
+
+
+def group_results(
+    view: View, estimates: Mapping[str, Estimate], marginal: Marginal, small: int
+) -> dict[str, GroupResult]:
+    """The groups of a view by name, each with all of its metrics."""
+    sizes = marginal.n
+    results = {}
+    for at, (group, label) in enumerate(zip(marginal.groups, marginal.labels, strict=True)):
+        metrics = {name: _value(name, found, at) for name, found in estimates.items()}
+        results[label] = GroupResult(
+            attribute=marginal.name,
+            group=label,
+            n=int(sizes[at]),
+            small=bool(sizes[at] < small),
+            unknown=is_unknown(group),
+            counts=_confusion(view, marginal.counts[at]),
+            metrics=metrics,
+        )
+    return results
+
+
+def _value(name: str, found: Estimate, at: int) -> MetricValue:
+    low = None if found.low is None or np.isnan(found.low[at]) else float(found.low[at])
+    high = None if found.high is None or np.isnan(found.high[at]) else float(found.high[at])
+    effect = None if found.effects is None or np.isnan(found.effects[at]) else float(found.effects[at])
+    return MetricValue(name, float(found.values[at]), low, high, int(found.n[at]), found.reasons[at], effect)
+
+
+def _confusion(view: View, counts: Any) -> dict[str, Any]:
+    if view.task == "binary":
+        (tn, fp), (fn, tp) = counts.tolist()
+        return {"tp": tp, "fp": fp, "fn": fn, "tn": tn}
+    labels = [str(label) for label in view.classes]
+    return {label: dict(zip(labels, row, strict=True)) for label, row in zip(labels, counts.tolist(), strict=True)}
+
+
+def audit_view(
+    view: View,
+    estimates: Mapping[str, Estimate],
+    everybody: Mapping[str, Estimate],
+    *,
+    small: int,
+    reference: str | None = None,
+) -> AttributeAudit:
+    """Groups and disparities of one view, as point estimates."""
+    marginal = view.marginal
+    labels = marginal.labels
+    if reference is not None and reference not in labels:
+        raise DataError(f"{marginal.name} has no group {shorten(reference)} to refer to: {nearest(reference, labels)}")
+    between = _disparities(view, estimates, None, "")
+    overall = _disparities(view, estimates, _bases(everybody, 0), "overall", distributions=view.overall)
+    to_reference = {}
+    if reference is not None:
+        at = labels.index(reference)
+        only = _only(marginal, at)
+        to_reference = _disparities(view, estimates, _bases(estimates, at), reference, distributions=only)
+    return AttributeAudit(
+        name=marginal.name,
+        attributes=marginal.attributes,
+        groups=group_results(view, estimates, marginal, small),
+        disparities=between,
+        to_overall=overall,
+        to_reference=to_reference,
+        four_fifths=_four_fifths(estimates, labels),
+        reference=reference,
+    )
+
+
+def _bases(estimates: Mapping[str, Estimate], at: int) -> dict[str, float]:
+    return {name: float(found.values[at]) for name, found in estimates.items()}
+
+
+def _only(marginal: Marginal, at: int) -> Marginal:
+    def cut(part: Any) -> Any:
+        return None if part is None else part[at : at + 1]
+
+    parts = map(cut, (marginal.counts, marginal.weights, marginal.squares))
+    return Marginal(marginal.attributes, marginal.groups[at : at + 1], *parts)
+
+
+def _disparities(
+    view: View,
+    estimates: Mapping[str, Estimate],
+    bases: Mapping[str, float] | None,
+    against: str,
+    *,
+    distributions: Marginal | None = None,
+) -> dict[str, Disparity]:
+    labels = view.marginal.labels
+    gaps: dict[str, Gap] = {}
+    for name, found in estimates.items():
+        base = None if bases is None else bases[name]
+        named = headline(name)
+        gaps[f"{named}_difference"] = _gap(difference, found, labels, base, against)
+        if not found.signed:
+            gaps[f"{named}_ratio"] = _gap(ratio, found, labels, base, against)
+    if view.task == "binary":
+        gaps |= _equalized_odds(gaps)
+    else:
+        gaps |= _multiclass(view, gaps, distributions, against)
+    method = {"": "between_groups", "overall": "to_overall"}.get(against, "to_reference")
+    attribute = view.marginal.name
+    return {name: _disparity(name, attribute, gap, method) for name, gap in sorted(gaps.items(), key=_rank)}
+
+
+def _gap(form: Any, found: Estimate, labels: Sequence[str], base: float | None, against: str) -> Gap:
+    gap: Gap = form(found.values, labels, base=base, against=against)
+    undefined = {
+        label: reason or "undefined"
+        for label, value, reason in zip(labels, found.values, found.reasons, strict=True)
+        if np.isnan(value)
+    }
+    return Gap(gap.value, gap.between, gap.reason, undefined)
+
+
+def _equalized_odds(gaps: Mapping[str, Gap]) -> dict[str, Gap]:
+    """The worse of the two rates' disparities, and their mean."""
+    found: dict[str, Gap] = {}
+    for form, worse in (("difference", max), ("ratio", min)):
+        parts = [gaps[f"equal_opportunity_{form}"], gaps[f"predictive_equality_{form}"]]
+        found |= {f"{name}_{form}": gap for name, gap in _combine(parts, worse).items()}
+    return found
+
+
+def _combine(parts: Sequence[Gap], worse: Any) -> dict[str, Gap]:
+    undefined: dict[str, str] = {}
+    for part in parts:
+        for group, reason in part.undefined.items():
+            undefined[group] = f"{undefined[group]}; {reason}" if group in undefined else reason
+    known = [part for part in parts if not np.isnan(part.value)]
+    if not known:
+        gap = Gap(float("nan"), None, parts[0].reason, undefined)
+        return {"equalized_odds": gap, "average_odds": gap}
+    worst = worse(known, key=lambda part: part.value)
+    # A mean over fewer rates would be another quantity; the worst of those that exist is a bound.
+    mean = float(np.mean([part.value for part in parts]))
+    return {
+        "equalized_odds": Gap(worst.value, worst.between, "", undefined),
+        "average_odds": Gap(mean, None, next((p.reason for p in parts if np.isnan(p.value)), ""), undefined),
+    }
+
+
+def _multiclass(view: View, gaps: Mapping[str, Gap], base: Marginal | None, against: str) -> dict[str, Gap]:
+    """Total-variation definitions, and gaps over the favorable labels where there are some."""
+    labels = view.marginal.labels
+    chosen = prediction_distributions(view.marginal.table)
+    by_label = np.swapaxes(confusion_distributions(view.marginal.table), 0, 1)
+    if base is None:
+        parity = [(total_variation(chosen), labels)]
+        odds = [(part, labels) for part in total_variation(by_label)]
+    else:
+        parity = [(_to_base(chosen, prediction_distributions(base.table)[0]), (*labels, against))]
+        bases = confusion_distributions(base.table)[0]
+        odds = [(_to_base(part, bases[k]), (*labels, against)) for k, part in enumerate(by_label)]
+    found = {"demographic_parity_difference": _widest(*parity[0])}
+    parts = [_widest(*part) for part in _named(view, odds)]
+    found |= {f"{name}_difference": gap for name, gap in _combine(parts, max).items()}
+    wanted = [str(view.classes[i]) for i in view.favorable]
+    for name, metric in (("equal_opportunity", "true_positive_rate"), ("predictive_parity", "precision")):
+        for form, worse in (("difference", max), ("ratio", min)):
+            parts = [gaps[f"{metric}/{label}_{form}"] for label in wanted]
+            if parts:
+                found[f"{name}_{form}"] = _combine(parts, worse)["equalized_odds"]
+    return found
+
+
+def _named(view: View, parts: Sequence[tuple[Floats, Sequence[str]]]) -> list[tuple[Floats, Sequence[str], str]]:
+    return [(*part, f"no rows with the label {label}") for part, label in zip(parts, view.classes, strict=True)]
+
+
+def _to_base(distributions: Floats, base: Floats) -> Floats:
+    """Total variation to one distribution, laid out as the last column of a table of pairs."""
+    g = len(distributions)
+    table = np.full((g + 1, g + 1), np.nan)
+    table[:g, g] = np.abs(distributions - base).sum(axis=-1) / 2
+    return table
+
+
+def _widest(between: Floats, labels: Sequence[str], reason: str = "no rows") -> Gap:
+    value, pair = widest(between, labels)
+    defined = ~np.isnan(between) & ~np.eye(len(labels), dtype=bool)
+    paired = np.asarray(defined.any(axis=0) | defined.any(axis=1))
+    undefined = {labels[at]: reason for at in np.flatnonzero(~paired)}
+    if pair is None:
+        few = "there is only one group" if len(labels) < 2 else f"defined in fewer than two groups: {reason}"
+        return Gap(float("nan"), None, few, undefined)
+    return Gap(value, pair, "", undefined)
+
+
+_ORDER = (
+    "demographic_parity",
+    "equal_opportunity",
+    "predictive_equality",
+    "equalized_odds",
+    "average_odds",
+    "predictive_parity",
+    "accuracy_equality",
+    "treatment_equality",
+)
+
+
+def _rank(item: tuple[str, Gap]) -> tuple[int, int]:
+    base, _, form = item[0].rpartition("_")
+    return (_ORDER.index(base) if base in _ORDER else len(_ORDER), 0 if form == "difference" else 1)
+
+
+def _disparity(name: str, attribute: str, gap: Gap, method: str) -> Disparity:
+    reason = gap.reason
+    if not reason and gap.undefined:
+        reason = f"taken over the other groups: undefined for {', '.join(gap.undefined)}"
+    return Disparity(
+        name, attribute, gap.value, reason=reason, between=gap.between, undefined=gap.undefined, method=method
+    )
+
+
+def _four_fifths(estimates: Mapping[str, Estimate], labels: Sequence[str]) -> FourFifths | None:
+    found = estimates.get("selection_rate")
+    if found is None:
+        return None
+    gap = ratio(found.values, labels)
+    low, high = gap.between or (None, None)
+    return FourFifths(gap.value, None if np.isnan(gap.value) else gap.value < FOUR_FIFTHS, low, high, gap.reason)
+
+
+def join_reference(attributes: Sequence[str], reference: Mapping[str, Any]) -> str | None:
+    """The reference group of a view: the one named for it, or the crossing of its attributes' own ones.
+
+    Examples
+    --------
+    >>> join_reference(("race", "sex"), {"race": "white", "sex": "male"})
+    'white & male'
+    """
+    name = JOINT.join(attributes)
+    if name in reference:
+        return str(reference[name])
+    if all(attribute in reference for attribute in attributes):
+        return JOINT.join(str(reference[attribute]) for attribute in attributes)
+    return None

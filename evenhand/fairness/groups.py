@@ -1,0 +1,210 @@
+"""Groups of people: sensitive columns become small codes with labels, missing values a group of their own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from evenhand.data.dataset import UNKNOWN
+from evenhand.exceptions import DataError, nearest, shorten
+
+__all__ = ["JOINT", "Coded", "band_labels", "encode_groups", "encode_values", "views"]
+
+JOINT = " & "
+"""What joins the names of attributes and groups in an intersection: ``race & sex``, ``black & female``."""
+
+_MOST_NUMBERS = 50
+_SMALL_RANGE = 256
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A column as codes: ``labels[codes[i]]`` is the value of row i.
+
+    Attributes
+    ----------
+    codes
+        Shape (n,), an integer type no wider than needed, each within ``range(len(labels))``.
+    labels
+        The values that may occur. A label that no row has is allowed: the table of counts drops it.
+    """
+
+    codes: npt.NDArray[Any]
+    labels: tuple[Any, ...]
+
+
+def encode_values(values: Any, *, name: str, missing: str | None = None) -> Coded:
+    """Codes of any column of labels: integers, booleans, strings, categories.
+
+    Parameters
+    ----------
+    values
+        Shape (n,): array, Series or list. It is not changed.
+    name
+        What an error calls the column.
+    missing
+        The label of missing values; None refuses them.
+
+    Raises
+    ------
+    DataError
+        The column is not one-dimensional, or has missing values that `missing` does not name.
+
+    Examples
+    --------
+    >>> coded = encode_values(["b", "a", "b"], name="y")
+    >>> coded.codes.tolist(), coded.labels
+    ([1, 0, 1], ('a', 'b'))
+    """
+    array = values if isinstance(values, pd.Series | np.ndarray | pd.Categorical) else pd.Series(values)
+    if array.ndim != 1:
+        raise DataError(f"{name} has shape {array.shape}: give one label a row, shape (n,)")
+    plain = _plain_integers(array)
+    if plain is not None:
+        small = _encode_range(plain)
+        if small is not None:
+            return small
+    return _encode_any(array, name, missing)
+
+
+def _plain_integers(array: Any) -> npt.NDArray[Any] | None:
+    dtype = array.dtype
+    return np.asarray(array) if isinstance(dtype, np.dtype) and dtype.kind in "iub" else None
+
+
+def _encode_range(array: npt.NDArray[Any]) -> Coded | None:
+    """Integers of a small range are their own codes: one pass for the range, and no copy where they start at 0."""
+    if array.dtype == bool:
+        return Coded(array.view(np.uint8), (False, True))
+    if array.size == 0:
+        return Coded(array, ())
+    low, high = int(array.min()), int(array.max())
+    if high - low >= _SMALL_RANGE:
+        return None
+    labels = tuple(range(low, high + 1))
+    if array.dtype.itemsize == 1 and low == 0:
+        return Coded(array.view(np.uint8), labels)
+    shifted = array - array.dtype.type(low) if low >= 0 else array.astype(np.int64) - low
+    return Coded(shifted.astype(np.uint8), labels)
+
+
+def _encode_any(array: Any, name: str, missing: str | None) -> Coded:
+    codes, found = pd.factorize(array, use_na_sentinel=True)
+    values = [_scalar(value) for value in found]
+    absent = int((codes < 0).sum())
+    if absent and missing is None:
+        raise DataError(f"{name} has {absent} missing values of {len(codes)}: give a label to every row")
+    if missing is not None and missing not in values:
+        values.append(missing)
+    labels = sorted(dict.fromkeys(values), key=lambda label: (str(type(label)), label))
+    place = {label: code for code, label in enumerate(labels)}
+    # The last entry answers code -1, the missing values.
+    recode = np.array([*(place[_scalar(value)] for value in found), place.get(missing, 0)], dtype=_narrow(len(labels)))
+    return Coded(recode[codes], tuple(labels))
+
+
+def _scalar(value: Any) -> Any:
+    """A Python scalar; an integral float is the integer that a missing neighbour turned into a float."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _narrow(size: int) -> type[np.unsignedinteger[Any]]:
+    return np.uint8 if size <= 1 << 8 else np.uint16 if size <= 1 << 16 else np.uint32
+
+
+def band_labels(edges: Sequence[float]) -> list[str]:
+    """Names of the bands that these edges cut: each holds its lower edge.
+
+    Examples
+    --------
+    >>> band_labels([25, 62])
+    ['under 25', '25 to under 62', '62 and over']
+    """
+    text = [f"{edge:g}" for edge in edges]
+    inner = [f"{low} to under {high}" for low, high in pairwise(text)]
+    return [f"under {text[0]}", *inner, f"{text[-1]} and over"]
+
+
+def _encode_bands(values: Any, edges: Sequence[float], name: str) -> Coded:
+    cuts = np.asarray(edges, dtype=float)
+    if cuts.ndim != 1 or not cuts.size or not (np.diff(cuts) > 0).all() or not np.isfinite(cuts).all():
+        raise DataError(f"bins of {shorten(name)} are {shorten(list(edges))}: give rising numbers")
+    numbers = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    codes = np.searchsorted(cuts, numbers, side="right")
+    codes[np.isnan(numbers)] = cuts.size + 1
+    return Coded(codes.astype(_narrow(cuts.size + 2)), (*band_labels(edges), UNKNOWN))
+
+
+def encode_groups(frame: pd.DataFrame, *, bins: Mapping[str, Sequence[float]] | None = None) -> dict[str, Coded]:
+    """Codes of each sensitive column, with labels as strings and missing values as ``unknown``.
+
+    Parameters
+    ----------
+    frame
+        Shape (n, a): the sensitive columns.
+    bins
+        For a continuous column the edges of its bands; each band holds its lower edge.
+
+    Raises
+    ------
+    DataError
+        No column, two of one name, a column of many numbers without `bins`, or `bins` for no column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> coded = encode_groups(pd.DataFrame({"age": [20, 70, None]}), bins={"age": [40]})["age"]
+    >>> [coded.labels[code] for code in coded.codes]
+    ['under 40', '40 and over', 'unknown']
+    """
+    names = [str(column) for column in frame.columns]
+    if not names:
+        raise DataError("sensitive_features has no column: give at least one attribute")
+    if len(set(names)) < len(names):
+        raise DataError(f"sensitive_features has columns of one name: {shorten(names)}")
+    for name in bins or {}:
+        if name not in names:
+            raise DataError(f"bins names {shorten(name)}, no sensitive column: {nearest(name, names)}")
+    coded = {}
+    for position, name in enumerate(names):
+        column = frame.iloc[:, position]
+        edges = (bins or {}).get(name)
+        coded[name] = _encode_column(column, name) if edges is None else _encode_bands(column, edges, name)
+    return coded
+
+
+def _encode_column(column: pd.Series, name: str) -> Coded:
+    coded = encode_values(column, name=name, missing=UNKNOWN)
+    numbers = sum(isinstance(label, int | float) and not isinstance(label, bool) for label in coded.labels)
+    if numbers > _MOST_NUMBERS:
+        present = len(np.unique(coded.codes))
+        if present > _MOST_NUMBERS:
+            raise DataError(
+                f"{shorten(name)} has {present} different numbers: "
+                f"say how to band them, as in bins={{{name!r}: [25, 40, 62]}}"
+            )
+    labels = [str(label) for label in coded.labels]
+    if len(set(labels)) == len(labels):
+        return Coded(coded.codes, tuple(labels))
+    # 1 and "1" in one column are one group.
+    unique = sorted(set(labels))
+    recode = np.array([unique.index(label) for label in labels], dtype=_narrow(len(unique)))
+    return Coded(recode[coded.codes], tuple(unique))
+
+
+def views(attributes: Sequence[str], depth: int) -> list[tuple[str, ...]]:
+    """Each attribute, then every intersection of up to `depth` attributes.
+
+    Examples
+    --------
+    >>> views(["race", "sex"], 2)
+    [('race',), ('sex',), ('race', 'sex')]
+    """
+    if depth < 1:
+        raise DataError(f"depth is {depth}: give 1 for no intersections, or more")
+    return [view for size in range(1, depth + 1) for view in combinations(attributes, size)]

@@ -1,0 +1,238 @@
+"""Every metric of a group that is a function of its counts (y, y_hat), for one table or a stack of replicates.
+
+A metric is a pair of weights over the table, ``value = sum(counts * numerator) / sum(counts * denominator)``,
+or the mean of such rates, or an index of inequality. Where the denominator is empty the metric is undefined: NaN
+with a reason, never 0 or 1.
+
+Sources: the confusion-matrix rates as scikit-learn and Fairlearn name them; calibration terms in
+`evenhand.fairness.scores`; inequality indices after Speicher et al. (2018), "A unified approach to quantifying
+algorithmic unfairness", section 3 (benefit = y_hat - y + 1).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from evenhand.fairness.counts import Floats
+
+__all__ = ["ALIASES", "Condition", "Metric", "binary_metrics", "multiclass_metrics"]
+
+Condition = Literal["all", "y_true", "y_pred"] | None
+"""What a metric conditions on: a test of its equality permutes groups within that; None where no such null exists."""
+
+ALIASES = {
+    "accuracy_score": "accuracy",
+    "balanced_accuracy_score": "balanced_accuracy",
+    "precision_score": "precision",
+    "positive_predictive_value": "precision",
+    "recall": "true_positive_rate",
+    "recall_score": "true_positive_rate",
+    "f1_score": "f1",
+    "roc_auc_score": "roc_auc",
+    "auc": "roc_auc",
+    "theil": "theil_index",
+}
+"""Other names that scikit-learn, Fairlearn and the literature use for the metrics."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of a table of counts.
+
+    Attributes
+    ----------
+    name
+        Its name, as Fairlearn and scikit-learn spell it.
+    numerator, denominator
+        Weights over the table, shape (k, k) indexed [y, y_hat]; of shape (m, k, k) for the mean of m rates.
+    kind
+        ``rate``: a share of rows, so that binomial intervals apply; ``ratio``: a quotient of other sums;
+        ``mean``: the mean of the defined rates; ``index``: an inequality index (`numerator` holds the benefits).
+    condition
+        What it conditions on.
+    undefined
+        Why it is undefined where the denominator is empty.
+    lower_is_better
+        For errors and indices.
+    """
+
+    name: str
+    numerator: Floats
+    denominator: Floats
+    kind: Literal["rate", "ratio", "mean", "generalized_entropy", "theil"] = "rate"
+    condition: Condition = "all"
+    undefined: str = "no rows"
+    lower_is_better: bool = False
+
+    def compute(self, counts: npt.ArrayLike) -> Floats:
+        """The values of tables of shape (..., k, k), as float64 of shape (...); NaN where undefined.
+
+        Examples
+        --------
+        >>> metrics = {metric.name: metric for metric in binary_metrics()}
+        >>> float(metrics["true_positive_rate"].compute([[5, 1], [1, 3]]))
+        0.75
+        >>> float(metrics["true_positive_rate"].compute([[5, 1], [0, 0]]))
+        nan
+        """
+        table = np.asarray(counts, dtype=float)
+        if self.kind in {"generalized_entropy", "theil"}:
+            return _inequality(table, self.numerator, theil=self.kind == "theil")
+        if self.kind == "mean":
+            rates = divide(*(_weigh(table[..., None, :, :], part) for part in (self.numerator, self.denominator)))
+            mean: Floats = rates.mean(axis=-1)  # NaN as soon as one is undefined: a mean over fewer is another metric
+            return mean
+        return divide(_weigh(table, self.numerator), _weigh(table, self.denominator))
+
+    def support(self, counts: npt.ArrayLike) -> Floats:
+        """How many rows the metric rests on: its denominator, or all rows."""
+        table = np.asarray(counts, dtype=float)
+        if self.kind == "rate":
+            return _weigh(table, self.denominator)
+        if self.kind == "mean":
+            least: Floats = _weigh(table[..., None, :, :], self.denominator).min(axis=-1)
+            return least
+        total: Floats = table.sum(axis=(-2, -1))
+        return total
+
+
+def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:
+    """The quotient, NaN where the denominator is 0 (also for 0/0), without a warning."""
+    top, bottom = np.broadcast_arrays(np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float))
+    out = np.full(top.shape, np.nan)
+    np.divide(top, bottom, out=out, where=bottom != 0)
+    return out
+
+
+def _weigh(table: Floats, weights: Floats) -> Floats:
+    summed: Floats = (table * weights).sum(axis=(-2, -1))
+    return summed
+
+
+def _inequality(table: Floats, benefits: Floats, *, theil: bool) -> Floats:
+    n = table.sum(axis=(-2, -1))
+    mean = divide(_weigh(table, benefits), n)
+    relative = divide(np.broadcast_to(benefits, table.shape), mean[..., None, None])
+    if theil:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # 0 log 0 is 0, its limit.
+            each = np.where(relative > 0, relative * np.log(relative), relative)
+    else:
+        each = (relative**2 - 1) / 2
+    empty = table == 0
+    return divide(np.where(empty, 0.0, table * each).sum(axis=(-2, -1)), np.where(mean > 0, n, 0))
+
+
+def _cells(*pairs: tuple[int, int]) -> Floats:
+    grid = np.zeros((2, 2))
+    for y, y_hat in pairs:
+        grid[y, y_hat] = 1
+    return grid
+
+
+_TN, _FP, _FN, _TP = (0, 0), (0, 1), (1, 0), (1, 1)
+_ALL = (_TN, _FP, _FN, _TP)
+_BENEFIT = np.array([[1.0, 2.0], [0.0, 1.0]])
+
+
+def binary_metrics() -> tuple[Metric, ...]:
+    """The metrics of a table (2, 2) whose second label is the favorable one.
+
+    Examples
+    --------
+    >>> [metric.name for metric in binary_metrics()][:3]
+    ['base_rate', 'selection_rate', 'true_positive_rate']
+    """
+    rows: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Condition, str]] = [
+        ("base_rate", (_FN, _TP), _ALL, "all", "no rows"),
+        ("selection_rate", (_FP, _TP), _ALL, "all", "no rows"),
+        ("true_positive_rate", (_TP,), (_FN, _TP), "y_true", "no rows with the favorable label"),
+        ("false_positive_rate", (_FP,), (_TN, _FP), "y_true", "no rows with the unfavorable label"),
+        ("true_negative_rate", (_TN,), (_TN, _FP), "y_true", "no rows with the unfavorable label"),
+        ("false_negative_rate", (_FN,), (_FN, _TP), "y_true", "no rows with the favorable label"),
+        ("precision", (_TP,), (_FP, _TP), "y_pred", "no rows predicted favorable"),
+        ("negative_predictive_value", (_TN,), (_TN, _FN), "y_pred", "no rows predicted unfavorable"),
+        ("false_discovery_rate", (_FP,), (_FP, _TP), "y_pred", "no rows predicted favorable"),
+        ("false_omission_rate", (_FN,), (_TN, _FN), "y_pred", "no rows predicted unfavorable"),
+        ("accuracy", (_TN, _TP), _ALL, "all", "no rows"),
+    ]
+    lower = {"false_positive_rate", "false_negative_rate", "false_discovery_rate", "false_omission_rate"}
+    rates = [
+        Metric(name, _cells(*top), _cells(*bottom), "rate", condition, reason, name in lower)
+        for name, top, bottom, condition, reason in rows
+    ]
+    return (*rates, *_binary_rest())
+
+
+def _binary_rest() -> list[Metric]:
+    recalls = (np.stack([_cells(_TN), _cells(_TP)]), np.stack([_cells(_TN, _FP), _cells(_FN, _TP)]))
+    one = "no rows with the favorable label or none with the unfavorable one"
+    f1_top, f1_bottom = 2 * _cells(_TP), 2 * _cells(_TP) + _cells(_FP, _FN)
+    return [
+        Metric("balanced_accuracy", *recalls, "mean", "y_true", one),
+        Metric("f1", f1_top, f1_bottom, "ratio", None, "no rows with the favorable label, predicted or true"),
+        Metric("treatment_equality", _cells(_FN), _cells(_FP), "ratio", None, "no false positives to divide by"),
+        *_indices(_BENEFIT),
+    ]
+
+
+def _indices(benefits: Floats) -> list[Metric]:
+    ones = np.ones_like(benefits)
+    reason = "the mean benefit is 0"
+    return [
+        Metric("generalized_entropy", benefits, ones, "generalized_entropy", None, reason, lower_is_better=True),
+        Metric("theil_index", benefits, ones, "theil", None, reason, lower_is_better=True),
+    ]
+
+
+def multiclass_metrics(classes: Sequence[Any], favorable: Sequence[Any] = ()) -> tuple[Metric, ...]:
+    """The metrics of a table (k, k): label-free ones, one-vs-rest rates by label, and those of favorable labels.
+
+    Parameters
+    ----------
+    classes
+        The labels, in the table's order. The one-vs-rest rates are named ``true_positive_rate/LABEL``.
+    favorable
+        The favorable labels. With them ``base_rate`` and ``selection_rate`` are the shares of rows whose label
+        and predicted label is one of them.
+
+    Examples
+    --------
+    >>> names = [metric.name for metric in multiclass_metrics(["a", "b", "c"])]
+    >>> "selection_rate" in names, "selection_rate/a" in names
+    (False, True)
+    """
+    k = len(classes)
+    ones, eye = np.ones((k, k)), np.eye(k)
+    true = np.stack([np.repeat(eye[[i]].T, k, axis=1) for i in range(k)])
+    diagonal = np.stack([np.outer(eye[i], eye[i]) for i in range(k)])
+    f1_bottom = true + true.transpose(0, 2, 1)
+    found = [
+        Metric("accuracy", eye, ones),
+        Metric("balanced_accuracy", diagonal, true, "mean", "y_true", "a label has no rows"),
+        Metric("f1_macro", 2 * diagonal, f1_bottom, "mean", None, "a label has no rows, predicted or true"),
+    ]
+    chosen = np.isin(np.arange(k), [list(classes).index(label) for label in favorable]).astype(float)
+    if len(favorable):
+        found += [
+            Metric("base_rate", np.repeat(chosen[:, None], k, axis=1), ones),
+            Metric("selection_rate", np.repeat(chosen[None, :], k, axis=0), ones),
+        ]
+    return (*found, *(metric for i, label in enumerate(classes) for metric in _one_vs_rest(str(label), true[i])))
+
+
+def _one_vs_rest(label: str, true: Floats) -> list[Metric]:
+    ones, predicted = np.ones_like(true), true.T
+    hit, other = true * predicted, 1 - true
+    named, denied = f"no rows with the label {label}", f"no rows with another label than {label}"
+    chosen = f"no rows predicted {label}"
+    return [
+        Metric(f"base_rate/{label}", true, ones),
+        Metric(f"selection_rate/{label}", predicted, ones),
+        Metric(f"true_positive_rate/{label}", hit, true, "rate", "y_true", named),
+        Metric(f"false_positive_rate/{label}", predicted * other, other, "rate", "y_true", denied, True),  # noqa: FBT003
+        Metric(f"precision/{label}", hit, predicted, "rate", "y_pred", chosen),
+    ]

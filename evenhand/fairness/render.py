@@ -1,0 +1,174 @@
+"""How an audit reads: as tables, as a page in a notebook, as a figure."""
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from evenhand.exceptions import DataError, nearest, shorten
+from evenhand.fairness.report import AttributeAudit, AuditReport, Disparity, MetricValue
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["disparities_frame", "groups_frame", "plot_rates", "render_html"]
+
+
+def groups_frame(report: AuditReport) -> pd.DataFrame:
+    """One row for each group: its names, n, marks, and every metric with its interval's ends."""
+    rows = []
+    for audit in report.audits.values():
+        for group in audit.groups.values():
+            row: dict[str, Any] = {
+                "attribute": audit.name,
+                "group": group.group,
+                "n": group.n,
+                "small": group.small,
+                "unknown": group.unknown,
+            }
+            for name, value in group.metrics.items():
+                row |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
+            rows.append(row)
+    frame = pd.DataFrame(rows)
+    ends = [name for name in frame.columns if name.endswith(("_low", "_high"))]
+    return frame.astype(dict.fromkeys(ends, float))
+
+
+def disparities_frame(report: AuditReport) -> pd.DataFrame:
+    """One row for each disparity of each attribute and intersection."""
+    rows = [
+        {
+            "attribute": audit.name,
+            "disparity": found.name,
+            "method": found.method,
+            "value": found.value,
+            "low": found.low,
+            "high": found.high,
+            "p_value": found.p_value,
+            "verdict": found.verdict,
+            "between": " / ".join(found.between or ()),
+            "reason": found.reason,
+        }
+        for audit in report.audits.values()
+        for table in (audit.disparities, audit.to_overall, audit.to_reference)
+        for found in table.values()
+    ]
+    return pd.DataFrame(rows).astype(dict.fromkeys(("value", "low", "high", "p_value"), float))
+
+
+def _shown(value: MetricValue | Disparity) -> str:
+    """A value with its interval, or why there is none; escaped."""
+    if np.isnan(value.value):
+        return f'<span title="{escape(value.reason, quote=True)}">undefined</span>'
+    text = f"{value.value:.3f}"
+    if value.interval is None:
+        return text
+    return f"{text} <small>[{value.interval[0]:.3f}, {value.interval[1]:.3f}]</small>"
+
+
+_BINARY = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "accuracy")
+
+
+def _metrics_shown(report: AuditReport) -> list[str]:
+    wanted = [name for name in (*_BINARY, "balanced_accuracy", "roc_auc") if name in report.overall.metrics]
+    return wanted if report.task == "binary" else [name for name in wanted if name != "precision"]
+
+
+def render_html(report: AuditReport) -> str:
+    """The audit as HTML for a notebook: fetched from nowhere, every name escaped."""
+    favorable = escape(str(report.favorable_label)) if report.favorable_label != () else "none declared"
+    head = f"<p><b>Audit</b> of {report.n:,} rows, {report.task}; favorable: {favorable}.</p>"
+    return head + "".join(_section(report, audit) for audit in report.audits.values())
+
+
+def _section(report: AuditReport, audit: AttributeAudit) -> str:
+    names = _metrics_shown(report)
+    header = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in ("group", "n", *names))
+    rows = "".join(
+        f"<tr><td>{escape(group.group)}{' (few rows)' if group.small else ''}</td><td>{group.n:,}</td>"
+        + "".join(f"<td>{_shown(group[name])}</td>" for name in names)
+        + "</tr>"
+        for group in audit.groups.values()
+    )
+    flag = audit.four_fifths
+    warning = ""
+    if flag is not None and flag.flag:
+        warning = (
+            f"<p>Four-fifths flag: the selection rate of {escape(str(flag.group))} is {flag.ratio:.2f} "
+            f"of that of {escape(str(flag.reference))}.</p>"
+        )
+    return (
+        f"<h4>{escape(audit.name)}</h4><table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"
+        f"{warning}{_disparity_table(audit)}"
+    )
+
+
+_SHOWN = ("demographic_parity", "equal_opportunity", "predictive_equality", "equalized_odds", "accuracy_equality")
+
+
+def _disparity_table(audit: AttributeAudit) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(found.name.replace('_', ' '))}</td><td>{_shown(found)}</td>"
+        f"<td>{'' if found.p_value is None else f'{found.p_value:.3g}'}</td><td>{escape(found.verdict or '')}</td>"
+        f"<td>{escape(' / '.join(found.between or ()))}</td><td>{escape(found.reason)}</td></tr>"
+        for found in audit.disparities.values()
+        if found.name.startswith(_SHOWN)
+    )
+    names = ("disparity", "value", "p", "verdict", "between", "reason")
+    header = "".join(f"<th>{name}</th>" for name in names)
+    return f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def plot_rates(
+    report: AuditReport, metric: str | None = None, attribute: str | None = None, limit: float | None = None
+) -> "Figure":
+    """Rates by group with intervals; a dashed line at everybody's rate, a dotted one at the limit."""
+    from evenhand.plotting import figure_style, new_figure
+
+    known = report.overall.metrics
+    name = metric or ("selection_rate" if "selection_rate" in known else "accuracy")
+    if name not in report.overall:
+        raise DataError(f"there is no metric {shorten(name)}: {nearest(name, known)}")
+    singles = [audit for audit in report.audits.values() if len(audit.attributes) == 1]
+    shown = singles if attribute is None else [report.audit(attribute)]
+    height = 0.8 + sum(0.35 * len(audit.groups) + 0.6 for audit in shown)
+    ratios = [len(audit.groups) + 1 for audit in shown]
+    figure, axes = new_figure(
+        width=6.4,
+        height=height,
+        nrows=len(shown),
+        squeeze=False,
+        sharex=True,
+        gridspec_kw={"height_ratios": ratios},
+    )
+    with figure_style():
+        for axis, audit in zip(np.ravel(axes), shown, strict=True):
+            _draw(axis, audit, report.overall[name].value, name, limit)
+        np.ravel(axes)[-1].set_xlabel(name.replace("_", " "))
+    return figure
+
+
+def _draw(axis: Any, audit: AttributeAudit, everybody: float, name: str, limit: float | None) -> None:
+    from evenhand.plotting import INK, MUTED, PALETTE, plain_label
+
+    groups = list(audit.groups.values())
+    values = np.array([group[name].value for group in groups])
+    for at, group in enumerate(groups):
+        found = group[name]
+        if np.isnan(found.value):
+            axis.annotate(f"undefined: {found.reason}", (0.01, at), xycoords=("axes fraction", "data"), va="center")
+            continue
+        if found.interval is not None:
+            axis.plot(found.interval, (at, at), color=INK, linewidth=1.5, solid_capstyle="butt")
+        axis.plot([found.value], [at], "o", color=PALETTE[0], markerfacecolor="white" if group.small else PALETTE[0])
+    if np.isfinite(everybody):
+        axis.axvline(everybody, linestyle="--", color=MUTED, linewidth=1, label="everybody")
+    if limit is not None and np.isfinite(values).any():
+        label = f"{limit:g} of the highest"
+        axis.axvline(limit * np.nanmax(values), linestyle=":", color=PALETTE[1], linewidth=1.5, label=label)
+    axis.set_yticks(range(len(groups)), [f"{plain_label(group.group)} (n={group.n:,})" for group in groups])
+    axis.set_ylim(len(groups) - 0.5, -0.5)
+    axis.set_title(plain_label(audit.name))
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(loc="best")
