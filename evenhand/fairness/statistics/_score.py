@@ -55,3 +55,20 @@ def ratio_moments(k1: Array, n1: Array, k2: Array, n2: Array, t: Array) -> tuple
     q1, q2 = np.clip(q1, 0.0, 1.0), np.clip(q2, 0.0, 1.0)
     variance = s**2 * q1 * (1 - q1) / n1 + t**2 * q2 * (1 - q2) / n2
     return s * k1 / n1 - t * k2 / n2, np.sqrt(variance)
+
+
+def difference_z(k1: Array, n1: Array, k2: Array, n2: Array, delta: Array) -> Array:
+    """Score statistic of the difference against ``delta``; large when the difference lies above."""
+    return _standardise(*difference_moments(k1, n1, k2, n2, delta))
+
+
+def ratio_z(k1: Array, n1: Array, k2: Array, n2: Array, ratio: Array) -> Array:
+    """Score statistic of the ratio against ``ratio``, a finite positive number."""
+    return _standardise(*ratio_moments(k1, n1, k2, n2, ratio / (1 + ratio)))
+
+
+def _standardise(distance: Array, error: Array) -> Array:
+    """Quotient that is 0 for 0/0: two empty counts lean to neither side."""
+    flat = error <= 1e-12
+    away = np.where(np.abs(distance) <= 1e-12, 0.0, np.copysign(np.inf, distance))
+    return np.asarray(np.where(flat, away, distance / np.where(flat, 1.0, error)))

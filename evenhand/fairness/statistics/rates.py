@@ -121,7 +121,7 @@ def rate_interval(k: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95) 
     return low, high
 
 
-def _binomial_cdf(j: Array, n: Array, p: Array) -> Array:
+def binomial_cdf(j: Array, n: Array, p: Array) -> Array:
     """P(X <= j) for X ~ Bin(n, p), also for j = -1 and j = n."""
     inside = special.betainc(np.maximum(n - j, 1e-300), np.maximum(j, 0) + 1, 1 - p)
     return np.asarray(np.where(j < 0, 0.0, np.where(j >= n, 1.0, inside)))
@@ -129,7 +129,7 @@ def _binomial_cdf(j: Array, n: Array, p: Array) -> Array:
 
 def _acceptability(k: Array, n: Array, p: Array) -> Array:
     """Blaker's acceptability of ``p`` given ``k`` of ``n``."""
-    lower, upper = _binomial_cdf(k, n, p), _binomial_cdf(n - k, n, 1 - p)
+    lower, upper = binomial_cdf(k, n, p), binomial_cdf(n - k, n, 1 - p)
     other_up = _largest_tail(n, 1 - p, lower)
     other_low = _largest_tail(n, p, upper)
     return np.minimum(1.0, np.where(lower < upper, lower + other_up, upper + other_low))
@@ -141,9 +141,9 @@ def _largest_tail(n: Array, p: Array, bound: Array) -> Array:
     tolerant = bound * (1 + 1e-10)
     for _ in range(int(np.ceil(np.log2(np.max(n, initial=1) + 2))) + 1):
         middle = np.floor(0.5 * (low + high))
-        fits = _binomial_cdf(middle, n, p) <= tolerant
+        fits = binomial_cdf(middle, n, p) <= tolerant
         low, high = np.where(fits, middle, low), np.where(fits, high, middle)
-    return _binomial_cdf(low, n, p)
+    return binomial_cdf(low, n, p)
 
 
 def _widen(k: Array, n: Array, alpha: float, inner: Array, outer: Array, side: int) -> Array:

@@ -1,0 +1,262 @@
+"""Tests that groups share one distribution, permuting only within what a metric conditions on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from evenhand.exceptions import ConfigError, DataError
+from evenhand.fairness.statistics._numeric import Array
+
+Combine = Literal["max", "mean"]
+Integers = npt.NDArray[np.int64]
+
+# A count this many standard deviations from its mean has a probability under 1e-22.
+_REACH = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class PValue:
+    """A p-value and how it came about.
+
+    Attributes
+    ----------
+    value
+        The p-value, None when there is no null hypothesis to test.
+    method
+        ``exact`` (all permutations), ``permutation`` (draws), ``analytic`` (chi-square) or ``none``.
+    replicates
+        Number of draws, 0 unless ``method`` is ``permutation``.
+    reason
+        Why there is no value, or why the method is not the one asked for.
+    """
+
+    value: float | None
+    method: Literal["exact", "permutation", "analytic", "none"]
+    replicates: int = 0
+    reason: str = ""
+
+
+def equality_p_value(
+    table: npt.ArrayLike,
+    *,
+    combine: Combine = "max",
+    alpha: float = 0.05,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> PValue:
+    """Permutation test of equality over all groups, drawn on the counts.
+
+    Parameters
+    ----------
+    table
+        Whole counts, shape (groups, outcomes) or (strata, groups, outcomes). The strata are what the
+        metric conditions on: the true class for true and false positive rates, the predicted class for
+        precision, the legitimate factor for a conditional disparity. Labels of groups are permuted
+        inside each stratum only.
+    combine
+        The statistic is the largest total variation between two groups in a stratum; ``max`` takes the
+        largest over strata, ``mean`` averages the groups' differences over strata by their size first.
+    alpha
+        The level at which the p-value will be used, after correction for multiplicity.
+    replicates
+        Draws wished for.
+    seed
+        Seed of the draws.
+
+    Returns
+    -------
+    PValue
+        ``analytic`` when ``replicates`` is under 20 / ``alpha``: fewer draws could not reach the level.
+
+    Notes
+    -----
+    Given both margins of a stratum, permuted labels give a multivariate hypergeometric table. The
+    p-value counts the observed table as one draw: Phipson and Smyth (2010), Statistical Applications in
+    Genetics and Molecular Biology 9:39.
+
+    Examples
+    --------
+    Fisher's tea tasting (The Design of Experiments, 1935, chapter II), two-sided:
+
+    >>> result = equality_p_value([[3, 1], [1, 3]])
+    >>> result.method, round(result.value, 4)
+    ('exact', 0.4857)
+    """
+    counts = _strata(table)
+    if combine not in {"max", "mean"}:
+        raise ConfigError(f"combine must be 'max' or 'mean', got {combine!r}")
+    counts = counts[:, counts.sum(axis=(0, 2)) > 0]
+    counts = counts[:, :, counts.sum(axis=(0, 1)) > 0]
+    if counts.shape[1] < 2:
+        return PValue(None, "none", reason="fewer than two groups have rows that this rate is taken over")
+    if counts.shape[2] < 2:
+        return PValue(1.0, "exact", reason="every row has the same outcome")
+    if counts.shape == (1, 2, 2):
+        k, n = counts[0, :, 1].astype(float), counts[0].sum(axis=1).astype(float)
+        return PValue(float(exact_pair_p_values(k[:1], n[:1], k[1:], n[1:])[0]), "exact")
+    if replicates * alpha < 20:
+        return PValue(_chi_square(counts), "analytic", reason=_too_few(replicates, alpha))
+    return PValue(_permutation(counts, combine, replicates, seed), "permutation", replicates)
+
+
+def pairwise_p_values(
+    table: npt.ArrayLike, *, combine: Combine = "max", alpha: float = 0.05, replicates: int = 1000, seed: int = 0
+) -> Array:
+    """P-values of equality of each pair of groups, permuting the rows of that pair only.
+
+    Returns
+    -------
+    ndarray of shape (groups, groups)
+        Symmetric, NaN on the diagonal and for pairs with an empty group.
+
+    Examples
+    --------
+    >>> pairwise_p_values([[3, 1], [1, 3], [0, 0]]).round(4)[0].tolist()
+    [nan, 0.4857, nan]
+    """
+    counts = _strata(table)
+    groups = counts.shape[1]
+    result = np.full((groups, groups), np.nan)
+    first, second = np.triu_indices(groups, 1)
+    if counts.shape[0] == 1 and counts.shape[2] == 2:
+        k, n = counts[0, :, 1].astype(float), counts[0].sum(axis=1).astype(float)
+        result[first, second] = exact_pair_p_values(k[first], n[first], k[second], n[second])
+    else:
+        for a, b in zip(first, second, strict=True):
+            found = equality_p_value(counts[:, [a, b]], combine=combine, alpha=alpha, replicates=replicates, seed=seed)
+            result[a, b] = np.nan if found.value is None else found.value
+    result[second, first] = result[first, second]
+    return result
+
+
+def exact_pair_p_values(k1: Array, n1: Array, k2: Array, n2: Array) -> Array:
+    """Probability, over all permutations of a pair's labels, of a gap at least as large as seen.
+
+    Whole counts of shape (pairs,). NaN where a group is empty.
+    """
+    result = np.full(k1.shape, np.nan)
+    for at in np.flatnonzero((n1 > 0) & (n2 > 0)):
+        result[at] = _exact_pair(float(k1[at]), float(n1[at]), float(k2[at]), float(n2[at]))
+    return result
+
+
+def _exact_pair(k1: float, n1: float, k2: float, n2: float) -> float:
+    total, successes = n1 + n2, k1 + k2
+    gap = abs(k1 / n1 - k2 / n2)
+    mean = n1 * successes / total
+    deviation = float(np.sqrt(mean * (1 - successes / total) * n2 / max(total - 1, 1)))
+    if gap * n1 * n2 / total > _REACH * deviation + 1:
+        return float(2 * special.ndtr(-gap * n1 * n2 / total / deviation)) if deviation else 1.0
+    first = max(0.0, successes - n2, float(np.floor(mean - 2 * _REACH * deviation - 2)))
+    last = min(n1, successes, float(np.ceil(mean + 2 * _REACH * deviation + 2)))
+    x = np.arange(first, last + 1)
+    log_pmf = _log_choose(n1, x) + _log_choose(n2, successes - x) - _log_choose(total, np.array(successes))
+    gaps = np.abs(x / n1 - (successes - x) / n2)
+    return float(min(1.0, np.exp(log_pmf[gaps >= gap - 1e-12]).sum()))
+
+
+def _log_choose(n: float, k: Array) -> Array:
+    return np.asarray(special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1))
+
+
+def _strata(table: npt.ArrayLike) -> Integers:
+    counts = np.asarray(table)
+    if counts.ndim == 2:
+        counts = counts[None]
+    if counts.ndim != 3:
+        raise DataError(
+            f"a table has the axes (groups, outcomes) or (strata, groups, outcomes); got {counts.ndim} axes"
+        )
+    whole = np.rint(counts)
+    if not np.all((counts >= 0) & (counts == whole)):
+        raise DataError("a permutation test needs whole counts >= 0; weighted tables have no permutation test")
+    result: Integers = whole.astype(np.int64)
+    return result
+
+
+def _too_few(replicates: int, alpha: float) -> str:
+    return f"{replicates} replicates are fewer than 20/alpha = {20 / alpha:.0f}"
+
+
+def _permutation(counts: Integers, combine: Combine, replicates: int, seed: int) -> float:
+    rng = np.random.default_rng(seed)
+    observed = _statistic(counts[:, None], combine)[0]
+    drawn = np.stack([_draw(stratum, replicates, rng) for stratum in counts])
+    reached = int((_statistic(drawn, combine) >= observed - 1e-12).sum())
+    return (1 + reached) / (1 + replicates)
+
+
+def _draw(stratum: Integers, replicates: int, rng: np.random.Generator) -> Integers:
+    """Tables with the margins of ``stratum``, shape (replicates, groups, outcomes)."""
+    sizes, totals = stratum.sum(axis=1), stratum.sum(axis=0)
+    drawn: Integers = np.zeros((replicates, *stratum.shape), dtype=np.int64)
+    if stratum.shape[1] == 2:
+        drawn[:, :, 1] = rng.multivariate_hypergeometric(sizes, totals[1], size=replicates, method="marginals")
+        drawn[:, :, 0] = sizes - drawn[:, :, 1]
+        return drawn
+    remaining = np.broadcast_to(sizes, (replicates, sizes.size)).copy()
+    for outcome, total in enumerate(totals[:-1]):
+        drawn[:, :, outcome] = _spread(remaining, int(total), rng)
+        remaining -= drawn[:, :, outcome]
+    drawn[:, :, -1] = remaining
+    return drawn
+
+
+def _spread(remaining: Integers, total: int, rng: np.random.Generator) -> Integers:
+    """Share ``total`` rows of one outcome among the groups' remaining rows, replicate by replicate."""
+    left = np.full(remaining.shape[0], total)
+    pool = remaining.sum(axis=1)
+    taken: Integers = np.zeros_like(remaining)
+    for group in range(remaining.shape[1] - 1):
+        pool = pool - remaining[:, group]
+        taken[:, group] = rng.hypergeometric(remaining[:, group], pool, left)
+        left = left - taken[:, group]
+    taken[:, -1] = left
+    return taken
+
+
+def _statistic(tables: Integers, combine: Combine) -> Array:
+    """Largest total variation between two groups, shape (replicates,), from (strata, replicates, groups, outcomes)."""
+    sizes = tables.sum(axis=3, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = tables / sizes
+    if combine == "mean":
+        # A group without rows in a stratum neither adds to nor takes from a gap there.
+        pooled = tables.sum(axis=2, keepdims=True) / np.maximum(sizes.sum(axis=2, keepdims=True), 1)
+        shares = np.where(sizes > 0, shares, pooled)
+        weights = sizes.sum(axis=2, keepdims=True) / sizes.sum(axis=(0, 2), keepdims=True)
+        shares = (shares * weights).sum(axis=0, keepdims=True)
+    first, second = np.triu_indices(tables.shape[2], 1)
+    if tables.shape[3] == 2:
+        rate = shares[..., 1]
+        spread = _nan_max(rate, axis=2) - _nan_min(rate, axis=2)
+    else:
+        distance = 0.5 * np.abs(shares[:, :, first] - shares[:, :, second]).sum(axis=3)
+        spread = _nan_max(distance, axis=2)
+    return np.asarray(_nan_max(spread, axis=0))
+
+
+def _nan_max(values: Array, axis: int) -> Array:
+    return np.asarray(np.max(values, axis=axis, initial=-np.inf, where=~np.isnan(values)))
+
+
+def _nan_min(values: Array, axis: int) -> Array:
+    return np.asarray(np.min(values, axis=axis, initial=np.inf, where=~np.isnan(values)))
+
+
+def _chi_square(counts: Integers) -> float:
+    """Pearson's test of homogeneity, statistics and degrees of freedom summed over strata."""
+    statistic, freedom = 0.0, 0
+    for stratum in counts:
+        kept = stratum[stratum.sum(axis=1) > 0][:, stratum.sum(axis=0) > 0]
+        if min(kept.shape) < 2:
+            continue
+        expected = np.outer(kept.sum(axis=1), kept.sum(axis=0)) / kept.sum()
+        statistic += float(((kept - expected) ** 2 / expected).sum())
+        freedom += (kept.shape[0] - 1) * (kept.shape[1] - 1)
+    return float(special.chdtrc(freedom, statistic)) if freedom else 1.0

@@ -1,0 +1,106 @@
+"""Score tests in which the limit itself is the null hypothesis.
+
+A limit tolerates an interval of gaps: |p1 - p2| <= limit, or limit <= p1 / p2 <= 1 / limit. One p-value
+speaks for the gap being inside, one for it being beyond. Verdicts compare them with a level, and
+intervals are the limits at which neither would be reached: one inversion serves both.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from evenhand.fairness.statistics._numeric import Array
+from evenhand.fairness.statistics._score import difference_z, ratio_z
+from evenhand.fairness.statistics.exact import Kind, exact_tail
+from evenhand.fairness.statistics.rates_by_group import Pairs
+
+# Under this many expected successes or failures in the smaller group the normal limit is not relied on.
+FEW_EXPECTED = 5.0
+
+
+def within_p_values(pairs: Pairs, limit: float, kind: Kind, *, level: float = 0.05) -> Array:
+    """P-values for "this pair's gap lies inside the limit", shape (pairs,).
+
+    The larger of the two one-sided p-values (two one-sided tests). Where few successes or failures are
+    expected, a p-value under ``level`` must hold in the exact unconditional test as well.
+
+    Examples
+    --------
+    >>> from evenhand.fairness.statistics.rates_by_group import Rates, pairs_of
+    >>> pairs = pairs_of([Rates([500, 490], [1000, 1000], ["a", "b"])])
+    >>> bool(within_p_values(pairs, 0.1, "difference")[0] < 0.001)
+    True
+    """
+    above, below = _statistics(pairs, limit, kind)
+    p = np.maximum(special.ndtr(-above), special.ndtr(-below))
+    at = doubtful(pairs) & (p <= level)
+    if at.any():
+        p[at] = np.maximum(p[at], _exact_within(pairs, at, limit, kind))
+    return np.asarray(p)
+
+
+def beyond_p_values(pairs: Pairs, limit: float, kind: Kind, *, level: float = 0.05) -> Array:
+    """P-values for "this pair's gap lies beyond the limit", shape (pairs,).
+
+    The null is the tolerated interval. Its p-value is the sum of the tails seen from both ends, which is
+    the size of the two-sided test at the nearer end: Schuirmann-type halves would reject up to twice too
+    often when the interval is narrow against the standard error.
+
+    Examples
+    --------
+    >>> from evenhand.fairness.statistics.rates_by_group import Rates, pairs_of
+    >>> pairs = pairs_of([Rates([500, 250], [1000, 1000], ["a", "b"])])
+    >>> bool(beyond_p_values(pairs, 0.8, "ratio")[0] < 0.001)
+    True
+    """
+    above, below = _statistics(pairs, limit, kind)
+    tails = special.ndtr(above) + special.ndtr(-below)
+    p = np.minimum(tails, 2 - tails)
+    at = doubtful(pairs) & (p <= level)
+    if at.any():
+        p[at] = np.maximum(p[at], _exact_beyond(pairs, at, limit, kind))
+    return np.asarray(p)
+
+
+def _statistics(pairs: Pairs, limit: float, kind: Kind) -> tuple[Array, Array]:
+    """How many standard errors the gap lies under the upper and over the lower end of the tolerated interval."""
+    ends = _ends(pairs, limit, kind)
+    z = difference_z if kind == "difference" else ratio_z
+    counts = (pairs.k1, pairs.n1, pairs.k2, pairs.n2)
+    return -z(*counts, ends[1]), z(*counts, ends[0])
+
+
+def _ends(pairs: Pairs, limit: float, kind: Kind) -> tuple[Array, Array]:
+    low, high = (-limit, limit) if kind == "difference" else (limit, 1 / limit)
+    return np.full(len(pairs), low), np.full(len(pairs), high)
+
+
+def doubtful(pairs: Pairs) -> npt.NDArray[np.bool_]:
+    """Pairs whose smaller group expects fewer than 5 successes or failures at the pooled rate."""
+    return np.asarray((expected_counts(pairs) < FEW_EXPECTED) & pairs.exactable)
+
+
+def expected_counts(pairs: Pairs) -> Array:
+    """Successes or failures, whichever are fewer, expected in a pair's smaller group at the pooled rate."""
+    pooled = (pairs.k1 + pairs.k2) / (pairs.n1 + pairs.n2)
+    return np.asarray(np.minimum(pairs.n1, pairs.n2) * np.minimum(pooled, 1 - pooled))
+
+
+def _exact_within(pairs: Pairs, at: npt.NDArray[np.bool_], limit: float, kind: Kind) -> Array:
+    """Larger exact p-value against the gap being at or past either end; both ends look alike with groups swapped."""
+    k1, n1, k2, n2 = pairs.k1[at], pairs.n1[at], pairs.k2[at], pairs.n2[at]
+    low = _ends(pairs, limit, kind)[0][at]
+    return np.maximum(exact_tail(k1, n1, k2, n2, low, kind), exact_tail(k2, n2, k1, n1, low, kind))
+
+
+def _exact_beyond(pairs: Pairs, at: npt.NDArray[np.bool_], limit: float, kind: Kind) -> Array:
+    """Sum of the exact tails seen from both ends, the group with the larger rate first."""
+    k1, n1, k2, n2 = pairs.k1[at], pairs.n1[at], pairs.k2[at], pairs.n2[at]
+    swap = k1 * n2 < k2 * n1
+    k1, k2 = np.where(swap, k2, k1), np.where(swap, k1, k2)
+    n1, n2 = np.where(swap, n2, n1), np.where(swap, n1, n2)
+    low, high = (end[at] for end in _ends(pairs, limit, kind))
+    tails = exact_tail(k1, n1, k2, n2, high, kind) + exact_tail(k1, n1, k2, n2, low, kind)
+    return np.minimum(1.0, tails)

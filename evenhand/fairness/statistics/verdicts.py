@@ -1,0 +1,271 @@
+"""Three verdicts on declared limits: PASS, FAIL or INCONCLUSIVE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from evenhand.exceptions import ConfigError
+from evenhand.fairness.statistics._numeric import Array
+from evenhand.fairness.statistics.exact import Kind
+from evenhand.fairness.statistics.gaps import gap_limits, undefined_groups, worst_pair
+from evenhand.fairness.statistics.margins import beyond_p_values, within_p_values
+from evenhand.fairness.statistics.power import detectable_gap, more_rows
+from evenhand.fairness.statistics.rates_by_group import Pairs, Rates, pairs_of
+
+Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One limit and the counts it is judged by.
+
+    Attributes
+    ----------
+    metric, attribute
+        Names for the report.
+    rates
+        One rate by group, or several of which the worst counts.
+    kind, limit
+        ``difference`` with the largest tolerated difference in (0, 1), or ``ratio`` with the smallest
+        tolerated ratio in (0, 1).
+    alpha
+        Level: of each comparison for PASS, of the whole policy (Holm) for FAIL.
+    reversal
+        If true, a pair in which one different selection would reverse which group has the higher rate
+        is no evidence of a gap beyond the limit.
+    """
+
+    metric: str
+    attribute: str
+    rates: tuple[Rates, ...]
+    kind: Kind
+    limit: float
+    alpha: float = 0.05
+    reversal: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.limit < 1:
+            raise ConfigError(f"{self.metric}: a limit lies strictly between 0 and 1, got {self.limit!r}")
+        if not 0 < self.alpha < 0.5:
+            raise ConfigError(f"{self.metric}: alpha lies strictly between 0 and 0.5, got {self.alpha!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVerdict:
+    """Verdict on one limit, with the evidence it came from.
+
+    Attributes
+    ----------
+    metric, attribute, kind, limit, alpha
+        The rule.
+    verdict
+        ``PASS``: every comparison is shown to lie inside the limit. ``FAIL``: at least one is shown to
+        lie beyond. ``INCONCLUSIVE``: neither.
+    value
+        Largest difference or smallest ratio seen; None when undefined.
+    low, high
+        Interval from the same tests as the verdict, so that it excludes the limit exactly when the
+        verdict is not INCONCLUSIVE. Each limit misses with probability ``alpha``.
+    pair, rate
+        The groups, smaller rate first, and the rate in which they differ most.
+    p_within, p_beyond
+        P-values for the two verdicts, the second adjusted by Holm over the policy's comparisons.
+    comparisons
+        Number of comparisons of this rule.
+    reason
+        Why the verdict is what it is, in a sentence.
+    detectable
+        Smallest gap that these rows would have shown to lie beyond the limit with probability 0.8; None
+        when there is none or the verdict is not INCONCLUSIVE.
+    more_rows
+        Rows to add by group to settle an INCONCLUSIVE verdict at the rates seen; None when no number
+        of rows would.
+    undefined
+        Groups of the verdict without this rate, and why; never empty together with PASS.
+    reported
+        Groups that are shown and not part of the verdict, and why.
+    notes
+        Remarks that the policy asks for.
+    """
+
+    metric: str
+    attribute: str
+    kind: Kind
+    limit: float
+    alpha: float
+    verdict: Verdict
+    value: float | None
+    low: float | None
+    high: float | None
+    pair: tuple[str, str] | None
+    rate: str
+    p_within: float | None
+    p_beyond: float | None
+    comparisons: int
+    reason: str
+    detectable: float | None = None
+    more_rows: dict[str, int] | None = None
+    undefined: dict[str, str] = field(default_factory=dict)
+    reported: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self) | {"pair": list(self.pair) if self.pair else None, "notes": list(self.notes)}
+
+
+def judge(claims: Sequence[Claim]) -> tuple[RuleVerdict, ...]:
+    """Judge all claims of a policy together.
+
+    Parameters
+    ----------
+    claims
+        The declared rules with their counts. Holm's correction for FAIL runs over the comparisons of all
+        of them and of nothing else.
+
+    Returns
+    -------
+    tuple of RuleVerdict
+        In the order of the claims.
+
+    Notes
+    -----
+    PASS is an intersection-union test and needs no correction: Berger (1982), Technometrics 24:295-300.
+    FAIL: Holm (1979), Scandinavian Journal of Statistics 6:65-70.
+
+    Examples
+    --------
+    >>> rates = Rates([500, 510], [1000, 1000], ["a", "b"], name="selection_rate")
+    >>> judge([Claim("demographic_parity_ratio", "sex", (rates,), "ratio", 0.8)])[0].verdict
+    'PASS'
+    """
+    tests = [_Test.of(claim) for claim in claims]
+    shares, adjusted = _holm([test.beyond / test.claim.alpha for test in tests])
+    return tuple(
+        _conclude(test, share * test.claim.alpha, min(1.0, best * test.claim.alpha))
+        for test, share, best in zip(tests, shares, adjusted, strict=True)
+    )
+
+
+def holm(p_values: npt.ArrayLike) -> Array:
+    """Holm's adjusted p-values, in the order given.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03, 0.005]).tolist()
+    [0.03, 0.06, 0.06, 0.02]
+    """
+    return np.minimum(1.0, _step_down(np.asarray(p_values, dtype=np.float64)))
+
+
+def _step_down(p: Array) -> Array:
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1))
+    return adjusted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Test:
+    claim: Claim
+    pairs: Pairs
+    within: Array
+    beyond: Array
+
+    @classmethod
+    def of(cls, claim: Claim) -> _Test:
+        pairs = pairs_of(claim.rates)
+        within = within_p_values(pairs, claim.limit, claim.kind, level=claim.alpha)
+        beyond = beyond_p_values(pairs, claim.limit, claim.kind, level=claim.alpha)
+        if claim.reversal:
+            beyond = np.where(reversible(pairs), 1.0, beyond)
+        return cls(claim, pairs, within, beyond)
+
+
+def reversible(pairs: Pairs) -> npt.NDArray[np.bool_]:
+    """Pairs in which one different selection gives the group with the lower rate the higher one.
+
+    One row of the group with the lower rate is selected instead of one of the other group.
+    """
+    swap = pairs.k1 * pairs.n2 > pairs.k2 * pairs.n1
+    low, high = np.where(swap, pairs.k2, pairs.k1), np.where(swap, pairs.k1, pairs.k2)
+    n_low, n_high = np.where(swap, pairs.n2, pairs.n1), np.where(swap, pairs.n1, pairs.n2)
+    return np.asarray((low + 1) / n_low > (high - 1) / n_high)
+
+
+def _holm(scaled: Sequence[Array]) -> tuple[list[float], list[float]]:
+    """For each claim the share of alpha its best comparison has to reach, and that comparison's adjusted value.
+
+    ``scaled`` are p-values as multiples of their alpha, so that rules of different levels share one order.
+    """
+    joined = np.concatenate(scaled) if scaled else np.zeros(0)
+    owner = np.repeat(np.arange(len(scaled)), [part.size for part in scaled])
+    adjusted = _step_down(joined)
+    shares, best = [], []
+    for at, part in enumerate(scaled):
+        smallest = part.min(initial=np.inf)
+        earlier = int(((adjusted <= 1) & (owner != at) & (joined < smallest)).sum())
+        shares.append(1.0 / max(joined.size - earlier, 1))
+        best.append(float(adjusted[owner == at].min(initial=np.inf)))
+    return shares, best
+
+
+def _conclude(test: _Test, level: float, adjusted: float) -> RuleVerdict:
+    claim, pairs = test.claim, test.pairs
+    undefined = undefined_groups(claim.rates)
+    worst = worst_pair(pairs, claim.kind)
+    common = (claim.metric, claim.attribute, claim.kind, claim.limit, claim.alpha)
+    if worst is None:
+        reason = "every rate is 0" if len(pairs) else "fewer than two groups have this rate"
+        return RuleVerdict(
+            *common, "INCONCLUSIVE", None, None, None, None, "", None, None, len(pairs), reason, undefined=undefined
+        )
+    verdict = _verdict(test, level, undefined)
+    value = float(pairs.gaps(claim.kind)[worst.at])
+    evidence = pairs.take(~reversible(pairs)) if claim.reversal else pairs
+    low, high = gap_limits(pairs, claim.kind, claim.alpha, level, evidence=evidence)
+    open_question = verdict == "INCONCLUSIVE"
+    settled = verdict != "INCONCLUSIVE" or float(test.within.max()) <= claim.alpha
+    return RuleVerdict(
+        *common,
+        verdict,
+        value,
+        low,
+        high,
+        worst.names,
+        worst.rate,
+        float(test.within.max()),
+        adjusted,
+        len(pairs),
+        _reason(test, verdict, undefined),
+        detectable_gap(pairs, claim.limit, claim.kind, level) if open_question else None,
+        None if settled else more_rows(claim.rates, claim.limit, claim.kind, claim.alpha, level),
+        undefined,
+    )
+
+
+def _verdict(test: _Test, level: float, undefined: dict[str, str]) -> Verdict:
+    if bool((test.beyond <= level).any()):
+        return "FAIL"
+    if not undefined and bool((test.within <= test.claim.alpha).all()):
+        return "PASS"
+    return "INCONCLUSIVE"
+
+
+def _reason(test: _Test, verdict: Verdict, undefined: dict[str, str]) -> str:
+    claim = test.claim
+    side = "at most" if claim.kind == "difference" else "at least"
+    bound = f"a {claim.kind} of {side} {claim.limit:g}"
+    if verdict == "PASS":
+        return f"all {len(test.pairs)} comparisons show {bound}"
+    if verdict == "FAIL":
+        at = int(test.beyond.argmin())
+        return f"{test.pairs.first[at]} against {test.pairs.second[at]} shows that {bound} does not hold"
+    if undefined and bool((test.within <= claim.alpha).all()):
+        return f"every defined comparison shows {bound}, but the rate is undefined for {', '.join(undefined)}"
+    return f"these rows neither show {bound} nor the contrary"
