@@ -1,0 +1,242 @@
+"""What a person sees in the terminal: steps while they run, and one screen at the end.
+
+A terminal gets ticks, colours and bars; a pipe gets plain lines. Names of columns and groups come from data, so
+they are shown as text: neither Rich's markup nor a control sequence in them has any effect.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from flows.outcome import Event, GroupRow, Metric, Outcome
+
+__all__ = ["EventSink", "console", "duration", "figure", "harden_output", "plain", "render_outcome", "watch"]
+
+_NAMES = {
+    "roc_auc": "ROC AUC",
+    "pr_auc": "PR AUC",
+    "average_precision": "PR AUC",
+    "f1": "F1",
+    "log_loss": "log-loss",
+    "brier": "Brier score",
+}
+
+
+class EventSink(Protocol):
+    """What a flow tells its events to."""
+
+    def __call__(self, event: Event, /) -> None:
+        """Take one event."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that has colour and bars on a terminal only; NO_COLOR and FORCE_COLOR are heard."""
+    made = Console(stderr=stderr, highlight=False, emoji=False)
+    # Rich takes 80 columns for a pipe and would cut addresses and paths there.
+    return made if made.is_terminal else Console(stderr=stderr, highlight=False, emoji=False, width=120)
+
+
+def plain(value: object) -> str:
+    r"""Text of unknown origin on one line, with control characters shown and not obeyed.
+
+    Examples
+    --------
+    >>> print(plain("a\x1b[31mb\nc"))
+    a\x1b[31mb\nc
+    """
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(value))
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them.
+
+    Examples
+    --------
+    >>> [duration(0.04), duration(7.25), duration(83), duration(7200)]
+    ['0.0 s', '7.2 s', '1 min 23 s', '2 h 0 min']
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A figure, or the word for an undefined one."""
+    return "undefined" if value is None else f"{value:.{digits}f}"
+
+
+@contextmanager
+def watch(out: Console, *, verbose: bool = False) -> Iterator[EventSink]:
+    """A sink that shows events as they come: a live view on a terminal, plain lines elsewhere."""
+    if out.is_terminal and not out.is_dumb_terminal:
+        from deployments.live import live
+
+        with live(out, verbose=verbose) as sink:
+            yield sink
+    else:
+        yield Lines(out, verbose=verbose)
+
+
+class Lines:
+    """Events as plain lines; of a long step's progress only each quarter, unless all of it is asked for."""
+
+    def __init__(self, out: Console, *, verbose: bool = False) -> None:
+        self.out, self.verbose = out, verbose
+        self._quarter: dict[str, int] = {}
+
+    def __call__(self, event: Event, /) -> None:
+        """Write the line of an event that deserves one."""
+        line = self._line(event)
+        if line is not None:
+            self.out.print(Text(line), soft_wrap=True)
+
+    def _line(self, event: Event) -> str | None:
+        said = f": {plain(event.message)}" if event.message else ""
+        if event.kind == "started":
+            return f"{plain(event.step)} ..." if self.verbose else None
+        if event.kind == "finished":
+            took = f" ({duration(event.seconds)})" if event.seconds is not None else ""
+            return f"{plain(event.step)}{said}{took}"
+        if event.kind == "reused":
+            return f"{plain(event.step)}{said} (kept from before)"
+        if event.kind == "progress":
+            return self._progress(event, said)
+        return f"{plain(event.step)}{said}" if event.step else plain(event.message)
+
+    def _progress(self, event: Event, said: str) -> str | None:
+        if event.done is None:
+            return f"{plain(event.step)}{said}" if self.verbose else None
+        of = f" of {event.total}" if event.total else ""
+        line = f"{plain(event.step)}: {event.done}{of}{said.replace(':', ',', 1)}"
+        if self.verbose:
+            return line
+        quarter = 4 * event.done // event.total if event.total else 0
+        before, self._quarter[event.step] = self._quarter.get(event.step, 0), quarter
+        return line if before < quarter < 4 else None
+
+
+def render_outcome(outcome: Outcome) -> RenderableType:
+    """One screen: what came out, for whom it differs, what to read first, and where to look."""
+    parts = [
+        _headline(outcome),
+        _metrics(outcome.summary.metrics, outcome.summary.confidence),
+        *_groups(outcome.summary.groups),
+        *_remarks(outcome),
+        _places(outcome),
+    ]
+    return Group(*(part for each in parts for part in (each, Text())))
+
+
+def _headline(outcome: Outcome) -> Text:
+    summary = outcome.summary
+    alias = f", {outcome.alias}" if outcome.alias else ""
+    text = Text(f"{plain(outcome.model_name)} version {plain(outcome.model_version)}{alias}", style="bold")
+    trials = f", the best of {summary.trials} trials" if summary.trials else ""
+    text.append(f"\n{plain(summary.algorithm)}{trials}", style="not bold")
+    if summary.rows:
+        rows = ", ".join(f"{count:,} {plain(part)}" for part, count in summary.rows.items())
+        text.append(f"\nrows: {rows}", style="not bold dim")
+    if outcome.decision is not None:
+        style = {"promote": "bold green", "hold": "bold yellow", "block": "bold red"}[outcome.decision]
+        text.append(f"\ndecision: {outcome.decision}", style=style)
+    return text
+
+
+def _table(*columns: str, title: str) -> Table:
+    table = Table(box=None, title=title, title_justify="left", title_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for index, column in enumerate(columns):
+        text = index == 0 or column in ("", "group")
+        table.add_column(column, justify="left" if text else "right", header_style="dim", overflow="fold")
+    return table
+
+
+def _metrics(metrics: Sequence[Metric], confidence: float) -> Table:
+    table = _table("metric", "value", f"{100 * confidence:g}% interval", "", title="On the test part")
+    for metric in metrics:
+        interval = "" if metric.low is None or metric.high is None else f"{figure(metric.low)} to {figure(metric.high)}"
+        name = _NAMES.get(metric.name, metric.name.replace("_", " "))
+        table.add_row(Text(plain(name)), figure(metric.value), interval, Text(plain(metric.reason), style="dim"))
+    return table
+
+
+def _groups(groups: Sequence[GroupRow]) -> list[RenderableType]:
+    if not groups:
+        return []
+    title = "By group, on the test part"
+    table = _table(
+        "attribute", "group", "n", "selection rate", "true positive rate", "impact ratio", "", title=title
+    )  # fmt: skip
+    for attribute, rows in groupby(groups, key=lambda row: row.attribute):
+        name = plain(attribute)
+        for row in rows:
+            rates = [figure(rate) for rate in (row.selection_rate, row.true_positive_rate, row.impact_ratio)]
+            table.add_row(Text(name), Text(plain(row.group)), f"{row.n:,}", *rates, _flags(row))
+            name = ""
+    if any(row.four_fifths for row in groups):
+        note = "A selection rate under four fifths of the highest one is a reason to look, not a verdict."
+        return [Group(table, Text(note, style="dim"))]
+    return [table]
+
+
+def _flags(row: GroupRow) -> Text:
+    flags = [
+        ("under four fifths", "bold yellow") if row.four_fifths else None,
+        ("few rows", "dim") if row.small else None,
+        (plain(row.reason), "dim") if row.reason else None,
+    ]
+    return Text(", ").join(Text(*flag) for flag in flags if flag is not None)
+
+
+def _remarks(outcome: Outcome) -> list[RenderableType]:
+    summary = outcome.summary
+    missing = ", ".join(plain(name) for name in summary.missing_statements)
+    said = [
+        *outcome.decision_reasons,
+        *summary.findings,
+        *summary.notes,
+        *([f"Missing on the card, because only a person can say it: {missing}."] if missing else []),
+    ]
+    if not said:
+        return []
+    return [Group(Text("Read this first", style="bold"), *(Text(f"- {plain(sentence)}") for sentence in said))]
+
+
+def _places(outcome: Outcome) -> Table:
+    table = Table(
+        box=None, show_header=False, title="Where to look", title_justify="left", title_style="bold",
+        pad_edge=False, padding=(0, 2, 0, 0),
+    )  # fmt: skip
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, place in _place_rows(outcome):
+        table.add_row(name, Text(plain(place)))
+    return table
+
+
+def _place_rows(outcome: Outcome) -> Iterable[tuple[str, str]]:
+    yield "model card", outcome.card_path
+    yield "all files", outcome.folder
+    yield "MLflow run", outcome.run_url or outcome.run_id
+    if not outcome.run_url and outcome.tracking_uri:
+        yield "", f"mlflow ui --backend-store-uri {outcome.tracking_uri}"
+    if outcome.flow_run_name or outcome.flow_run_id:
+        yield "Prefect run", outcome.flow_run_url or outcome.flow_run_name or outcome.flow_run_id
+    yield "again", f"evenhand show {outcome.run_id[:8]}"
+    yield "in a browser", f"evenhand show {outcome.run_id[:8]} --open"
+    if outcome.seconds is not None:
+        yield "took", duration(outcome.seconds)
+
+
+def harden_output() -> None:
+    """Let no character of a column's name stop the output of a terminal that cannot show it."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
