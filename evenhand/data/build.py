@@ -145,7 +145,9 @@ def _target(y: pd.Series) -> pd.Series:
     kind = column_kind(y)
     if kind == "number":
         if not np.isfinite(y).all():
-            raise DataError(f"target {shorten(y.name)} has {int((~np.isfinite(y)).sum())} infinite values: correct them")
+            raise DataError(
+                f"target {shorten(y.name)} has {int((~np.isfinite(y)).sum())} infinite values: correct them"
+            )
         if not (y == y.round()).all():
             raise DataError(
                 f"target {shorten(y.name)} holds fractions: Evenhand trains classifiers, so cut it into classes first"
@@ -188,7 +190,9 @@ def _features(
         chosen = [column for column in frame.columns if column not in taken]
         empty = [column for column in chosen if not frame[column].notna().any()]
         findings = [
-            Finding("all_missing", column, f"has no value in any of {len(frame)} rows and is left out", float(len(frame)))
+            Finding(
+                "all_missing", column, f"has no value in any of {len(frame)} rows and is left out", float(len(frame))
+            )
             for column in empty
         ]
         chosen = [column for column in chosen if column not in set(empty)]
@@ -227,9 +231,7 @@ def _check_features(frame: pd.DataFrame, chosen: Sequence[str], sensitive: Mappi
             f"a feature has the name of a sensitive attribute: {', '.join(map(shorten, clash))}: "
             "exclude the column, or give the attribute another name"
         )
-    infinite = {
-        column: int(np.isinf(frame[column]).sum()) for column in chosen if frame[column].dtype.kind == "f"
-    }
+    infinite = {column: int(np.isinf(frame[column]).sum()) for column in chosen if frame[column].dtype.kind == "f"}
     bad = [f"{shorten(column)} ({count} rows)" for column, count in infinite.items() if count]
     if bad:
         raise DataError(f"infinite values in {', '.join(bad)}: replace them by a number or by a missing value")

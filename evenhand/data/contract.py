@@ -93,7 +93,9 @@ class Contract:
             for promise in self.columns
         }
         whole = [
-            pa.Check(lambda table, promise=promise: not promise.absent(table), name=f"absent/{promise.name}", ignore_na=False)
+            pa.Check(
+                lambda table, promise=promise: not promise.absent(table), name=f"absent/{promise.name}", ignore_na=False
+            )
             for promise in self.groups
         ]
         return pa.DataFrameSchema(columns, checks=whole, strict=True)
@@ -102,7 +104,9 @@ class Contract:
         rule = error.check.name if hasattr(error.check, "name") else str(error.check)
         if rule == "column_in_dataframe":
             name = str(error.failure_cases)
-            return Problem(name, "the column is missing", nearest(name, self._extra(table)) if self._extra(table) else "")
+            return Problem(
+                name, "the column is missing", nearest(name, self._extra(table)) if self._extra(table) else ""
+            )
         if rule == "column_in_schema":
             name = str(error.failure_cases)
             return Problem(name, "the column is not in the contract", "leave it out")
@@ -135,7 +139,9 @@ class Contract:
             When it has another format or lacks something.
         """
         if values.get("format") != _FORMAT:
-            raise DataError(f"the contract has format {shorten(values.get('format'))}, and this version reads {_FORMAT}")
+            raise DataError(
+                f"the contract has format {shorten(values.get('format'))}, and this version reads {_FORMAT}"
+            )
         try:
             promises = tuple(ColumnPromise.from_dict(each) for each in values["columns"])
             groups = tuple(GroupPromise(each["name"], tuple(each["values"])) for each in values["groups"])
@@ -220,7 +226,11 @@ def contract_of(train: Dataset, *, schema: Dataset | None = None, tolerance: flo
         As in :func:`infer_contract`.
     """
     table = train.to_frame()
-    names = [part.name if part.name is not None else role for role in ("time", "group") if (part := getattr(train, role)) is not None]
+    names = [
+        part.name if part.name is not None else role
+        for role in ("time", "group")
+        if (part := getattr(train, role)) is not None
+    ]
     key = None if train.key is None else (str(train.key.name) if train.key.name is not None else "key")
     return infer_contract(
         table,

@@ -8,7 +8,15 @@ from evenhand.data.dataset import Dataset
 from evenhand.data.finding import Finding
 from evenhand.exceptions import shorten
 
-__all__ = ["Finding", "find_all", "find_constant", "find_identifiers", "find_leakage", "find_restated", "find_text_dates"]
+__all__ = [
+    "Finding",
+    "find_all",
+    "find_constant",
+    "find_identifiers",
+    "find_leakage",
+    "find_restated",
+    "find_text_dates",
+]
 
 _DATE = (
     r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}[ -][A-Za-z]{3,9}[ -,]+\d{2,4}|"
@@ -127,12 +135,18 @@ def find_identifiers(dataset: Dataset, *, share: float = 0.95) -> tuple[Finding,
     found = []
     for name in dataset.X.columns:
         column = dataset.X[name].dropna()
-        if len(column) < 20 or column.dtype.kind in "fbM" or column.iloc[:1000].nunique() < 0.9 * min(1000, len(column)):
+        if (
+            len(column) < 20
+            or column.dtype.kind in "fbM"
+            or column.iloc[:1000].nunique() < 0.9 * min(1000, len(column))
+        ):
             continue
         distinct = column.nunique() / len(column)
         if distinct < (1.0 if column.dtype.kind == "i" else share) or not _counts_rows(column):
             continue
-        found.append(Finding("identifier", str(name), f"has a value of its own in {distinct:.1%} of the rows", distinct))
+        found.append(
+            Finding("identifier", str(name), f"has a value of its own in {distinct:.1%} of the rows", distinct)
+        )
     return tuple(found)
 
 

@@ -157,7 +157,10 @@ def _checked(codes: npt.NDArray[np.intp], dataset: Dataset, method: SplitMethod)
     split = Split(part=np.array(PARTS)[codes], method=method)
     found = {part: Counter(dataset.y.iloc[split.rows(part)].tolist()) for part in PARTS}
     lacking = [
-        f"{part} has no row of class {shorten(label)}" for part in PARTS for label in dataset.classes if not found[part][label]
+        f"{part} has no row of class {shorten(label)}"
+        for part in PARTS
+        for label in dataset.classes
+        if not found[part][label]
     ]
     if lacking:
         totals = Counter(dataset.y.tolist())
@@ -224,9 +227,7 @@ def _moments(time: pd.Series) -> npt.NDArray[Any]:
 def _stratified(dataset: Dataset, shares: Shares, seed: int) -> npt.NDArray[np.intp]:
     classes = pd.factorize(dataset.y, sort=True)[0]
     names = list(dataset.sensitive_features.columns)
-    strata = (
-        row_digests(dataset.sensitive_features.astype(str)) if names else np.zeros(len(dataset), dtype=np.uint64)
-    )
+    strata = row_digests(dataset.sensitive_features.astype(str)) if names else np.zeros(len(dataset), dtype=np.uint64)
     salt = text_key(f"stratified/{seed}")
     strata = mix(strata ^ salt)  # the seed orders the groups too: a tiny one's part is drawn, not fixed
     # Rows are told apart by their content, so that their order in the file changes nothing.

@@ -54,7 +54,9 @@ def compute_weights(
     [0.667, 0.667, 0.667, 2.0]
     """
     if method not in METHODS:
-        raise ConfigError("the weights are unknown", [Problem("weights.method", shorten(method), nearest(method, METHODS))])
+        raise ConfigError(
+            "the weights are unknown", [Problem("weights.method", shorten(method), nearest(method, METHODS))]
+        )
     if method in ("none", "resample"):
         return None
     classes = pd.factorize(np.asarray(y))[0]
@@ -68,9 +70,7 @@ def compute_weights(
     return np.asarray(weights / weights.mean(), dtype=np.float64)
 
 
-def _groups(
-    sensitive_features: pd.DataFrame | None, attributes: Sequence[str] | None, n: int
-) -> npt.NDArray[np.intp]:
+def _groups(sensitive_features: pd.DataFrame | None, attributes: Sequence[str] | None, n: int) -> npt.NDArray[np.intp]:
     if sensitive_features is None or not sensitive_features.shape[1]:
         raise DataError("reweighing needs a sensitive attribute: name one under data.sensitive, or use 'balanced'")
     if len(sensitive_features) != n:

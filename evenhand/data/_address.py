@@ -1,0 +1,113 @@
+"""Addresses: environment variables put in, secrets left out of what people read, and files fetched."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from evenhand.exceptions import DataError, ServiceError, nearest, shorten
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_USER_INFO = re.compile(r"(://)[^/@]*@")
+
+
+def with_environment(address: str) -> str:
+    """The address with the values of its ``${NAME}``.
+
+    Raises
+    ------
+    DataError
+        When a variable is not set.
+    """
+    missing = [name for name in _VARIABLE.findall(address) if not os.environ.get(name)]
+    if missing:
+        raise DataError(f"the environment variable {', '.join(missing)} of the address is not set: export it")
+    return _VARIABLE.sub(lambda match: os.environ[match.group(1)], address)
+
+
+def shown(address: str) -> str:
+    """The address as it may stand in a message: without user, password and query.
+
+    Examples
+    --------
+    >>> shown("https://me:secret@example.org/a.csv?token=secret")
+    "'https://example.org/a.csv'"
+    """
+    if "://" not in address:
+        return shorten(address, 120)
+    return shorten(_USER_INFO.sub(r"\1", address.split("?", 1)[0]), 120)
+
+
+@contextmanager
+def local_file(address: str) -> Iterator[Path]:
+    """A path on this machine that holds what the address names, for as long as the context lasts.
+
+    Raises
+    ------
+    DataError
+        When there is no such file, it may not be read, or no package knows its protocol.
+    ServiceError
+        When its server does not answer.
+    """
+    filled = with_environment(address)
+    if "://" not in filled and "::" not in filled:
+        yield _checked(Path(filled).expanduser(), address)
+        return
+    with TemporaryDirectory(prefix="evenhand-") as folder:
+        yield _fetched(filled, address, Path(folder))
+
+
+def _checked(path: Path, address: str) -> Path:
+    try:
+        if not path.exists():
+            raise DataError(f"there is no file {shown(address)}: {_nearest_file(path)}")
+        if path.is_file() and not os.access(path, os.R_OK):
+            raise DataError(f"{shown(address)} may not be read: allow it, or name another file")
+    except (OSError, ValueError) as error:
+        # A name with a null byte, or longer than the system allows.
+        raise DataError(f"{shown(address)} is no possible name of a file: check the path") from error
+    return path
+
+
+def _nearest_file(path: Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f"its folder {shorten(str(folder), 120)} does not exist"
+    names = sorted(each.name for each in folder.iterdir() if not each.name.startswith("."))
+    return nearest(path.name, names) if names else "its folder is empty"
+
+
+def _fetched(filled: str, address: str, folder: Path) -> Path:
+    import fsspec
+
+    try:
+        system, inside = fsspec.core.url_to_fs(filled)
+        name = inside.rstrip("/").rsplit("/", 1)[-1] or "data"
+        target = folder / re.sub(r"[^\w.-]", "_", name)[-100:]
+        system.get_file(inside, str(target))
+    except ImportError as error:
+        package = error.name or "the package that fsspec names for it"
+        raise DataError(f"{shown(address)} needs a package that is not installed: install {package}") from None
+    except (FileNotFoundError, IsADirectoryError):
+        raise DataError(f"there is no file {shown(address)}: check the address") from None
+    except PermissionError:
+        raise DataError(f"{shown(address)} may not be read: check the credentials") from None
+    except ValueError:
+        raise DataError(f"{shown(address)} is no address that fsspec knows: use file://, s3://, https:// ...") from None
+    except (OSError, *_client_errors()) as error:
+        reason = type(error).__name__
+        raise ServiceError(f"{shown(address)} cannot be fetched ({reason}): check the address and the server") from None
+    if not target.is_file():
+        raise DataError(f"{shown(address)} is a folder: name one file in it")
+    return target
+
+
+def _client_errors() -> tuple[type[BaseException], ...]:
+    """What the clients of stores raise that is no OSError; only of those that fsspec has loaded by now."""
+    known = {"aiohttp": ("ClientError",), "botocore.exceptions": ("BotoCoreError", "ClientError")}
+    return tuple(
+        getattr(sys.modules[module], name) for module, names in known.items() if module in sys.modules for name in names
+    )

