@@ -89,23 +89,30 @@ def _fetched(filled: str, address: str, folder: Path) -> Path:
         target = folder / re.sub(r"[^\w.-]", "_", name)[-100:]
         system.get_file(inside, str(target))
     except ImportError as error:
-        package = error.name or "the package that fsspec names for it"
-        raise DataError(f"{shown(address)} needs a package that is not installed: install {package}") from None
+        # fsspec's message names the package: "Install s3fs to access S3".
+        remedy = str(error) if error.name is None else f"install {error.name}"
+        raise DataError(f"{shown(address)} needs a package that is not installed: {remedy}") from None
     except (FileNotFoundError, IsADirectoryError):
         raise DataError(f"there is no file {shown(address)}: check the address") from None
     except PermissionError:
         raise DataError(f"{shown(address)} may not be read: check the credentials") from None
     except ValueError:
         raise DataError(f"{shown(address)} is no address that fsspec knows: use file://, s3://, https:// ...") from None
-    except (OSError, *_client_errors()) as error:
-        reason = type(error).__name__
-        raise ServiceError(f"{shown(address)} cannot be fetched ({reason}): check the address and the server") from None
+    except OSError as error:
+        raise _unreachable(address, error) from None
+    except _client_errors() as error:
+        raise _unreachable(address, error) from None
     if not target.is_file():
         raise DataError(f"{shown(address)} is a folder: name one file in it")
     return target
 
 
-def _client_errors() -> tuple[type[BaseException], ...]:
+def _unreachable(address: str, error: Exception) -> ServiceError:
+    reason = type(error).__name__
+    return ServiceError(f"{shown(address)} cannot be fetched ({reason}): check the address and the server")
+
+
+def _client_errors() -> tuple[type[Exception], ...]:
     """What the clients of stores raise that is no OSError; only of those that fsspec has loaded by now."""
     known = {"aiohttp": ("ClientError",), "botocore.exceptions": ("BotoCoreError", "ClientError")}
     return tuple(

@@ -5,6 +5,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import IO
 
 import pandas as pd
@@ -41,8 +42,8 @@ def read_csv(
     Returns
     -------
     pandas.DataFrame
-        A plain frame; ``attrs`` holds what was found out. Missing values are what pandas takes for one: an empty cell, ``NA``,
-        ``NaN``, ``None``, ``null`` ...
+        A plain frame; ``attrs`` holds what was found out. Missing values are what pandas takes for one: an empty
+        cell, ``NA``, ``NaN``, ``None``, ``null`` ...
 
     Raises
     ------
@@ -52,7 +53,7 @@ def read_csv(
     encoding = detect_encoding(open_bytes, name, head=head, encoding=encoding)
     sample = _sample(head, encoding, name)
     delimiter = _checked_delimiter(sample, delimiter, name) if delimiter else _sniffed(sample, name)
-    records = _records(sample.splitlines(keepends=True), delimiter, name, spaced=_is_spaced(sample, delimiter))
+    records = _records(_lines_of(sample), delimiter, name, spaced=_is_spaced(sample, delimiter))
     names = _header(records, name)
     spaced = _is_spaced(sample, delimiter)
     _check_widths(open_bytes, len(names), encoding, delimiter, name, spaced=spaced)
@@ -86,9 +87,14 @@ def _sample(head: bytes, encoding: str, name: str) -> str:
         text = io.TextIOWrapper(io.BytesIO(head), encoding=encoding, errors="ignore", newline="").read()
     except LookupError:  # pragma: no cover - detect_encoding has looked it up
         raise DataError(f"{name}: encoding {encoding} is unknown") from None
-    lines = text.splitlines(keepends=True)
+    lines = _lines_of(text)
     # The last line may be cut off in the middle, and so may a quoted cell that goes over several lines.
     return "".join(lines[: min(_SAMPLE, max(1, len(lines) - 1 if len(head) >= 1 << 20 else len(lines)))])
+
+
+def _lines_of(text: str) -> list[str]:
+    """The lines with their ends; unlike ``str.splitlines`` only where a CSV file has them."""
+    return list(io.StringIO(text, newline=""))
 
 
 def _records(lines: Sequence[str] | Iterator[str], delimiter: str, name: str, *, spaced: bool) -> list[list[str]]:
@@ -104,13 +110,13 @@ def _records(lines: Sequence[str] | Iterator[str], delimiter: str, name: str, *,
 
 def _is_spaced(sample: str, delimiter: str) -> bool:
     """Whether the first line has a space after every delimiter, as in ``a, b, c``."""
-    first = next((line for line in sample.splitlines() if line.strip()), "")
+    first = next((line for line in _lines_of(sample) if line.strip()), "")
     found = first.count(delimiter)
     return delimiter != "\t" and found > 0 and first.count(delimiter + " ") == found
 
 
 def _sniffed(sample: str, name: str) -> str:
-    lines = sample.splitlines(keepends=True)
+    lines = _lines_of(sample)
     widths = {}
     for delimiter in DELIMITERS:
         records = _records(lines, delimiter, name, spaced=_is_spaced(sample, delimiter))
@@ -137,7 +143,7 @@ def _sniffed(sample: str, name: str) -> str:
 def _checked_delimiter(sample: str, delimiter: str, name: str) -> str:
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise DataError(f"delimiter {shorten(delimiter)} is not one character: give ',', ';', '|' or a tab")
-    first = next((line for line in sample.splitlines() if line.strip()), "")
+    first = next((line for line in _lines_of(sample) if line.strip()), "")
     if delimiter in first:
         return delimiter
     others = [other for other in DELIMITERS if other in first]
@@ -162,7 +168,7 @@ def _looks_like_data(cells: Sequence[str]) -> bool:
     numbers = [float(cell) for cell in cells if _NUMBER.fullmatch(cell)]
     if not numbers:
         return False
-    steps = {round(after - before, 9) for before, after in zip(numbers, numbers[1:], strict=False)}
+    steps = {round(after - before, 9) for before, after in pairwise(numbers)}
     is_series = len(steps) == 1 and steps.pop() > 0
     return not is_series and (len(numbers) >= 2 or len(numbers) == len(cells))
 
@@ -197,13 +203,18 @@ def _check_widths(open_bytes: Opener, width: int, encoding: str, delimiter: str,
     if ragged:
         shown = ", ".join(f"line {line} has {found}" for line, found in ragged[:5])
         raise DataError(
-            f"{name} is ragged: its header has {width} fields and {n} lines have another number ({shown}): "
+            f"{name} is ragged: its header has {width} fields and {_lines(n)} another number ({shown}): "
             "correct these lines, quote cells that hold the delimiter, or set delimiter"
         )
 
 
+def _lines(n: int) -> str:
+    return "1 line has" if n == 1 else f"{n} lines have"
+
+
 def _ragged(reader: Iterator[list[str]], width: int) -> tuple[list[tuple[int, int]], int]:
-    found, count = [], 0
+    found: list[tuple[int, int]] = []
+    count = 0
     for record in reader:
         if record and len(record) != width:
             count += 1

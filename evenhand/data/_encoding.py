@@ -97,7 +97,10 @@ def _not_utf8(open_bytes: Opener) -> bytes | None:
 def _guess(evidence: bytes, name: str) -> str:
     from charset_normalizer import from_bytes
 
-    best = from_bytes(evidence, cp_isolation=_GUESSABLE).best()
+    matches = from_bytes(evidence, cp_isolation=_GUESSABLE)
+    best = matches.best()
     if best is None:
         raise DataError(f"{name} is not UTF-8 and its encoding cannot be told: set encoding, for instance to 'cp1252'")
-    return str(codecs.lookup(best.encoding).name)
+    # Among readings that look equally orderly, the most widespread one is the likeliest.
+    equal = [match.encoding for match in matches if match.chaos <= best.chaos and match.encoding == "cp1252"]
+    return str(codecs.lookup(equal[0] if equal else best.encoding).name)

@@ -5,6 +5,7 @@ import gzip
 import lzma
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, cast
 
@@ -16,7 +17,12 @@ from evenhand.exceptions import DataError
 
 _HEAD = 1 << 20
 _PARQUET = b"PAR1"
-_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz"}
+# Each opener's file is closed by who asked for it.
+_COMPRESSED: dict[bytes, Callable[[Path], IO[bytes]]] = {
+    b"\x1f\x8b": lambda path: cast("IO[bytes]", gzip.open(path, "rb")),  # noqa: SIM115
+    b"BZh": lambda path: cast("IO[bytes]", bz2.open(path, "rb")),  # noqa: SIM115
+    b"\xfd7zXZ\x00": lambda path: cast("IO[bytes]", lzma.open(path, "rb")),  # noqa: SIM115
+}
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive or an Excel workbook",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
@@ -59,9 +65,8 @@ def open_bytes(path: Path) -> IO[bytes]:
     """The file's bytes, decompressed when its first bytes say that it is compressed."""
     with path.open("rb") as file:
         start = file.read(6)
-    kind = next((kind for magic, kind in _COMPRESSIONS.items() if start.startswith(magic)), None)
-    openers = {"gzip": gzip.open, "bz2": bz2.open, "xz": lzma.open}
-    return cast("IO[bytes]", openers[kind](path, "rb") if kind in openers else path.open("rb"))
+    opener = next((opener for magic, opener in _COMPRESSED.items() if start.startswith(magic)), None)
+    return opener(path) if opener else path.open("rb")
 
 
 def _head(path: Path, name: str) -> bytes:

@@ -75,7 +75,7 @@ class ColumnPromise:
 
     def _kind_fits(self, series: pd.Series) -> bool:
         found = column_kind(series)
-        if found == "empty" or found == self.kind:
+        if found in ("empty", self.kind):
             return True
         if self.kind == "number" and found == "integer":
             return True
@@ -138,7 +138,7 @@ class GroupPromise:
         """The violation in words."""
         absent = self.absent(table)
         shown = ", ".join(shorten(value) for value in absent[:10])
-        if table[self.name].nunique() == 1:
+        if len(self.values) - len(absent) == 1:
             return Problem(self.name, f"a single class or group is left; none of {len(table)} rows has {shown}")
         return Problem(self.name, f"empty: none of {len(table)} rows has {shown}")
 
@@ -146,8 +146,8 @@ class GroupPromise:
 def promise_of(train: pd.Series, whole: pd.Series, *, tolerance: float, closed: bool) -> ColumnPromise:
     """What a column promises: its nature as the whole data show it, its range as the training rows do.
 
-    Real columns have single values far beyond all others (a 9999 for "not asked"). One that stands outside the training rows
-    belongs to the first data all the same, so the range reaches it, without a margin.
+    Real columns have single values far beyond all others (a 9999 for "not asked"). One that stands outside the
+    training rows belongs to the first data all the same, so the range reaches it, without a margin.
     """
     kind, name = column_kind(whole), str(whole.name)
     nullable = bool(whole.isna().any())

@@ -87,9 +87,9 @@ def _lanes(frame: pd.DataFrame, lanes: Sequence[str]) -> list[Hashes]:
     totals = [np.zeros(len(frame), dtype=np.uint64) for _ in lanes]
     for place, name in enumerate(frame.columns):
         hashes = _column_hashes(frame.iloc[:, place])
-        for lane, total in zip(lanes, totals, strict=True):
+        for at, lane in enumerate(lanes):
             # A sum does not depend on the order of the columns; the column's key keeps their values apart.
-            total += mix(hashes ^ text_key(f"{lane}/{name}"))
+            totals[at] += mix(hashes ^ text_key(f"{lane}/{name}"))
     return [mix(total) for total in totals]
 
 
@@ -99,12 +99,12 @@ def _column_hashes(series: pd.Series) -> Hashes:
         return _number_hashes(series.to_numpy())
     if isinstance(dtype, np.dtype) and dtype.kind == "M":
         stamps = series.to_numpy().astype("datetime64[us]").astype(np.int64)
-        return cast("Hashes", mix(stamps.view(np.uint64) ^ text_key("datetime")))
+        return mix(stamps.view(np.uint64) ^ text_key("datetime"))
     codes, uniques = pd.factorize(series, use_na_sentinel=True)
     hashes = np.empty(len(uniques) + 1, dtype=np.uint64)
     hashes[:-1] = _value_hashes(np.asarray(uniques, dtype=object))
     hashes[-1] = _MISSING
-    return cast("Hashes", hashes[codes])
+    return hashes[codes]
 
 
 def _number_hashes(values: npt.NDArray[np.generic]) -> Hashes:
@@ -126,8 +126,21 @@ def _value_hashes(values: npt.NDArray[np.object_]) -> Hashes:
         try:
             return pd.util.hash_array(values, hash_key=_HASH_KEY, categorize=False) ^ text_key("text")
         except UnicodeEncodeError:
-            return np.array([text_key(f"text/{value}") for value in values], dtype=np.uint64)
+            # Half of a surrogate pair, which has no UTF-8: these values alone are hashed another way.
+            odd = np.array([not _has_utf8(value) for value in values])
+            hashes = np.empty(len(values), dtype=np.uint64)
+            hashes[~odd] = _value_hashes(values[~odd])
+            hashes[odd] = [text_key(f"text/{value}") for value in values[odd]]
+            return hashes
     return np.array([_scalar_hash(value) for value in values], dtype=np.uint64)
+
+
+def _has_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _scalar_hash(value: object) -> np.uint64:

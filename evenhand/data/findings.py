@@ -29,9 +29,9 @@ def find_leakage(
 ) -> tuple[Finding, ...]:
     """Features that alone predict the target almost perfectly, so that they probably restate it.
 
-    Each feature is used alone, by a small tree (numbers) or the class shares of its categories (text), and scored out of fold;
-    whether a value is missing counts as a value. With more than two classes, a feature is suspected when it tells any one
-    class from the rest.
+    Each feature is used alone, by a small tree (numbers) or the class shares of its categories (text), and scored out
+    of fold; whether a value is missing counts as a value. With more than two classes, a feature is suspected when it
+    tells any one class from the rest.
 
     Parameters
     ----------
@@ -115,10 +115,9 @@ def find_constant(dataset: Dataset) -> tuple[Finding, ...]:
 
 def _is_constant(column: pd.Series) -> bool:
     # Most columns show two values at once; only the rest is read to its end.
-    head = column.iloc[:1000]
-    if head.nunique(dropna=False) > 1:
+    if len(pd.unique(column.iloc[:1000])) > 1:
         return False
-    return bool(column.nunique(dropna=False) <= 1)
+    return len(pd.unique(column)) <= 1
 
 
 def find_identifiers(dataset: Dataset, *, share: float = 0.95) -> tuple[Finding, ...]:

@@ -14,6 +14,8 @@ __all__ = ["Kind", "column_kind", "plain_frame", "require_columns", "value_text"
 Kind = Literal["integer", "number", "boolean", "text", "datetime", "empty", "mixed"]
 
 _NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
+_KINDS: dict[str, Kind] = {"b": "boolean", "i": "integer", "u": "integer", "f": "number", "M": "datetime"}
+_INFERRED: dict[str, Kind] = {"boolean": "boolean", "string": "text"}
 _DATES = {"date", "datetime", "datetime64"}
 
 
@@ -47,18 +49,12 @@ def column_kind(series: pd.Series) -> Kind:
     """
     if not len(series) or not series.notna().any():
         return "empty"
-    if pd.api.types.is_bool_dtype(series.dtype):
-        return "boolean"
-    if pd.api.types.is_integer_dtype(series.dtype):
-        return "integer"
-    if pd.api.types.is_float_dtype(series.dtype):
-        return "number"
-    if pd.api.types.is_datetime64_any_dtype(series.dtype):
-        return "datetime"
     if isinstance(series.dtype, pd.StringDtype):
         return "text"
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in _KINDS:
+        return _KINDS[series.dtype.kind]
     inferred = pd.api.types.infer_dtype(series, skipna=True)
-    return {"boolean": "boolean", "string": "text"}.get(inferred, "mixed")  # type: ignore[return-value]
+    return _INFERRED.get(inferred, "mixed")
 
 
 def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
@@ -106,7 +102,13 @@ def check_unique_names(names: Iterable[str]) -> None:
 
 
 def plain_column(series: pd.Series) -> pd.Series:
-    """One column with a plain dtype; see :func:`plain_frame`."""
+    """One column with a plain dtype; see :func:`plain_frame`.
+
+    Raises
+    ------
+    DataError
+        When it holds what no table of features has.
+    """
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         categories = plain_column(pd.Series(dtype.categories))
@@ -114,15 +116,9 @@ def plain_column(series: pd.Series) -> pd.Series:
     if isinstance(dtype, pd.StringDtype):
         return series.astype("str")
     if isinstance(dtype, pd.DatetimeTZDtype):
-        return series.dt.tz_convert("UTC").dt.tz_localize(None)
-    if isinstance(dtype, pd.PeriodDtype):
-        return series.dt.to_timestamp()
-    if isinstance(dtype, np.dtype) and dtype.kind in "iufbM":
-        return _plain_numbers(series)
-    if isinstance(dtype, np.dtype) and dtype.kind == "m":
-        return series / pd.Timedelta(days=1)
-    if isinstance(dtype, np.dtype) and dtype.kind == "c":
-        raise DataError("complex numbers are no feature: store the real and imaginary parts")
+        return pd.Series(series.dt.tz_convert("UTC").dt.tz_localize(None))
+    if isinstance(dtype, np.dtype) and dtype.kind in "iufbMmc":
+        return _plain_numbers(series, dtype)
     return _plain_objects(series.astype(object))
 
 
@@ -133,15 +129,16 @@ def _take_with_missing(values: pd.Series, codes: npt.NDArray[Any], index: pd.Ind
     return taken if values.dtype == object else taken.astype(values.dtype)
 
 
-def _plain_numbers(series: pd.Series) -> pd.Series:
-    kind, size = series.dtype.kind, series.dtype.itemsize
-    if kind == "f" and size != 8:
-        return series.astype("float64")
-    if kind == "i" and size != 8:
-        return series.astype("int64")
-    if kind == "u":
+def _plain_numbers(series: pd.Series, dtype: np.dtype[Any]) -> pd.Series:
+    if dtype.kind == "c":
+        raise DataError("complex numbers are no feature: store the real and imaginary parts")
+    if dtype.kind == "m":
+        return pd.Series(series.dt.total_seconds() / 86_400)
+    if dtype.kind == "u":
         fits = not len(series) or int(series.max()) <= np.iinfo(np.int64).max
         return series.astype("int64" if fits else "float64")
+    if dtype.itemsize != 8 and dtype.kind in "if":
+        return series.astype("int64" if dtype.kind == "i" else "float64")
     return series
 
 
@@ -150,7 +147,7 @@ def _plain_objects(series: pd.Series) -> pd.Series:
     if inferred == "string":
         return series.astype("str")
     if inferred == "empty":
-        return pd.Series(np.full(len(series), np.nan), index=series.index, name=series.name)
+        return pd.Series(np.full(len(series), np.nan), index=series.index)
     if inferred == "boolean":
         return series.astype("bool") if series.notna().all() else series.where(series.notna(), None)
     if inferred in _NUMBERS:
@@ -170,7 +167,6 @@ def _numbers_from_objects(series: pd.Series) -> pd.Series:
     return pd.Series(
         [float(value) if there else np.nan for value, there in zip(series, present, strict=True)],
         index=series.index,
-        name=series.name,
         dtype="float64",
     )
 
@@ -181,7 +177,7 @@ def _mixed_to_text(series: pd.Series) -> pd.Series:
     if odd:
         raise DataError(f"holds values of type {', '.join(odd)}: store text, numbers or dates")
     texts = np.array([value_text(value) for value in present], dtype=object)
-    return pd.Series(texts, index=present.index, dtype="str").reindex(series.index).rename(series.name)
+    return pd.Series(texts, index=present.index, dtype="str").reindex(series.index)
 
 
 def require_columns(frame: pd.DataFrame, wanted: Iterable[tuple[str, str]]) -> None:

@@ -1,10 +1,12 @@
 """Sensitive attributes: from the columns of a source to groups with names, ``unknown`` among them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from evenhand.data.dataset import UNKNOWN
@@ -31,7 +33,8 @@ class Sensitive:
     indicators
         A 0/1 column for each group: ``{"black": "black", "hispanic": "hispan"}``.
     otherwise
-        The group of the rows that no label or indicator names; an error (labels) or ``unknown`` (indicators) without it.
+        The group of the rows that no label or indicator names; without it they are an error (labels) or ``unknown``
+        (indicators).
     bins
         Increasing edges that cut a number into bands, each with its lower edge: ``(25, 45)`` gives three.
     band_names
@@ -90,12 +93,12 @@ def derive_sensitive(frame: pd.DataFrame, sensitive: Mapping[str, Sensitive]) ->
 
 
 def _derive(frame: pd.DataFrame, name: str, how: Sensitive) -> pd.Series:
-    derive: Callable[[pd.DataFrame, str, Sensitive], pd.Series]
     if how.indicators is not None:
-        derive = _from_indicators
+        groups = _from_indicators(frame, name, how)
+    elif how.bins is not None:
+        groups = _from_bins(frame, name, how)
     else:
-        derive = _from_column if how.bins is None else _from_bins
-    groups = derive(frame, name, how)
+        groups = _from_column(frame, name, how)
     return groups.where(groups.notna() & (groups != ""), UNKNOWN).astype("str")
 
 
@@ -140,7 +143,7 @@ def _from_bins(frame: pd.DataFrame, name: str, how: Sensitive) -> pd.Series:
 
 def _band_names(edges: Sequence[float]) -> list[str]:
     texts = [value_text(float(edge)) for edge in edges]
-    between = [f"{low} to under {high}" for low, high in zip(texts, texts[1:], strict=False)]
+    between = [f"{low} to under {high}" for low, high in pairwise(texts)]
     return [f"under {texts[0]}", *between, f"{texts[-1]} and over"]
 
 
@@ -160,13 +163,13 @@ def _from_indicators(frame: pd.DataFrame, name: str, how: Sensitive) -> pd.Serie
     return pd.Series(labels[places], index=frame.index, dtype="str")
 
 
-def _flag(series: pd.Series, name: str) -> np.ndarray:  # type: ignore[type-arg]
+def _flag(series: pd.Series, name: str) -> npt.NDArray[np.float64]:
     texts = value_texts(series).str.casefold()
     known = {"1": 1.0, "0": 0.0, "true": 1.0, "false": 0.0}
     stray = int((texts.notna() & ~texts.isin(list(known))).sum())
     if stray:
         raise DataError(
-            f"sensitive attribute {shorten(name)}: indicator {shorten(series.name)} is neither 0 nor 1 in {stray} rows: "
-            "use a column with labels instead"
+            f"sensitive attribute {shorten(name)}: indicator {shorten(series.name)} is neither 0 nor 1 in "
+            f"{stray} rows: use a column with labels instead"
         )
-    return texts.map(known).to_numpy(dtype=float)
+    return np.asarray(texts.map(known), dtype=np.float64)

@@ -108,7 +108,7 @@ def _assemble(table: Any, described: dict[str, Any]) -> Dataset:
 
 def _frame(columns: list[pd.Series], index: pd.RangeIndex) -> pd.DataFrame:
     names = [column.name for column in columns]
-    return pd.DataFrame({name: column for name, column in zip(names, columns, strict=True)}, index=index, columns=names)
+    return pd.DataFrame(dict(zip(names, columns, strict=True)), index=index, columns=names)
 
 
 def _parts(dataset: Dataset) -> Iterator[tuple[str, pd.Series]]:
@@ -130,7 +130,7 @@ def _encode(series: pd.Series) -> tuple[Any, str]:
     if isinstance(dtype, np.dtype) and dtype.kind in "iufbM":
         # Without from_pandas NaN stays a number and does not become null.
         return pa.array(series.to_numpy(), from_pandas=dtype.kind == "M"), "plain"
-    if dtype == object:
+    if isinstance(dtype, np.dtype) and dtype.kind == "O":
         return pa.array([_tagged(value, series.name) for value in series], type=pa.string()), "tagged"
     raise DataError(
         f"column {shorten(series.name)} has dtype {dtype}, which a snapshot cannot keep exactly: "
@@ -146,7 +146,8 @@ def _decode(column: Any, described: dict[str, Any]) -> pd.Series:
         return pd.Series(values, name=name, dtype=object)
     if described["encoding"] == "text":
         return pd.Series(column.to_pandas(), dtype="str", name=name)
-    return pd.Series(column.to_numpy(), dtype=dtype, name=name)
+    plain: pd.Series = pd.Series(column.to_numpy(), dtype=dtype, name=name)
+    return plain
 
 
 def _tagged(value: Any, name: object) -> str:

