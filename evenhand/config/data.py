@@ -127,3 +127,6 @@ class DataConfig(Section):
 
     drop_missing_target: bool = False
     """Leave out the rows without a target, and say how many, instead of refusing the data."""
+
+    contract: Literal["enforce", "renew"] = "enforce"
+    """Hold the rows to what the model's first data promised, or make a new contract of these rows."""

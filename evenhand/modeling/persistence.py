@@ -1,0 +1,53 @@
+"""Models on disk: skops files that hold only types that we trust by name, never a pickle."""
+
+from pathlib import Path
+from typing import Any
+
+from evenhand.exceptions import ModelError
+
+__all__ = ["TRUSTED_TYPES", "load_model", "save_model"]
+
+TRUSTED_TYPES = (
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.link.MultinomialLogit",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn._loss.loss.HalfMultinomialLoss",
+)
+"""What our models hold beyond the types that skops trusts by itself; each only carries numbers."""
+
+
+def save_model(model: Any, path: Path) -> None:
+    """Write a fitted model as a skops file.
+
+    Raises
+    ------
+    ModelError
+        When it holds a type that :func:`load_model` would refuse.
+    """
+    import skops.io as sio
+
+    sio.dump(model, path)
+    _refuse_strangers(path)
+
+
+def load_model(path: Path) -> Any:
+    """Read a model that :func:`save_model` wrote; the list of trusted types is ours, not the file's.
+
+    Raises
+    ------
+    ModelError
+        When the file holds a type that is not on the list.
+    """
+    import skops.io as sio
+
+    _refuse_strangers(path)
+    return sio.load(path, trusted=list(TRUSTED_TYPES))
+
+
+def _refuse_strangers(path: Path) -> None:
+    import skops.io as sio
+
+    strangers = sorted(set(sio.get_untrusted_types(file=path)) - set(TRUSTED_TYPES))
+    if strangers:
+        raise ModelError(f"{path.name} holds types that are not trusted: {', '.join(strangers)}; it was not loaded")

@@ -1,0 +1,124 @@
+"""From rows to a registered model with its evidence: the steps, in order."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from prefect import flow
+from prefect.context import FlowRunContext, get_run_context
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from evenhand.config import (
+    AuditConfig,
+    CardConfig,
+    Config,
+    DataConfig,
+    EvaluateConfig,
+    ExplainConfig,
+    RecordConfig,
+    SearchConfig,
+    SplitConfig,
+    WeightConfig,
+)
+from flows.outcome import Event, Outcome
+from flows.session import tracked_run
+from tasks.audit import audit_groups
+from tasks.card import write_card
+from tasks.conclude import conclude_run
+from tasks.evaluate import evaluate_model
+from tasks.explain import explain_model
+from tasks.fit import fit_model
+from tasks.ingest import ingest_data
+from tasks.register import register_model
+from tasks.registry import latest_contract
+from tasks.split import split_rows
+from tasks.step import listening
+from tasks.tune import tune_model
+from tasks.weight import weigh_rows
+
+__all__ = ["retrain", "run_retrain"]
+
+
+@flow(name="retrain", flow_run_name="{model}", validate_parameters=True, persist_result=False)
+def retrain(
+    model: str,
+    data: DataConfig,
+    seed: int = 0,
+    split: SplitConfig = SplitConfig(),
+    weight: WeightConfig = WeightConfig(),
+    search: SearchConfig = SearchConfig(),
+    evaluate: EvaluateConfig = EvaluateConfig(),
+    explain: ExplainConfig = ExplainConfig(),
+    audit: AuditConfig = AuditConfig(),
+    card: CardConfig = CardConfig(),
+    record: RecordConfig = RecordConfig(),
+) -> dict[str, Any]:
+    """Retrain a model: tuned, explained, audited by group, documented and registered.
+
+    Args:
+        model: The name under which the model is registered.
+        data: Where the rows come from and what their columns mean.
+        seed: The seed that every random draw derives from.
+        split: How the rows are divided.
+        weight: How much each training row counts.
+        search: How the model is chosen.
+        evaluate: How it is calibrated, given a threshold, and assessed.
+        explain: How it is explained.
+        audit: How its decisions are compared between groups.
+        card: What only a person can say.
+        record: Where the run and the model are recorded.
+    """
+    config = Config(
+        model=model,
+        seed=seed,
+        data=data,
+        split=split,
+        weight=weight,
+        search=search,
+        evaluate=evaluate,
+        explain=explain,
+        audit=audit,
+        card=card,
+        record=record,
+    )
+    with tracked_run(config) as run:
+        rows = ingest_data(data, latest_contract(model))
+        parts = split_rows(rows, split, seed)
+        develop, holdout = parts["develop"], parts["holdout"]
+        weights = weigh_rows(develop, weight)
+        found = tune_model(develop, weights, search, weight, grouped=split.method == "group", seed=seed, run=run)
+        fitted = fit_model(develop, weights, found, evaluate, weight, seed=seed, run=run)
+        evidence = evaluate_model(fitted, holdout, evaluate, seed=seed, run=run)
+        groups = audit_groups(evidence, holdout, audit, seed=seed, run=run)
+        reasons = explain_model(fitted, develop, holdout, explain, seed=seed, run=run)
+        results = {
+            "rows": rows,
+            "develop": develop,
+            "found": found,
+            "fitted": fitted,
+            "evidence": evidence,
+            "groups": groups,
+            "reasons": reasons,
+        }
+        page = write_card(results, config.model_dump(mode="json"), run=run)
+        version = register_model(
+            rows, develop, fitted, page, record, config=config.model_dump(mode="json"), run=run
+        )
+        return conclude_run(results, page, version, run=run)
+
+
+def run_retrain(config: Config, *, on_event: Callable[[Event], None] | None = None) -> Outcome:
+    """Run the flow in this process.
+
+    Parameters
+    ----------
+    config
+        What to do.
+    on_event
+        Called with each event, in this thread.
+    """
+    began = time.perf_counter()
+    # The heartbeat thread makes a flow wait a second at its end; a watched process needs no heartbeat.
+    with listening(on_event), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        found = retrain(**{name: getattr(config, name) for name in type(config).model_fields})
+    return Outcome.from_dict({**found, "seconds": time.perf_counter() - began})

@@ -1,0 +1,67 @@
+"""The tracked run around a flow: opened, gone on with after a kill, and ended with the flow."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prefect.context import FlowRunContext
+
+from evenhand.config import Config
+from evenhand.events import Event
+from evenhand.journal import Journal
+from evenhand.provenance import code_version, git_commit
+from evenhand.store import digest_json
+from tasks.step import emit, home
+from tasks.tracking import Params, RunRef, finish_run, log, open_run, run_url
+
+__all__ = ["tracked_run"]
+
+
+@contextmanager
+def tracked_run(config: Config) -> Iterator[RunRef]:
+    """The MLflow run of this flow: a new one, or the one that an interrupted process left.
+
+    Parameters
+    ----------
+    config
+        What the run is to do; an interrupted run that did the same is gone on with.
+    """
+    context = FlowRunContext.get()
+    flow_run = context.flow_run if context is not None else None
+    flow_run_id, name = (str(flow_run.id), flow_run.name) if flow_run is not None else ("", config.model)
+    asked = config.model_dump(mode="json")
+    work = digest_json(asked)
+    journal = Journal(home() / "under-way")
+    interrupted = journal.claim(work, flow_run_id)
+    tags = {"evenhand.flow_run_id": flow_run_id, "evenhand.work": work, "evenhand.code_version": code_version()}
+    run = open_run(
+        experiment=config.record.experiment or config.model,
+        name=name,
+        model=config.model,
+        tags={**tags, "evenhand.git_commit": git_commit() or ""},
+        run_id=interrupted.run_id if interrupted else None,
+    )
+    with journal.open(work, run.run_id, flow_run_id):
+        log(run, [Params({"model_name": config.model, "seed": config.seed, **_flat(asked)})])
+        if interrupted is not None:
+            emit(Event("note", message=f"going on with the interrupted run {run.run_id}"))
+        emit(Event("link", message=run_url(run)))
+        status = "FAILED"
+        try:
+            yield run
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            finish_run(run, status)
+
+
+def _flat(asked: dict[str, object]) -> dict[str, object]:
+    """The choices a person compares runs by, as `section.name`; the card's prose and the source stand elsewhere."""
+    sections = ("split", "weight", "search", "evaluate", "explain", "audit")
+    found: dict[str, object] = {}
+    for section in sections:
+        values = asked[section]
+        assert isinstance(values, dict)
+        found |= {f"{section}.{name}": value for name, value in values.items()}
+    return found

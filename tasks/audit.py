@@ -1,0 +1,132 @@
+"""Compare the model's decisions between groups on the test part."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evenhand.config import AuditConfig
+from evenhand.fairness import BiasDetector
+from evenhand.store import Ref
+from tasks.step import keep_figure, load_part, note, once, read_json, step, store, table, write_json
+from tasks.tracking import File, Metrics, RunRef, Table, log, metric_name
+
+__all__ = ["audit_groups"]
+
+
+@step("audit", "Compares the model's decisions between groups and their intersections on the test part.")
+def audit_groups(evidence: Ref, holdout: Ref, audit: AuditConfig, *, seed: int, run: RunRef) -> Ref:
+    """Every group's figures and the disparities between groups.
+
+    Parameters
+    ----------
+    evidence, holdout
+        Results of earlier steps: the predictions, and the sensitive columns of the same rows.
+    audit
+        The configuration's section.
+    seed
+        Of replicates and permutations.
+    run
+        Where the figures are recorded.
+    """
+    parts = {
+        "evidence": evidence.digest,
+        "holdout": holdout.digest,
+        "audit": audit.model_dump(mode="json"),
+        "seed": seed,
+    }
+    ref = once("audit", parts, lambda folder: _write(folder, evidence, holdout, audit, seed))
+    folder = store().folder(ref)
+    found = read_json(folder / "audit.json")
+    groups = pd.read_csv(folder / "groups.csv", keep_default_na=False, dtype=str)
+    table("groups", groups.to_dict("records"), "Every group on the test part")
+    log(run, _items(folder, found, groups))
+    note(_sentence(found))
+    return ref
+
+
+def _write(folder: Path, evidence: Ref, holdout: Ref, audit: AuditConfig, seed: int) -> None:
+    test = load_part(holdout, "test")
+    predictions = pd.read_parquet(store().folder(evidence) / "predictions.parquet")
+    scores = predictions[[name for name in predictions.columns if name.startswith("probability_")]].to_numpy()
+    classes = test.classes
+    binary = test.task == "binary" and test.favorable_label in classes
+    detector = BiasDetector.from_predictions(
+        predictions["y_true"],
+        predictions["y_pred"],
+        sensitive_features=test.sensitive_features,
+        favorable_label=test.favorable_label,
+        y_score=scores[:, classes.index(test.favorable_label)] if binary else None,
+    )
+    report = detector.detect_bias(
+        depth=audit.depth,
+        min_group_size=audit.min_group_size,
+        confidence=audit.confidence,
+        replicates=audit.replicates,
+        seed=seed,
+    )
+    write_json(folder / "audit.json", report.to_dict())
+    (folder / "report.html").write_text(report._repr_html_(), encoding="utf-8")  # noqa: SLF001 (IPython's protocol)
+    _group_rows(report.to_dict()).to_csv(folder / "groups.csv", index=False)
+    keep_figure(
+        folder, "groups", report.plot(), title="Rates of each group with intervals", alt=_sentence(report.to_dict())
+    )
+
+
+SHOWN = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "accuracy", "roc_auc")
+
+
+def _audits(found: dict[str, Any]) -> dict[str, Any]:
+    return {**found["attributes"], **found["intersections"]}
+
+
+def _group_rows(found: dict[str, Any]) -> pd.DataFrame:
+    """A row a group, as a person reads it."""
+    rows = []
+    for attribute, audited in _audits(found).items():
+        for group in audited["groups"]:
+            row = {
+                "attribute": attribute,
+                "group": group["group"] + (" (small)" if group["small"] else ""),
+                "n": group["n"],
+            }
+            row |= {name: _shown(group["metrics"].get(name)) for name in SHOWN if name in group["metrics"]}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _shown(metric: dict[str, Any] | None) -> str:
+    if metric is None or metric["value"] is None:
+        return "undefined"
+    interval = "" if metric["low"] is None else f" [{metric['low']:.3f}, {metric['high']:.3f}]"
+    return f"{metric['value']:.3f}{interval}"
+
+
+def _sentence(found: dict[str, Any]) -> str:
+    """What the audit says in a few words: the lowest selection rate ratio of each attribute."""
+    said = []
+    for attribute, audited in found["attributes"].items():
+        ratio = audited.get("four_fifths")
+        if ratio and ratio["ratio"] is not None:
+            mark = " (under 4/5)" if ratio["flag"] else ""
+            said.append(f"{attribute}: lowest selection rate ratio {ratio['ratio']:.2f}{mark}")
+    return "; ".join(said) or "no ratio is defined"
+
+
+def _items(folder: Path, found: dict[str, Any], groups: pd.DataFrame) -> list[Any]:
+    figures: dict[str, float | None] = {}
+    for attribute, audited in _audits(found).items():
+        for name, disparity in audited["disparities"].items():
+            figures[metric_name("fairness", attribute, name)] = disparity["value"]
+        for group in audited["groups"]:
+            for name in SHOWN:
+                metric = group["metrics"].get(name)
+                if metric is not None:
+                    figures[metric_name("group", attribute, group["group"], name)] = metric["value"]
+    return [
+        Metrics(figures),
+        Table("audit/groups.json", groups),
+        File(folder / "audit.json", "audit"),
+        File(folder / "report.html", "audit"),
+        File(folder / "figures" / "groups.png", "audit"),
+    ]

@@ -1,0 +1,100 @@
+"""Write the model card from what the steps left."""
+
+from pathlib import Path
+from typing import Any
+
+from evenhand.card import build_card, render_html, render_json, render_markdown
+from evenhand.provenance import code_version, git_commit, machine, packages
+from evenhand.store import Ref
+from tasks.step import note, once, read_json, step, store, write_json
+from tasks.tracking import RunRef, run_url
+
+__all__ = ["write_card"]
+
+
+@step("card", "Writes the model card as a page, as Markdown and as JSON.")
+def write_card(results: dict[str, Ref], config: dict[str, Any], *, run: RunRef) -> Ref:
+    """The card in three forms, and what a person has not yet said.
+
+    Parameters
+    ----------
+    results
+        Results of the earlier steps by name: rows, develop, found, fitted, evidence, groups, reasons.
+    config
+        The whole configuration.
+    run
+        The run that the card names.
+    """
+    digests = {name: ref.digest for name, ref in results.items()}
+    parts = {"results": digests, "config": config, "run": run.to_dict()}
+    ref = once("card", parts, lambda folder: _write(folder, results, config, run))
+    missing = read_json(store().folder(ref) / "missing.json")
+    note(f"{len(missing)} statements of people are missing" if missing else "complete")
+    return ref
+
+
+def _write(folder: Path, results: dict[str, Ref], config: dict[str, Any], run: RunRef) -> None:
+    at = {name: store().folder(ref) for name, ref in results.items()}
+    card = build_card(
+        model=_about_model(at, config),
+        human=config["card"],
+        data=_about_data(at, config),
+        search=read_json(at["found"] / "search.json"),
+        calibration=read_json(at["fitted"] / "calibration.json"),
+        threshold=read_json(at["fitted"] / "threshold.json"),
+        evaluation=read_json(at["evidence"] / "evaluation.json"),
+        costs={**read_json(at["evidence"] / "costs.json"), "training": read_json(at["fitted"] / "training.json")},
+        audit=read_json(at["groups"] / "audit.json"),
+        explanation=read_json(at["reasons"] / "explanation.json"),
+        run=_about_run(config, run),
+        decision=None,
+        figures=_figures(at),
+    )
+    (folder / "card.html").write_text(render_html(card), encoding="utf-8")
+    (folder / "card.md").write_text(render_markdown(card), encoding="utf-8")
+    (folder / "card.json").write_text(render_json(card), encoding="utf-8")
+    write_json(folder / "missing.json", list(card.missing))
+
+
+def _about_model(at: dict[str, Path], config: dict[str, Any]) -> dict[str, Any]:
+    chosen = read_json(at["found"] / "search.json")["selected"]
+    return {
+        "name": config["model"],
+        "algorithm": chosen["candidate"],
+        "params": chosen["params"],
+        "weighting": config["weight"]["method"],
+        "target": config["data"]["target"],
+        "favorable_label": config["data"]["favorable_label"],
+    }
+
+
+def _about_data(at: dict[str, Path], config: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **read_json(at["rows"] / "about.json"),
+        "excluded": config["data"]["exclude"],
+        "split": read_json(at["develop"] / "split.json"),
+        "contract": read_json(at["develop"] / "contract.json"),
+        "findings": read_json(at["develop"] / "findings.json"),
+    }
+
+
+def _about_run(config: dict[str, Any], run: RunRef) -> dict[str, Any]:
+    return {
+        **run.to_dict(),
+        "url": run_url(run),
+        "code_version": code_version(),
+        "git_commit": git_commit(),
+        "machine": machine(),
+        "packages": packages(),
+        "seed": config["seed"],
+        "config": config,
+    }
+
+
+def _figures(at: dict[str, Path]) -> dict[str, dict[str, str]]:
+    """Every figure that a step left: SVG, title and alternative text, by name."""
+    found = {}
+    for folder in at.values():
+        for path in sorted((folder / "figures").glob("*.svg")):
+            found[path.stem] = {"svg": path.read_text(encoding="utf-8"), **read_json(path.with_suffix(".json"))}
+    return found

@@ -1,0 +1,175 @@
+"""Put what a person may want to open into one folder, and say what came out."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from prefect.artifacts import create_link_artifact
+from prefect.context import FlowRunContext
+
+from evenhand.store import Ref, write_text
+from tasks.registry import Version
+from tasks.step import home, in_flow, markdown, note, read_json, step, store
+from tasks.tracking import RunRef, run_url
+
+__all__ = ["conclude_run"]
+
+HEADLINE = ("accuracy", "balanced_accuracy", "roc_auc", "precision", "recall", "f1", "brier", "log_loss")
+ALGORITHMS = {
+    "logistic": "logistic regression",
+    "boosting": "histogram gradient boosting",
+    "perceptron": "two-layer perceptron",
+}
+
+
+@step("conclude", "Puts the results into one folder and says what came out.")
+def conclude_run(results: dict[str, Ref], page: Ref, version: Version, *, run: RunRef) -> dict[str, Any]:
+    """What the screen, Prefect's page and `evenhand show` tell of the run.
+
+    Parameters
+    ----------
+    results, page
+        Results of the earlier steps, and the card.
+    version
+        The registered version.
+    run
+        The run.
+    """
+    at = {name: store().folder(ref) for name, ref in {**results, "page": page}.items()}
+    folder = home() / "runs" / run.run_id
+    _collect(folder, at)
+    outcome = {
+        "run_id": run.run_id,
+        "run_url": run_url(run),
+        "model_name": version.model,
+        "model_version": version.version,
+        "alias": version.alias,
+        "folder": str(folder),
+        "card_path": str(folder / "card.html"),
+        "summary": _summary(at),
+        **_prefect_run(),
+    }
+    write_text(folder / "outcome.json", json.dumps(outcome, indent=1, ensure_ascii=False, allow_nan=False))
+    _show(outcome)
+    note(f"everything is in {folder}")
+    return outcome
+
+
+def _collect(folder: Path, at: dict[str, Path]) -> None:
+    """Copies of the card, the figures and the tables; rows of people are not among them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in at["page"].glob("card.*"):
+        shutil.copyfile(path, folder / path.name)
+    for source in at.values():
+        for path in sorted(source.glob("figures/*.png")):
+            (folder / "figures").mkdir(exist_ok=True)
+            shutil.copyfile(path, folder / "figures" / path.name)
+        for path in sorted(source.glob("*.json")):
+            if path.name != "manifest.json" and source != at["page"]:
+                (folder / "results").mkdir(exist_ok=True)
+                shutil.copyfile(path, folder / "results" / path.name)
+
+
+def _summary(at: dict[str, Path]) -> dict[str, Any]:
+    search = read_json(at["found"] / "search.json")
+    evaluation = read_json(at["evidence"] / "evaluation.json")
+    split = read_json(at["develop"] / "split.json")
+    findings = read_json(at["develop"] / "findings.json")
+    return {
+        "algorithm": ALGORITHMS.get(search["selected"]["candidate"], search["selected"]["candidate"]),
+        "metrics": [
+            {"name": name, **{key: metric[key] for key in ("value", "low", "high", "reason")}}
+            for name in HEADLINE
+            if (metric := evaluation["metrics"].get(name)) is not None
+        ],
+        "groups": _groups(read_json(at["groups"] / "audit.json")),
+        "findings": [f"{finding['column']} {finding['message']}" for finding in findings],
+        "rows": split["counts"],
+        "trials": search["n_trials"],
+        "confidence": evaluation["confidence"],
+        "notes": _notes(at, search),
+        "missing_statements": read_json(at["page"] / "missing.json"),
+    }
+
+
+def _notes(at: dict[str, Path], search: dict[str, Any]) -> list[str]:
+    calibration, threshold = (read_json(at["fitted"] / f"{name}.json") for name in ("calibration", "threshold"))
+    notes = [f"calibration {calibration['method']}: {calibration['reason']}"]
+    if threshold["applied"]:
+        notes.append(f"threshold {threshold['threshold']:.3f} by {threshold['rule']}")
+    selected, best = search["selected"], search["best"]
+    if selected["number"] != best["number"]:
+        notes.append(f"preferring the simplest cost {best['mean'] - selected['mean']:.4f} of {search['scorer']}")
+    return notes
+
+
+def _groups(audit: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = []
+    for attribute, audited in {**audit["attributes"], **audit["intersections"]}.items():
+        rates = [(group["metrics"].get("selection_rate") or {}).get("value") for group in audited["groups"]]
+        highest = max((rate for rate in rates if rate is not None), default=None)
+        for group, rate in zip(audited["groups"], rates, strict=True):
+            ratio = rate / highest if rate is not None and highest else None
+            tpr = group["metrics"].get("true_positive_rate") or {}
+            rows.append(
+                {
+                    "attribute": attribute,
+                    "group": group["group"],
+                    "n": group["n"],
+                    "selection_rate": rate,
+                    "true_positive_rate": tpr.get("value"),
+                    "impact_ratio": ratio,
+                    "four_fifths": None if ratio is None else ratio < 0.8,
+                    "small": group["small"],
+                    "reason": tpr.get("reason", ""),
+                }
+            )
+    return rows
+
+
+def _prefect_run() -> dict[str, str]:
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return {}
+    from prefect.settings import PREFECT_UI_URL
+
+    page = str(PREFECT_UI_URL.value() or "").rstrip("/")
+    found = {"flow_run_id": str(context.flow_run.id), "flow_run_name": str(context.flow_run.name)}
+    if page:
+        found["flow_run_url"] = f"{page}/v2/runs/flow-run/{context.flow_run.id}"
+    return found
+
+
+def _show(outcome: dict[str, Any]) -> None:
+    """The summary and a link to the MLflow run on Prefect's page."""
+    if not in_flow():
+        return
+    summary = outcome["summary"]
+    lines = [
+        f"**{_plain(summary['algorithm'])}**, version {outcome['model_version']}, alias `{outcome['alias']}`",
+        "",
+        "| metric | value | interval |",
+        "|---|---|---|",
+    ]
+    for metric in summary["metrics"]:
+        value = "undefined" if metric["value"] is None else f"{metric['value']:.3f}"
+        ends = "" if metric["low"] is None else f"{metric['low']:.3f} to {metric['high']:.3f}"
+        lines.append(f"| {_plain(metric['name'])} | {value} | {ends} |")
+    lines += ["", "| group | n | selection rate | ratio to the highest | |", "|---|---|---|---|---|"]
+    for group in summary["groups"]:
+        rate, ratio = (
+            "undefined" if group[key] is None else f"{group[key]:.3f}" for key in ("selection_rate", "impact_ratio")
+        )
+        flag = "under 4/5" if group["four_fifths"] else ""
+        name = _plain(f"{group['attribute']}: {group['group']}") + (" (small)" if group["small"] else "")
+        lines.append(f"| {name} | {group['n']} | {rate} | {ratio} | {flag} |")
+    markdown("summary", "\n".join(lines), "What came out")
+    if outcome["run_url"].startswith("http"):
+        create_link_artifact(link=outcome["run_url"], link_text="The run in MLflow", key="mlflow-run")
+
+
+def _plain(text: str) -> str:
+    """Text from data as it may stand in a Markdown table: nothing in it is markup."""
+    escaped = "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+-.!|~>" else sign for sign in " ".join(text.split()))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;")

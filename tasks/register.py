@@ -1,0 +1,85 @@
+"""Record the model with everything that belongs to it, and register it as a version."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from evenhand.config import RecordConfig
+from evenhand.modeling.persistence import load_model
+from evenhand.provenance import code_version, machine, packages
+from evenhand.store import Ref, digest_file
+from tasks.registry import Version, log_model, model_signature, register_version
+from tasks.step import load_part, note, read_json, step, store
+from tasks.tracking import File, RunRef, Tags, log, log_dataset
+
+__all__ = ["register_model"]
+
+
+@step("register", "Stores the model with its data contract, card and provenance, and registers it as a new version.")
+def register_model(
+    rows: Ref, develop: Ref, fitted: Ref, page: Ref, record: RecordConfig, *, config: dict[str, Any], run: RunRef
+) -> Version:
+    """A registered version with the configured alias.
+
+    Parameters
+    ----------
+    rows, develop, fitted, page
+        Results of earlier steps: the snapshot, its parts, the model, the card.
+    record
+        The configuration's section.
+    config
+        The whole configuration, to be kept beside the model.
+    run
+        The run that the model belongs to.
+    """
+    file = store().folder(fitted) / "model.skops"
+    about = read_json(store().folder(rows) / "about.json")
+    tags = {
+        **record.tags,
+        "evenhand.model_digest": digest_file(file),
+        "evenhand.data_digest": about["digest"],
+        "evenhand.card_digest": digest_file(store().folder(page) / "card.json"),
+        "evenhand.code_version": code_version(),
+    }
+    _log_provenance(run, rows, develop, page, config, tags)
+    train = load_part(develop, "train")
+    log_dataset(run, about["name"], about["digest"], json.dumps(about["source"]), train)
+    uri = log_model(run, load_model(file), signature=model_signature(train.X, train.y), tags=tags)
+    version = register_version(run, uri, alias=record.alias, tags=tags, description=_describe(about))
+    log(run, [Tags({"evenhand.model_version": version.version})])
+    note(f"{version.model} version {version.version} is {version.alias}")
+    return version
+
+
+def _log_provenance(
+    run: RunRef, rows: Ref, develop: Ref, page: Ref, config: dict[str, Any], tags: dict[str, str]
+) -> None:
+    parts, card = store().folder(develop), store().folder(page)
+    provenance = {
+        "config.json": config,
+        "packages.json": packages(),
+        "provenance.json": {
+            "code_version": code_version(),
+            "machine": machine(),
+            "seed": config["seed"],
+            "results": {"rows": rows.to_dict(), "develop": develop.to_dict(), "card": page.to_dict()},
+        },
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        for name, value in provenance.items():
+            (folder / name).write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+        log(
+            run,
+            [
+                File(folder, "provenance"),
+                *(File(parts / f"{name}.json", "data") for name in ("contract", "split", "findings")),
+                *(File(path, "card") for path in sorted(card.glob("card.*"))),
+                Tags(tags),
+            ],
+        )
+
+
+def _describe(about: dict[str, Any]) -> str:
+    return f"Trained on {about['name']}, {about['rows']:,} rows, digest {about['digest'][:12]}."

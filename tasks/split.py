@@ -1,0 +1,74 @@
+"""Divide the rows; the test part is put away by itself, and only the steps of evidence open it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from evenhand.config import SplitConfig
+from evenhand.data.contract import contract_of
+from evenhand.data.dataset import Dataset
+from evenhand.data.findings import find_all
+from evenhand.data.snapshot import read_dataset, write_dataset
+from evenhand.data.splits import Split, split_dataset
+from evenhand.store import Ref
+from tasks.step import note, once, step, store, table
+
+__all__ = ["split_rows"]
+
+PARTS = {"train": "develop", "validation": "develop", "test": "holdout"}
+
+
+@step("split", "Divides the rows into train, validation and test, and shows how each part represents each group.")
+def split_rows(rows: Ref, split: SplitConfig, seed: int) -> dict[str, Ref]:
+    """Three parts in two results: `develop` (train and validation) and `holdout` (test).
+
+    Parameters
+    ----------
+    rows
+        The snapshot.
+    split
+        The configuration's section.
+    seed
+        For `stratified`.
+    """
+    parts = {"rows": rows.digest, "split": split.model_dump(mode="json"), "seed": seed}
+    source = store().folder(rows) / "rows.parquet"
+    done: list[tuple[Dataset, Split]] = []
+
+    def divided() -> tuple[Dataset, Split]:
+        if not done:
+            whole = read_dataset(source)
+            done.append((whole, split_dataset(whole, **split.model_dump(), seed=seed)))
+        return done[0]
+
+    holdout = once("holdout", parts, lambda folder: _write_holdout(folder, *divided()))
+    develop = once("develop", parts, lambda folder: _write_develop(folder, *divided(), seed=seed))
+    shown = json.loads((store().folder(develop) / "split.json").read_text(encoding="utf-8"))
+    table("split", _page_rows(shown["table"]), "Rows of each class and group in each part")
+    note(", ".join(f"{part} {count:,}" for part, count in shown["counts"].items()))
+    return {"develop": develop, "holdout": holdout}
+
+
+def _write_holdout(folder: Path, whole: Dataset, split: Split) -> None:
+    write_dataset(whole.take(split.rows("test")), folder / "test.parquet")
+
+
+def _write_develop(folder: Path, whole: Dataset, split: Split, *, seed: int) -> None:
+    train = whole.take(split.rows("train"))
+    write_dataset(train, folder / "train.parquet")
+    write_dataset(whole.take(split.rows("validation")), folder / "validation.parquet")
+    contract = contract_of(train, schema=whole).to_dict()
+    (folder / "contract.json").write_text(json.dumps(contract, indent=1, ensure_ascii=False), encoding="utf-8")
+    findings = [finding.to_dict() for finding in find_all(train, seed=seed)]
+    (folder / "findings.json").write_text(json.dumps(findings, indent=1, ensure_ascii=False), encoding="utf-8")
+    shown = {"method": split.method, "counts": split.counts(), "table": split.table(whole).to_dict("records")}
+    (folder / "split.json").write_text(json.dumps(shown, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _page_rows(long: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a class or group with a column for each part, as Prefect's page shows it."""
+    wide: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in long:
+        line = wide.setdefault((row["attribute"], row["value"]), {"of": row["attribute"], "value": row["value"]})
+        line[row["part"]] = f"{row['n']:,} ({row['share']:.1%})" if row["share"] is not None else str(row["n"])
+    return list(wide.values())

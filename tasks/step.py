@@ -1,0 +1,210 @@
+"""What every step shares: how it announces itself, and how a finished one is found again."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from pathlib import Path
+from typing import Any, Literal, ParamSpec, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from prefect import task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.context import FlowRunContext, TaskRunContext
+
+from evenhand.data.dataset import Dataset
+from evenhand.data.snapshot import read_dataset
+from evenhand.events import Event
+from evenhand.exceptions import ServiceError
+from evenhand.provenance import code_version
+from evenhand.store import Ref, Store, digest_json
+
+__all__ = [
+    "emit",
+    "home",
+    "in_flow",
+    "keep_figure",
+    "listening",
+    "load_part",
+    "load_weights",
+    "markdown",
+    "note",
+    "once",
+    "read_json",
+    "step",
+    "step_key",
+    "store",
+    "table",
+    "write_json",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+_listener: ContextVar[Callable[[Event], None] | None] = ContextVar("listener", default=None)
+_state: ContextVar[dict[str, str] | None] = ContextVar("state", default=None)
+
+
+@contextmanager
+def listening(callback: Callable[[Event], None] | None) -> Iterator[None]:
+    """Send the events of the flow that runs in this block to `callback`."""
+    token = _listener.set(callback)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def emit(event: Event) -> None:
+    """Tell whoever listens."""
+    callback = _listener.get()
+    if callback is not None:
+        callback(event)
+
+
+def note(message: str) -> None:
+    """What the running step says when it is finished, in a few words; a line of the flow run's log too."""
+    from prefect.logging import get_run_logger
+
+    state = _state.get()
+    if state is not None:
+        state["message"] = message
+    if TaskRunContext.get() is not None:
+        get_run_logger().info(message)
+
+
+def step(name: str, description: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a function a Prefect task that announces its start and end.
+
+    A task is run again only when a service did not answer: what fails on its input fails again.
+
+    Parameters
+    ----------
+    name
+        What Prefect's page calls the task.
+    description
+        One sentence for a person who looks at the task there.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def announced(*args: P.args, **kwargs: P.kwargs) -> R:
+            began = time.perf_counter()
+            state: dict[str, str] = {}
+            token = _state.set(state)
+            emit(Event("started", name))
+            try:
+                result = function(*args, **kwargs)
+            finally:
+                _state.reset(token)
+            kind: Literal["finished", "reused"] = "reused" if state.get("reused") else "finished"
+            emit(Event(kind, name, state.get("message", ""), seconds=time.perf_counter() - began))
+            return result
+
+        return task(
+            name=name,
+            task_run_name=name,
+            description=description,
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            retries=2,
+            retry_delay_seconds=[2, 10],
+            retry_condition_fn=_service_failed,
+        )(announced)
+
+    return decorate
+
+
+def _service_failed(_task: Any, _run: Any, state: Any) -> bool:
+    return isinstance(state.result(raise_on_failure=False), ServiceError)
+
+
+def home() -> Path:
+    """Where runs and the store live: `EVENHAND_HOME`, or `.evenhand` in the working folder."""
+    return Path(os.environ.get("EVENHAND_HOME") or ".evenhand").resolve()
+
+
+def store() -> Store:
+    """The store of finished steps."""
+    return Store(home() / "store")
+
+
+def once(name: str, parts: Mapping[str, Any], fill: Callable[[Path], None]) -> Ref:
+    """A step's result from the store, or computed by `fill` and stored.
+
+    Parameters
+    ----------
+    name
+        The step.
+    parts
+        Everything that determines the result: digests of inputs, the step's configuration. The version of the code
+        is added here.
+    fill
+        Writes the result's files into the folder that it is given.
+    """
+    key = step_key(name, parts)
+    found = store().find(name, key)
+    state = _state.get()
+    if found is not None and state is not None:
+        state["reused"] = "yes"
+    return found or store().once(name, key, fill)
+
+
+def step_key(name: str, parts: Mapping[str, Any]) -> str:
+    """The digest that names a step's result."""
+    return digest_json({"step": name, "code": code_version(), **parts})
+
+
+def in_flow() -> bool:
+    """Whether a flow is running, so that there is a page to write artifacts for."""
+    return FlowRunContext.get() is not None
+
+
+def markdown(key: str, text: str, description: str) -> None:
+    """Show Markdown on Prefect's page of the run; the caller escapes what comes from data."""
+    if in_flow():
+        create_markdown_artifact(markdown=text, key=key, description=description)
+
+
+def table(key: str, rows: list[dict[str, Any]], description: str) -> None:
+    """Show a table on Prefect's page of the run."""
+    if in_flow() and rows:
+        create_table_artifact(table=rows, key=key, description=description)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """A result as JSON that a person can read; NaN is refused, since other readers refuse it."""
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """The inverse of :func:`write_json`."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def keep_figure(folder: Path, name: str, figure: Any, *, title: str, alt: str) -> None:
+    """Leave a figure in `figures/` as PNG for MLflow's page and as SVG for the card, with its words beside it."""
+    from evenhand.plotting import figure_to_png, figure_to_svg
+
+    drawn = folder / "figures"
+    drawn.mkdir(exist_ok=True)
+    (drawn / f"{name}.png").write_bytes(figure_to_png(figure))
+    (drawn / f"{name}.svg").write_text(figure_to_svg(figure), encoding="utf-8")
+    write_json(drawn / f"{name}.json", {"title": title, "alt": alt})
+
+
+def load_part(part: Ref, name: str) -> Dataset:
+    """The rows of `train` or `validation` (from the result `develop`) or of `test` (from `holdout`)."""
+    return read_dataset(store().folder(part) / f"{name}.parquet")
+
+
+def load_weights(weights: Ref) -> npt.NDArray[np.float64] | None:
+    """The weights that the step `weight` left, or None."""
+    file = store().folder(weights) / "weights.npy"
+    return np.load(file, allow_pickle=False) if file.is_file() else None

@@ -1,0 +1,191 @@
+"""Search for the model, trial by trial, so that a killed search goes on where it stood."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+from evenhand.config import SearchConfig, WeightConfig
+from evenhand.events import Event
+from evenhand.modeling.search import search as search_model
+from evenhand.modeling.search_results import SearchResult, Trial
+from evenhand.store import Ref
+from tasks.step import (
+    emit,
+    in_flow,
+    keep_figure,
+    load_part,
+    load_weights,
+    note,
+    once,
+    read_json,
+    step,
+    step_key,
+    store,
+    table,
+    write_json,
+)
+from tasks.tracking import Child, File, Item, Metrics, Params, RunRef, Series, Table, log
+
+__all__ = ["tune_model"]
+
+
+@step("tune", "Searches candidates and their hyperparameters by cross-validation on the training part.")
+def tune_model(
+    develop: Ref, weights: Ref, search: SearchConfig, weight: WeightConfig, *, grouped: bool, seed: int, run: RunRef
+) -> Ref:
+    """The search's trials and the selected one.
+
+    Parameters
+    ----------
+    develop, weights
+        Results of earlier steps.
+    search, weight
+        Sections of the configuration.
+    grouped
+        Whether the rows of one person stay in one fold.
+    seed
+        Of the search.
+    run
+        Where the trials are recorded.
+    """
+    asked = search.model_dump(mode="json", exclude={"workers", "child_runs"})
+    resample = weight.resampler if weight.method == "resample" else None
+    parts = {
+        "develop": develop.digest,
+        "weights": weights.digest,
+        "search": asked,
+        "resample": resample,
+        "grouped": grouped,
+        "seed": seed,
+    }
+
+    def write(folder: Path) -> None:
+        train = load_part(develop, "train")
+        log_file = store().work_folder("tune", step_key("tune", parts)) / "trials.jsonl"
+        with _progress(search.trials) as on_trial:
+            result = search_model(
+                train.X,
+                train.y,
+                sample_weight=load_weights(weights),
+                groups=train.group if grouped else None,
+                resample=resample,
+                favorable_label=train.favorable_label,
+                seed=seed,
+                log=log_file,
+                on_trial=on_trial,
+                workers=search.workers,
+                **search.model_dump(exclude={"workers", "child_runs"}),
+            )
+        _write(folder, result)
+
+    ref = once("tune", parts, write)
+    folder = store().folder(ref)
+    found = read_json(folder / "search.json")
+    trials = _trial_rows(found)
+    table("trials", trials, "Every trial of the search")
+    log(run, _items(found, trials, folder, search.child_runs))
+    chosen = found["selected"]
+    note(
+        f"{found['n_trials']} trials; trial {chosen['number']}, {chosen['candidate']}, {found['scorer']} {chosen['mean']:.4f}"
+    )
+    return ref
+
+
+OnTrial = Callable[[Trial, int, int | None], None]
+
+
+@contextmanager
+def _progress(total: int | None) -> Iterator[OnTrial]:
+    """A callback that moves the bar of whoever listens, and at most once a second the one on Prefect's page."""
+    page = None
+    if in_flow():
+        page = create_progress_artifact(progress=0.0, key="search", description="Progress of the search")
+    last = time.monotonic()
+
+    def on_trial(trial: Trial, done: int, planned: int | None) -> None:
+        nonlocal last
+        score = f"{trial.mean:.4f}" if trial.status == "complete" else trial.status
+        emit(Event("progress", "tune", f"{trial.candidate} {score}", done=done, total=planned or total))
+        if page is not None and total and time.monotonic() - last > 1:
+            last = time.monotonic()
+            update_progress_artifact(page, progress=min(100.0, 100 * done / total))
+
+    yield on_trial
+    if page is not None:
+        update_progress_artifact(page, progress=100.0)
+
+
+def _write(folder: Path, result: SearchResult) -> None:
+    write_json(folder / "search.json", result.to_dict())
+    best = result.best
+    keep_figure(
+        folder,
+        "search",
+        result.plot(),
+        title="Score of every trial, by cross-validation on the training part",
+        alt=f"{len(result.trials)} trials; the best is number {best.number}, {best.candidate}, with {best.mean:.4f}.",
+    )
+
+
+def _trial_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """A flat row a trial, in order."""
+    rows = []
+    for trial in found["trials"]:
+        params = ", ".join(
+            f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+            for name, value in trial["params"].items()
+        )
+        rows.append(
+            {
+                "trial": trial["number"],
+                "candidate": trial["candidate"],
+                "score": None if trial["mean"] is None else round(trial["mean"], 5),
+                "std": None if trial["std"] is None else round(trial["std"], 5),
+                "status": trial["status"] + (" (selected)" if trial["number"] == found["selected"]["number"] else ""),
+                "seconds": round(trial["seconds"], 2),
+                "parameters": params,
+                "reason": trial["reason"],
+            }
+        )
+    return rows
+
+
+def _items(found: dict[str, Any], rows: list[dict[str, Any]], folder: Path, children: int) -> list[Item]:
+    """What MLflow gets: all trials as one table and stepped metrics, the best few as child runs."""
+    complete = [trial for trial in found["trials"] if trial["status"] == "complete"]
+    best_so_far = np.maximum.accumulate([trial["mean"] for trial in complete])
+    ranked = sorted(complete, key=lambda trial: (-trial["mean"], trial["number"]))[:children]
+    return [
+        Table("search/trials.json", pd.DataFrame(rows)),
+        Table("search/preference.json", pd.DataFrame(found["preference"])),
+        File(folder / "search.json", "search"),
+        File(folder / "figures" / "search.png", "search"),
+        Series(
+            {
+                "search/score": [(trial["number"], trial["mean"]) for trial in complete],
+                "search/best": [(t["number"], float(b)) for t, b in zip(complete, best_so_far, strict=True)],
+                "search/seconds": [(trial["number"], trial["seconds"]) for trial in found["trials"]],
+            }
+        ),
+        Metrics({"search/selected": found["selected"]["mean"], "search/trials": found["n_trials"]}),
+        Params({"candidate": found["selected"]["candidate"], **_prefixed(found["selected"]["params"])}),
+        *(
+            Child(
+                key=f"trial-{trial['number']}",
+                name=f"trial {trial['number']} {trial['candidate']}",
+                params={"candidate": trial["candidate"], **trial["params"]},
+                metrics={found["scorer"]: trial["mean"], "std": trial["std"], "seconds": trial["seconds"]},
+            )
+            for trial in ranked
+        ),
+    ]
+
+
+def _prefixed(params: dict[str, Any]) -> dict[str, Any]:
+    return {f"model.{name}": value for name, value in params.items()}
