@@ -22,7 +22,7 @@ from evenhand.fairness.statistics.rates import binomial_cdf, clopper_pearson
 Kind = Literal["difference", "ratio"]
 
 # Probability given away to the restriction of the nuisance rate.
-_GAMMA = 1e-4
+_GAMMA = 1e-6
 _GRID = 33
 _CELLS = 2_000_000
 
@@ -89,8 +89,8 @@ def _nuisance_range(values: Array, kind: Kind) -> Bounds:
 
 
 def _relevant(low: Array, high: Array, n: Array) -> Bounds:
-    """Counts of the second group that carry all but 1e-12 or so of the probability."""
-    reach = 7.5
+    """Counts of the second group that carry all but 1e-8 or so of the probability."""
+    reach = 6.0
     first = np.floor(n * low - reach * np.sqrt(n * low * (1 - low)) - 1)
     last = np.ceil(n * high + reach * np.sqrt(n * high * (1 - high)) + reach**2 / 3)
     return np.maximum(first, 0.0), np.minimum(last, n)

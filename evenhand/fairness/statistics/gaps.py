@@ -10,10 +10,10 @@ from scipy import optimize, special
 
 from evenhand.exceptions import ConfigError
 from evenhand.fairness.statistics.exact import Kind
-from evenhand.fairness.statistics.margins import beyond_p_values, doubtful, within_p_values
+from evenhand.fairness.statistics.margins import FEW_EXPECTED, beyond_p_values, expected_counts, within_p_values
 from evenhand.fairness.statistics.rates_by_group import Pairs, Rates, pairs_of
 
-_EXACT_STEPS = 14
+_EXACT_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class _Search:
         wide = 1.0 if self.kind == "difference" else 0.0
         end = wide if self.inside else 1.0 - wide
         found = self._root(value, end)
-        if not doubtful(self.pairs).any():
+        if not (self.pairs.exactable & (expected_counts(self.pairs) < FEW_EXPECTED)).any():
             return found
         return self._exact_root(found, end)
 
@@ -182,9 +182,13 @@ class _Search:
         return float(optimize.brentq(distance, value, end, xtol=1e-10))
 
     def _exact_root(self, start: float, end: float) -> float:
-        """Where exact tests have a say too, bisect onward from the limit of the score tests."""
-        if self._reached(start + np.sign(end - start) * 1e-9, exact=True) or start == end:
+        """Where exact tests have a say too, go on outward from the limit of the score tests."""
+        if start == end or self._reached(start + float(np.sign(end - start)) * 1e-9, exact=True):
             return start
+        step = 0.01 * (end - start)
+        while abs(step) < abs(end - start) and not self._reached(start + step, exact=True):
+            start, step = start + step, 3 * step
+        end = start + step if abs(step) < abs(end - start) else end
         for _ in range(_EXACT_STEPS):
             middle = 0.5 * (start + end)
             if self._reached(middle, exact=True):
@@ -200,5 +204,6 @@ class _Search:
         limit = limit if self.kind == "difference" else max(limit, 1e-12)
         test: Callable[..., np.ndarray[tuple[int, ...], np.dtype[np.float64]]]
         test = within_p_values if self.inside else beyond_p_values
-        p = test(self.pairs, limit, self.kind, level=self.level if exact else -1.0)
+        level = self.level if exact else -1.0
+        p = test(self.pairs, limit, self.kind, level=level)
         return float(p.max() if self.inside else p.min())

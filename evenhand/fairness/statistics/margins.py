@@ -18,13 +18,20 @@ from evenhand.fairness.statistics.rates_by_group import Pairs
 
 # Under this many expected successes or failures in the smaller group the normal limit is not relied on.
 FEW_EXPECTED = 5.0
+# Under this many, the binomial lattice can push a test's size from 5 to 6 %: verdicts confirm close p-values.
+SOME_EXPECTED = 500.0
+# How far under its level a p-value of the normal limit is out of reach of that error.
+_CLOSE = 0.25
 
 
-def within_p_values(pairs: Pairs, limit: float, kind: Kind, *, level: float = 0.05) -> Array:
+def within_p_values(
+    pairs: Pairs, limit: float, kind: Kind, *, level: float = 0.05, exact_below: float = FEW_EXPECTED
+) -> Array:
     """P-values for "this pair's gap lies inside the limit", shape (pairs,).
 
     The larger of the two one-sided p-values (two one-sided tests). Where few successes or failures are
-    expected, a p-value under ``level`` must hold in the exact unconditional test as well.
+    expected, a p-value under ``level`` must hold in the exact unconditional test as well; under
+    ``exact_below`` expected ones, a p-value close to ``level`` must.
 
     Examples
     --------
@@ -35,18 +42,27 @@ def within_p_values(pairs: Pairs, limit: float, kind: Kind, *, level: float = 0.
     """
     above, below = _statistics(pairs, limit, kind)
     p = np.maximum(special.ndtr(-above), special.ndtr(-below))
-    at = doubtful(pairs) & (p <= level)
+    at = _doubtful(pairs, p, level, exact_below)
     if at.any():
         p[at] = np.maximum(p[at], _exact_within(pairs, at, limit, kind))
     return np.asarray(p)
 
 
-def beyond_p_values(pairs: Pairs, limit: float, kind: Kind, *, level: float = 0.05) -> Array:
+def beyond_p_values(
+    pairs: Pairs,
+    limit: float,
+    kind: Kind,
+    *,
+    level: float = 0.05,
+    exact_below: float = FEW_EXPECTED,
+    strictest: float | None = None,
+) -> Array:
     """P-values for "this pair's gap lies beyond the limit", shape (pairs,).
 
     The null is the tolerated interval. Its p-value is the sum of the tails seen from both ends, which is
     the size of the two-sided test at the nearer end: Schuirmann-type halves would reject up to twice too
-    often when the interval is narrow against the standard error.
+    often when the interval is narrow against the standard error. ``strictest`` is the lowest level that a
+    stepwise correction may compare with, ``level`` the highest.
 
     Examples
     --------
@@ -58,7 +74,7 @@ def beyond_p_values(pairs: Pairs, limit: float, kind: Kind, *, level: float = 0.
     above, below = _statistics(pairs, limit, kind)
     tails = special.ndtr(above) + special.ndtr(-below)
     p = np.minimum(tails, 2 - tails)
-    at = doubtful(pairs) & (p <= level)
+    at = _doubtful(pairs, p, level, exact_below, strictest)
     if at.any():
         p[at] = np.maximum(p[at], _exact_beyond(pairs, at, limit, kind))
     return np.asarray(p)
@@ -77,9 +93,13 @@ def _ends(pairs: Pairs, limit: float, kind: Kind) -> tuple[Array, Array]:
     return np.full(len(pairs), low), np.full(len(pairs), high)
 
 
-def doubtful(pairs: Pairs) -> npt.NDArray[np.bool_]:
-    """Pairs whose smaller group expects fewer than 5 successes or failures at the pooled rate."""
-    return np.asarray((expected_counts(pairs) < FEW_EXPECTED) & pairs.exactable)
+def _doubtful(
+    pairs: Pairs, p: Array, level: float, exact_below: float, strictest: float | None = None
+) -> npt.NDArray[np.bool_]:
+    """Comparisons whose p-value has to be confirmed by the exact test before it counts."""
+    expected = expected_counts(pairs)
+    close = (expected < exact_below) & (p > _CLOSE * (level if strictest is None else strictest))
+    return np.asarray(pairs.exactable & (p <= level) & (close | (expected < FEW_EXPECTED)))
 
 
 def expected_counts(pairs: Pairs) -> Array:

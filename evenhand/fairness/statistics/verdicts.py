@@ -13,7 +13,7 @@ from evenhand.exceptions import ConfigError
 from evenhand.fairness.statistics._numeric import Array
 from evenhand.fairness.statistics.exact import Kind
 from evenhand.fairness.statistics.gaps import gap_limits, undefined_groups, worst_pair
-from evenhand.fairness.statistics.margins import beyond_p_values, within_p_values
+from evenhand.fairness.statistics.margins import SOME_EXPECTED, beyond_p_values, within_p_values
 from evenhand.fairness.statistics.power import detectable_gap, more_rows
 from evenhand.fairness.statistics.rates_by_group import Pairs, Rates, pairs_of
 
@@ -144,7 +144,9 @@ def judge(claims: Sequence[Claim]) -> tuple[RuleVerdict, ...]:
     >>> judge([Claim("demographic_parity_ratio", "sex", (rates,), "ratio", 0.8)])[0].verdict
     'PASS'
     """
-    tests = [_Test.of(claim) for claim in claims]
+    compared = [pairs_of(claim.rates) for claim in claims]
+    total = max(sum(len(pairs) for pairs in compared), 1)
+    tests = [_Test.of(claim, pairs, total) for claim, pairs in zip(claims, compared, strict=True)]
     shares, adjusted = _holm([test.beyond / test.claim.alpha for test in tests])
     return tuple(
         _conclude(test, share * test.claim.alpha, min(1.0, best * test.claim.alpha))
@@ -178,13 +180,23 @@ class _Test:
     beyond: Array
 
     @classmethod
-    def of(cls, claim: Claim) -> _Test:
-        pairs = pairs_of(claim.rates)
-        within = within_p_values(pairs, claim.limit, claim.kind, level=claim.alpha)
-        beyond = beyond_p_values(pairs, claim.limit, claim.kind, level=claim.alpha)
+    def of(cls, claim: Claim, pairs: Pairs, total: int) -> _Test:
+        """Tests of one claim in a policy of ``total`` comparisons."""
+        rule = (pairs, claim.limit, claim.kind)
+        strictest = claim.alpha / total
+        within = within_p_values(*rule, level=claim.alpha, exact_below=SOME_EXPECTED)
+        beyond = beyond_p_values(*rule, level=claim.alpha, exact_below=SOME_EXPECTED, strictest=strictest)
         if claim.reversal:
             beyond = np.where(reversible(pairs), 1.0, beyond)
         return cls(claim, pairs, within, beyond)
+
+    def shown_within(self) -> bool:
+        """Whether every comparison is shown to lie inside the limit."""
+        return bool((self.within <= self.claim.alpha).all())
+
+    def shown_beyond(self, level: float) -> bool:
+        """Whether a comparison is shown to lie beyond the limit."""
+        return bool((self.beyond <= level).any())
 
 
 def reversible(pairs: Pairs) -> npt.NDArray[np.bool_]:
@@ -227,10 +239,9 @@ def _conclude(test: _Test, level: float, adjusted: float) -> RuleVerdict:
         )
     verdict = _verdict(test, level, undefined)
     value = float(pairs.gaps(claim.kind)[worst.at])
-    evidence = pairs.take(~reversible(pairs)) if claim.reversal else pairs
-    low, high = gap_limits(pairs, claim.kind, claim.alpha, level, evidence=evidence)
+    low, high = _interval(test, level)
     open_question = verdict == "INCONCLUSIVE"
-    settled = verdict != "INCONCLUSIVE" or float(test.within.max()) <= claim.alpha
+    settled = not open_question or test.shown_within()
     return RuleVerdict(
         *common,
         verdict,
@@ -249,12 +260,24 @@ def _conclude(test: _Test, level: float, adjusted: float) -> RuleVerdict:
     )
 
 
+def _interval(test: _Test, level: float) -> tuple[float, float]:
+    """The limits that these tests would not decide on."""
+    claim = test.claim
+    evidence = test.pairs.take(~reversible(test.pairs)) if claim.reversal else test.pairs
+    low, high = gap_limits(test.pairs, claim.kind, claim.alpha, level, evidence=evidence)
+    # At the limit itself p-values close to the level were confirmed by the exact test: they have the last word.
+    excluded_above, excluded_below = test.shown_within(), test.shown_beyond(level)
+    if claim.kind == "ratio":
+        excluded_above, excluded_below = excluded_below, excluded_above
+    high = min(high, claim.limit) if excluded_above else max(high, claim.limit)
+    low = max(low, claim.limit) if excluded_below else min(low, claim.limit)
+    return low, high
+
+
 def _verdict(test: _Test, level: float, undefined: dict[str, str]) -> Verdict:
-    if bool((test.beyond <= level).any()):
+    if test.shown_beyond(level):
         return "FAIL"
-    if not undefined and bool((test.within <= test.claim.alpha).all()):
-        return "PASS"
-    return "INCONCLUSIVE"
+    return "PASS" if test.shown_within() and not undefined else "INCONCLUSIVE"
 
 
 def _reason(test: _Test, verdict: Verdict, undefined: dict[str, str]) -> str:
@@ -266,6 +289,6 @@ def _reason(test: _Test, verdict: Verdict, undefined: dict[str, str]) -> str:
     if verdict == "FAIL":
         at = int(test.beyond.argmin())
         return f"{test.pairs.first[at]} against {test.pairs.second[at]} shows that {bound} does not hold"
-    if undefined and bool((test.within <= claim.alpha).all()):
+    if undefined and test.shown_within():
         return f"every defined comparison shows {bound}, but the rate is undefined for {', '.join(undefined)}"
     return f"these rows neither show {bound} nor the contrary"
