@@ -9,9 +9,10 @@
 0.5
 """
 
-from evenhand.fairness.counts import CountTable, count_rows, merge
+from evenhand.fairness.counts import CountTable, merge
 from evenhand.fairness.detector import BiasDetector
 from evenhand.fairness.report import AttributeAudit, AuditReport, Disparity, FourFifths, GroupResult, MetricValue
+from evenhand.fairness.rows import count_rows
 
 __all__ = [
     "AttributeAudit",

@@ -8,7 +8,8 @@ import numpy as np
 
 from evenhand.data.dataset import UNKNOWN
 from evenhand.exceptions import DataError, nearest, shorten
-from evenhand.fairness.counts import CountTable, Floats, Marginal
+from evenhand.fairness.arrays import Floats
+from evenhand.fairness.counts import CountTable, Marginal
 from evenhand.fairness.disparities import Gap, difference, ratio
 from evenhand.fairness.groups import JOINT, views
 from evenhand.fairness.metrics import Metric, binary_metrics, multiclass_metrics
@@ -281,7 +282,7 @@ def _widest(between: Floats, labels: Sequence[str], reason: str = "no rows") -> 
     value, pair = widest(between, labels)
     defined = ~np.isnan(between) & ~np.eye(len(labels), dtype=bool)
     paired = np.asarray(defined.any(axis=0) | defined.any(axis=1))
-    undefined = {labels[at]: reason for at in np.flatnonzero(~paired)}
+    undefined = {labels[at]: reason for at in np.flatnonzero(~paired).tolist()}
     if pair is None:
         few = "there is only one group" if len(labels) < 2 else f"defined in fewer than two groups: {reason}"
         return Gap(float("nan"), None, few, undefined)

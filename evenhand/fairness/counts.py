@@ -4,26 +4,20 @@ A cell is a combination of all sensitive attributes (and of the legitimate facto
 that occurs. Rows are read once; tables of chunks, files and workers add up.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from evenhand.exceptions import DataError, nearest, shorten
-from evenhand.fairness.groups import JOINT, Coded
+from evenhand.fairness.arrays import Floats, Ints
+from evenhand.fairness.groups import JOINT
+from evenhand.fairness.scores import ScoreSums
 
-__all__ = ["CountTable", "Floats", "Ints", "Marginal", "count_rows", "merge"]
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-
-_MOST_CLASSES = 256
-_BLOCK = 1 << 16  # codes of a block stay in the second-level cache: measured fastest of 2**14 ... 2**22
-_DENSE = 1 << 20  # the most slots of a dense table of counts (8 MB)
+__all__ = ["CountTable", "Marginal", "merge", "merge_labels"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +34,8 @@ class Marginal:
         int64, shape (g, k, k): rows by group, label and predicted label.
     weights, squares
         Sums of the sampling weights and of their squares, shape (g, k, k), or None without weights.
+    scores
+        Sums of the scores, or None without scores.
     """
 
     attributes: tuple[str, ...]
@@ -47,6 +43,7 @@ class Marginal:
     counts: Ints
     weights: Floats | None = None
     squares: Floats | None = None
+    scores: ScoreSums | None = None
 
     @property
     def name(self) -> str:
@@ -88,10 +85,13 @@ class CountTable:
         int64, shape (c, k, k).
     weights, squares
         Sums of the sampling weights and of their squares, shape (c, k, k), or None.
+    scores
+        Sums of the scores by cell and label, or None.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from evenhand.fairness import count_rows
     >>> from evenhand.fairness.groups import Coded, encode_values
     >>> sex = Coded(np.array([0, 1, 1]), ("f", "m"))
     >>> y = encode_values([0, 1, 1], name="y")
@@ -108,8 +108,9 @@ class CountTable:
     cells: Ints
     classes: tuple[Any, ...]
     counts: Ints
-    weights: Floats | None = field(default=None)
-    squares: Floats | None = field(default=None)
+    weights: Floats | None = None
+    squares: Floats | None = None
+    scores: ScoreSums | None = None
 
     @property
     def n(self) -> int:
@@ -120,69 +121,71 @@ class CountTable:
         """The table summed over every axis but these; with none of them, one group of everybody."""
         axes = [self._axis(name) for name in attributes]
         if not axes:
-            return Marginal((), ((),), *(self._fold(np.zeros(len(self.cells), dtype=np.int64), 1)))
-        # A mixed-radix number of the codes, in the order of the labels, keeps groups sorted by name.
+            everybody = np.zeros(len(self.cells), dtype=np.int64)
+            return Marginal((), ((),), *self._parts(lambda part: _fold(part, everybody, 1)))
+        # Codes in the order of the labels keep groups sorted by name.
         orders = [np.argsort(np.argsort(np.asarray(self.labels[axis], dtype=str))) for axis in axes]
         keys = np.stack([order[self.cells[:, axis]] for order, axis in zip(orders, axes, strict=True)], axis=1)
         found, inverse = np.unique(keys, axis=0, return_inverse=True)
         named = [sorted(self.labels[axis]) for axis in axes]
         groups = tuple(tuple(named[i][code] for i, code in enumerate(row)) for row in found)
-        return Marginal(tuple(attributes), groups, *self._fold(inverse.reshape(-1), len(found)))
+        index = inverse.reshape(-1)
+        return Marginal(tuple(attributes), groups, *self._parts(lambda part: _fold(part, index, len(found))))
 
     def _axis(self, name: str) -> int:
         if name not in self.attributes:
             raise DataError(f"{shorten(name)} was not counted: {nearest(name, self.attributes)}")
         return self.attributes.index(name)
 
-    def _fold(self, index: Ints, size: int) -> tuple[Any, Any, Any]:
-        def fold(part: Any) -> Any:
-            if part is None:
-                return None
-            out = np.zeros((size, *part.shape[1:]), dtype=part.dtype)
-            np.add.at(out, index, part)
-            return out
+    def arrays(self) -> tuple[Any, ...]:
+        """Every array that adds up, cells on the first axis; None for what was not counted."""
+        scores = (None,) * 3 if self.scores is None else self.scores.parts()
+        return (self.counts, self.weights, self.squares, *scores)
 
-        return fold(self.counts), fold(self.weights), fold(self.squares)
+    def _parts(self, change: Callable[[Any], Any]) -> tuple[Any, Any, Any, ScoreSums | None]:
+        """Its four parts after a change of every array that they are made of."""
+        changed: list[Any] = [None if part is None else change(part) for part in self.arrays()]
+        counts, weights, squares, *rest = changed
+        return counts, weights, squares, None if rest[0] is None else ScoreSums(*rest)
 
     def with_classes(self, classes: Sequence[Any]) -> "CountTable":
-        """The same table with its labels in this order; a label that is new here has no rows."""
-        place = [list(classes).index(label) for label in self.classes]
-        size = len(classes)
+        """The same table with its labels in this order: new labels have no rows, and left-out ones must have none."""
+        order = list(classes)
+        kept = [at for at, label in enumerate(self.classes) if label in order]
+        place = np.array([order.index(self.classes[at]) for at in kept], dtype=np.int64)
+        size = len(order)
 
-        def move(part: Any) -> Any:
-            if part is None:
-                return None
-            out = np.zeros((len(part), size, size), dtype=part.dtype)
-            out[:, np.array(place, dtype=int)[:, None], np.array(place, dtype=int)[None, :]] = part
+        def rows(part: Any) -> Any:
+            out = np.zeros((len(part), size, *part.shape[2:]), dtype=part.dtype)
+            out[:, place] = part[:, kept]
             return out
 
-        return replace(
-            self,
-            classes=tuple(classes),
-            counts=move(self.counts),
-            weights=move(self.weights),
-            squares=move(self.squares),
-        )
+        def both(part: Any) -> Any:
+            return None if part is None else rows(rows(part).swapaxes(1, 2)).swapaxes(1, 2)
+
+        tables = [both(part) for part in (self.counts, self.weights, self.squares)]
+        scores = None if self.scores is None else ScoreSums(*(rows(part) for part in self.scores.parts()))
+        return CountTable(self.attributes, self.labels, self.cells, tuple(order), *tables, scores=scores)
 
     def __add__(self, other: "CountTable") -> "CountTable":
         if self.attributes != other.attributes:
             raise DataError(f"the tables count {self.attributes} and {other.attributes}: count the same attributes")
-        if (self.weights is None) != (other.weights is None):
-            raise DataError("one table is weighted and the other is not: give weights to both or to none")
+        for name in ("weights", "scores"):
+            if (getattr(self, name) is None) != (getattr(other, name) is None):
+                raise DataError(f"one table has {name} and the other has none: give {name} to both or to none")
         classes = merge_labels(self.classes, other.classes)
         labels = tuple(merge_labels(a, b) for a, b in zip(self.labels, other.labels, strict=True))
         parts = [part.with_classes(classes) for part in (self, other)]
         cells = np.concatenate([_recode(part, labels) for part in parts])
         found, inverse = np.unique(cells, axis=0, return_inverse=True)
-
-        def stack(name: str) -> Any:
-            blocks = [getattr(part, name) for part in parts]
-            return None if blocks[0] is None else np.concatenate(blocks)
-
-        stacked = [stack(name) for name in ("counts", "weights", "squares")]
-        both = CountTable(self.attributes, labels, cells, classes, *stacked)
-        counts, weights, squares = both._fold(inverse.reshape(-1), len(found))
-        return CountTable(self.attributes, labels, found, classes, counts, weights, squares)
+        index, size = inverse.reshape(-1), len(found)
+        firsts, seconds = (part.arrays() for part in parts)
+        sums: list[Any] = [
+            None if a is None or b is None else _fold(np.concatenate([a, b]), index, size)
+            for a, b in zip(firsts, seconds, strict=True)
+        ]
+        scores = None if self.scores is None else ScoreSums(*sums[3:])
+        return CountTable(self.attributes, labels, found, classes, *sums[:3], scores=scores)
 
 
 def merge_labels(*parts: Iterable[Any]) -> tuple[Any, ...]:
@@ -195,6 +198,13 @@ def merge_labels(*parts: Iterable[Any]) -> tuple[Any, ...]:
     """
     found = dict.fromkeys(label for part in parts for label in part)
     return tuple(sorted(found, key=lambda label: (str(type(label)), label)))
+
+
+def _fold(part: Any, index: Ints, size: int) -> Any:
+    """Sums of the entries of an array that share an index."""
+    out = np.zeros((size, *part.shape[1:]), dtype=part.dtype)
+    np.add.at(out, index, part)
+    return out
 
 
 def _recode(table: CountTable, labels: Sequence[Sequence[str]]) -> Ints:
@@ -211,148 +221,3 @@ def merge(tables: Iterable[CountTable]) -> CountTable:
     if not found:
         raise DataError("there is no table to merge: count at least one chunk")
     return reduce(add, found)
-
-
-def count_rows(
-    groups: Mapping[str, Coded],
-    y_true: Coded,
-    y_pred: Coded,
-    *,
-    sampling_weight: npt.ArrayLike | None = None,
-    frequency_weight: npt.ArrayLike | None = None,
-) -> CountTable:
-    """Count (cell, y, y_hat) in one pass over the rows.
-
-    Parameters
-    ----------
-    groups
-        Codes of each axis, all of shape (n,).
-    y_true, y_pred
-        Codes of the labels.
-    sampling_weight
-        Shape (n,): how many people of the population a row stands for. Its sums and the sums of its squares stand
-        beside the counts.
-    frequency_weight
-        Shape (n,): whole numbers, how often this row was observed; it multiplies the counts.
-
-    Raises
-    ------
-    DataError
-        Lengths differ, or weights are negative, not finite or (frequencies) not whole.
-    """
-    columns = [*groups.values(), y_true, y_pred]
-    n = len(y_true.codes)
-    for name, coded in zip([*groups, "y_true", "y_pred"], columns, strict=True):
-        if len(coded.codes) != n:
-            raise DataError(f"{name} has {len(coded.codes)} rows and y_true {n}: give the same rows to both")
-    if not n:
-        raise DataError("there are no rows to audit: give at least one")
-    classes = merge_labels(y_true.labels, y_pred.labels)
-    if len(classes) > _MOST_CLASSES:
-        raise DataError(f"there are {len(classes)} labels: a classifier has at most {_MOST_CLASSES}")
-    columns[-2:] = [_onto(y_true, classes), _onto(y_pred, classes)]
-    sizes = [*(len(coded.labels) for coded in groups.values()), len(classes), len(classes)]
-    slots, index = _locate([coded.codes for coded in columns], sizes)
-    parts = _sums(index, len(slots) if slots is not None else int(np.prod(sizes)), n, sampling_weight, frequency_weight)
-    return _shape(groups, classes, sizes, slots, parts)
-
-
-def _onto(coded: Coded, classes: tuple[Any, ...]) -> Coded:
-    if coded.labels == classes:
-        return coded
-    place = np.array([classes.index(label) for label in coded.labels], dtype=np.uint8)
-    return Coded(place[coded.codes], classes)
-
-
-class _Index:
-    """The combined code of each row, computed a block at a time so that it never stands in memory as a whole."""
-
-    def __init__(self, codes: Sequence[npt.NDArray[Any]], sizes: Sequence[int]) -> None:
-        self.codes = codes
-        self.sizes = sizes
-        total = int(np.prod(sizes, dtype=object))
-        self.dtype = np.uint8 if total < 1 << 8 else np.uint16 if total < 1 << 16 else np.int64
-
-    def blocks(self) -> Iterable[tuple[slice, npt.NDArray[Any]]]:
-        n = len(self.codes[0])
-        block = min(n, _BLOCK)
-        small = np.empty(block, dtype=self.dtype)
-        wide = np.empty(block, dtype=np.intp)
-        for start in range(0, n, block):
-            rows = slice(start, min(n, start + block))
-            code, out = small[: rows.stop - start], wide[: rows.stop - start]
-            np.copyto(code, self.codes[0][rows], casting="unsafe")
-            for column, size in zip(self.codes[1:], self.sizes[1:], strict=True):
-                np.multiply(code, self.dtype(size), out=code)
-                np.add(code, column[rows], out=code, casting="unsafe")
-            np.copyto(out, code, casting="unsafe")
-            yield rows, out
-
-
-def _locate(codes: Sequence[npt.NDArray[Any]], sizes: Sequence[int]) -> tuple[Ints | None, Any]:
-    """An index of slots: dense where the table is small, else only the combinations that occur."""
-    if np.prod(sizes, dtype=object) <= _DENSE:
-        return None, _Index(codes, sizes)
-    combined = np.zeros(len(codes[0]), dtype=np.int64)
-    limit = np.iinfo(np.int64).max
-    if np.prod(sizes, dtype=object) > limit:
-        raise DataError("the attributes have more combinations than a 64-bit number holds: audit fewer at a time")
-    for column, size in zip(codes, sizes, strict=True):
-        combined = combined * size + column
-    slots, inverse = np.unique(combined, return_inverse=True)
-    return slots, _Index([inverse], [len(slots)])
-
-
-def _sums(
-    index: _Index, size: int, n: int, sampling: npt.ArrayLike | None, frequency: npt.ArrayLike | None
-) -> list[Any]:
-    if sampling is not None and frequency is not None:
-        raise DataError("give sample_weight (sampling) or frequency_weight, not both")
-    weight = check_weight(sampling, n, "sample_weight")
-    often = check_weight(frequency, n, "frequency_weight", whole=True)
-    counts = np.zeros(size, dtype=np.int64)
-    sums = None if weight is None else np.zeros((2, size))
-    for rows, codes in index.blocks():
-        if often is not None:
-            counts += np.bincount(codes, weights=often[rows], minlength=size).astype(np.int64)
-        else:
-            counts += np.bincount(codes, minlength=size)
-        if weight is not None and sums is not None:
-            sums[0] += np.bincount(codes, weights=weight[rows], minlength=size)
-            sums[1] += np.bincount(codes, weights=weight[rows] ** 2, minlength=size)
-    return [counts, None, None] if sums is None else [counts, sums[0], sums[1]]
-
-
-def check_weight(weight: npt.ArrayLike | None, n: int, name: str, *, whole: bool = False) -> Floats | None:
-    """Weights as float64, shape (n,), or an error that names what is wrong with them."""
-    if weight is None:
-        return None
-    array = np.asarray(weight, dtype=float)
-    if array.shape != (n,):
-        raise DataError(f"{name} has shape {array.shape} and there are {n} rows: give one weight a row")
-    if not np.isfinite(array).all() or (array < 0).any() or not array.any():
-        raise DataError(f"{name} must be finite, not negative and not all 0")
-    if whole and (array != np.floor(array)).any():
-        raise DataError(f"{name} counts observations: give whole numbers, or sample_weight for sampling weights")
-    return array
-
-
-def _shape(
-    groups: Mapping[str, Coded], classes: tuple[Any, ...], sizes: Sequence[int], slots: Ints | None, parts: list[Any]
-) -> CountTable:
-    k = len(classes)
-    if slots is None:
-        counts = parts[0].reshape(-1, k * k)
-        keys = np.flatnonzero(counts.any(axis=1))
-        blocks: list[Any] = [None if part is None else part.reshape(-1, k, k)[keys] for part in parts]
-    else:
-        keys, inverse = np.unique(slots // (k * k), return_inverse=True)
-        blocks = []
-        for part in parts:
-            block: Any = None if part is None else np.zeros((len(keys), k * k), dtype=part.dtype)
-            if block is not None:
-                block[inverse, slots % (k * k)] = part
-            blocks.append(None if block is None else block.reshape(-1, k, k))
-    axes = np.unravel_index(keys, sizes[:-2]) if groups else ()
-    cells = np.array(axes, dtype=np.int64).reshape(len(groups), -1).T if groups else np.zeros((1, 0), dtype=np.int64)
-    return CountTable(tuple(groups), tuple(c.labels for c in groups.values()), cells, classes, *blocks)

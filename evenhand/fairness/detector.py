@@ -10,9 +10,10 @@ import pandas as pd
 from evenhand.data.dataset import Dataset
 from evenhand.exceptions import DataError, ModelError, nearest, shorten
 from evenhand.fairness.assess import Task, View, audit_view, build_views, estimate, group_results, join_reference
-from evenhand.fairness.counts import CountTable, count_rows, merge_labels
+from evenhand.fairness.counts import CountTable, merge_labels
 from evenhand.fairness.groups import encode_groups, encode_values
 from evenhand.fairness.report import AuditReport
+from evenhand.fairness.rows import count_rows
 
 __all__ = ["BiasDetector"]
 
@@ -152,7 +153,7 @@ class BiasDetector:
     def _set(self, table: CountTable, favorable_label: Any, attributes: tuple[str, ...], classes: Any = None) -> None:
         known = [] if classes is None else np.asarray(classes).tolist()
         labels, self._task, self._favorable = order_labels(present_labels(table, known), favorable_label)
-        self._table = _drop_absent(table).with_classes(labels)
+        self._table = table.with_classes(labels)
         self._attributes = attributes
 
     @property
@@ -257,13 +258,6 @@ def present_labels(table: CountTable, known: Sequence[Any] = ()) -> tuple[Any, .
     """The labels that occur in the table, and those that the model knows."""
     seen = table.counts.any(axis=(0, 2)) | table.counts.any(axis=(0, 1))
     return merge_labels([table.classes[i] for i in np.flatnonzero(seen)], known)
-
-
-def _drop_absent(table: CountTable) -> CountTable:
-    seen = np.flatnonzero(table.counts.any(axis=(0, 2)) | table.counts.any(axis=(0, 1)))
-    grid = np.ix_(np.arange(len(table.cells)), seen, seen)
-    parts: list[Any] = [None if part is None else part[grid] for part in (table.counts, table.weights, table.squares)]
-    return CountTable(table.attributes, table.labels, table.cells, tuple(table.classes[i] for i in seen), *parts)
 
 
 def order_labels(labels: Sequence[Any], favorable: Any) -> tuple[tuple[Any, ...], Task, tuple[int, ...]]:

@@ -10,8 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from evenhand.fairness.counts import Floats
-from evenhand.fairness.metrics import divide
+from evenhand.fairness.arrays import Floats, divide
 
 __all__ = ["Form", "Gap", "Method", "difference", "ratio"]
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from evenhand.fairness.counts import Floats
+from evenhand.fairness.arrays import Floats, divide
 
 __all__ = ["ALIASES", "Condition", "Metric", "binary_metrics", "multiclass_metrics"]
 
@@ -97,14 +97,6 @@ class Metric:
             return least
         total: Floats = table.sum(axis=(-2, -1))
         return total
-
-
-def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:
-    """The quotient, NaN where the denominator is 0 (also for 0/0), without a warning."""
-    top, bottom = np.broadcast_arrays(np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float))
-    out = np.full(top.shape, np.nan)
-    np.divide(top, bottom, out=out, where=bottom != 0)
-    return out
 
 
 def _weigh(table: Floats, weights: Floats) -> Floats:

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evenhand.fairness.counts import Floats
-from evenhand.fairness.metrics import divide
+from evenhand.fairness.arrays import Floats, divide
 
 __all__ = ["confusion_distributions", "prediction_distributions", "total_variation"]
 

@@ -142,10 +142,12 @@ def plot_rates(
         sharex=True,
         gridspec_kw={"height_ratios": ratios},
     )
+    column: list[Any] = list(axes[:, 0])  # type: ignore[index]
     with figure_style():
-        for axis, audit in zip(np.ravel(axes), shown, strict=True):
+        for axis, audit in zip(column, shown, strict=True):
             _draw(axis, audit, report.overall[name].value, name, limit)
-        np.ravel(axes)[-1].set_xlabel(name.replace("_", " "))
+        column[0].legend(loc="best")
+        column[-1].set_xlabel(name.replace("_", " "))
     return figure
 
 
@@ -170,5 +172,3 @@ def _draw(axis: Any, audit: AttributeAudit, everybody: float, name: str, limit: 
     axis.set_yticks(range(len(groups)), [f"{plain_label(group.group)} (n={group.n:,})" for group in groups])
     axis.set_ylim(len(groups) - 0.5, -0.5)
     axis.set_title(plain_label(audit.name))
-    if axis.get_legend_handles_labels()[0]:
-        axis.legend(loc="best")
