@@ -162,7 +162,7 @@ def _metrics(metrics: Sequence[Metric], confidence: float) -> Table:
     for metric in metrics:
         interval = "" if metric.low is None or metric.high is None else f"{figure(metric.low)} to {figure(metric.high)}"
         name = _NAMES.get(metric.name, metric.name.replace("_", " "))
-        table.add_row(Text(plain(name)), figure(metric.value), interval, Text(plain(metric.reason), style="dim"))
+        table.add_row(Text(plain(name)), figure(metric.value), interval, Text(plain(metric.reason or ""), style="dim"))
     return table
 
 
@@ -223,9 +223,10 @@ def _places(outcome: Outcome) -> Table:
 def _place_rows(outcome: Outcome) -> Iterable[tuple[str, str]]:
     yield "model card", outcome.card_path
     yield "all files", outcome.folder
-    yield "MLflow run", outcome.run_url or outcome.run_id
-    if not outcome.run_url and outcome.tracking_uri:
-        yield "", f"mlflow ui --backend-store-uri {outcome.tracking_uri}"
+    served = outcome.run_url.startswith("http")
+    yield "MLflow run", outcome.run_url if served else outcome.run_id
+    if outcome.run_url and not served:
+        yield "", f"mlflow ui --backend-store-uri {outcome.run_url.partition('#')[0]}"
     if outcome.flow_run_name or outcome.flow_run_id:
         yield "Prefect run", outcome.flow_run_url or outcome.flow_run_name or outcome.flow_run_id
     yield "again", f"evenhand show {outcome.run_id[:8]}"

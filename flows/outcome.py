@@ -97,7 +97,7 @@ class Outcome:
     Attributes
     ----------
     run_id, run_url
-        The MLflow run, and its page when a server shows it ("" otherwise).
+        The MLflow run and its page; with a local store the store's address, # and the run.
     flow_run_id, flow_run_name, flow_run_url
         The Prefect flow run.
     model_name, model_version, alias
@@ -108,8 +108,6 @@ class Outcome:
         The folder with everything that a person may want to open: card, figures, tables.
     summary
         What the screen shows.
-    tracking_uri
-        The MLflow store, for the command that opens it.
     seconds
         How long all of it took.
     decision
@@ -129,7 +127,6 @@ class Outcome:
     flow_run_name: str = ""
     flow_run_url: str = ""
     alias: str = ""
-    tracking_uri: str = ""
     seconds: float | None = None
     decision: Literal["promote", "hold", "block"] | None = None
     decision_reasons: tuple[str, ...] = ()

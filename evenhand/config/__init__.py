@@ -1,5 +1,6 @@
 """The configuration: one frozen pydantic model a step; pydantic stays in here."""
 
+from evenhand.config._secrets import redact, secret_in
 from evenhand.config.audit import AuditConfig
 from evenhand.config.card import CardConfig
 from evenhand.config.data import DataConfig, SensitiveConfig, SourceConfig
@@ -29,4 +30,6 @@ __all__ = [
     "config_schema",
     "load_config",
     "parse_config",
+    "redact",
+    "secret_in",
 ]

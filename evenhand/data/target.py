@@ -1,10 +1,11 @@
-"""A target made from a number."""
+"""What a target needs before it can be predicted: classes, and the label that is good for the person."""
 
 import pandas as pd
 
-from evenhand.exceptions import DataError, nearest, shorten
+from evenhand.data.dataset import Dataset
+from evenhand.exceptions import ConfigError, DataError, Problem, nearest, shorten
 
-__all__ = ["cut_target"]
+__all__ = ["cut_target", "require_favorable_label"]
 
 
 def cut_target(frame: pd.DataFrame, *, target: str, above: float) -> pd.DataFrame:
@@ -39,3 +40,27 @@ def cut_target(frame: pd.DataFrame, *, target: str, above: float) -> pd.DataFram
     if not column.isna().any():
         labels = labels.astype("int64")
     return frame.assign(**{target: labels})
+
+
+def require_favorable_label(dataset: Dataset) -> None:
+    """Refuse a binary target of which nobody said what is good for the person: ratios change when labels are swapped.
+
+    Raises
+    ------
+    ConfigError
+        With the labels to choose from.
+
+    Examples
+    --------
+    >>> data = Dataset(pd.DataFrame({"a": [1, 2]}), pd.Series(["no", "yes"]), pd.DataFrame(index=[0, 1]))
+    >>> require_favorable_label(data)
+    Traceback (most recent call last):
+    ...
+    evenhand.exceptions.ConfigError: the configuration leaves a question open that only a person can answer
+      - data.favorable_label: is empty (write the label that is good for the person: 'no' or 'yes')
+    """
+    if dataset.favorable_label is not None or dataset.task != "binary":
+        return
+    choice = " or ".join(shorten(label) for label in dataset.classes)
+    problem = Problem("data.favorable_label", "is empty", f"write the label that is good for the person: {choice}")
+    raise ConfigError("the configuration leaves a question open that only a person can answer", [problem])

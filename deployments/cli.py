@@ -1,0 +1,279 @@
+"""The command line. It imports next to nothing until a command needs it, so that `evenhand --help` answers at once."""
+
+import json
+import os
+import sys
+import traceback as tracebacks
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.text import Text
+
+from deployments.screen import console, harden_output, plain
+from evenhand.exceptions import EvenhandError
+
+__all__ = ["app", "main", "run"]
+
+_HELP = """Retrain classifiers so that a new model goes live only with evidence.
+
+Evenhand searches, fits, explains and audits a model of tabular data, documents it on a model card, and records
+everything in MLflow. One file describes a model: `init` proposes it from the data, `train` does the rest.
+"""
+
+_EPILOGUE = """Examples:
+
+    evenhand init loans.csv --target approved --favorable-label yes
+    evenhand check loans.yaml
+    evenhand train loans.yaml --set search.trials=50 --set data.exclude='[married, age]'
+    evenhand show --open
+
+Exit codes: 0 done, 1 a defect of Evenhand, 2 the input or the configuration is wrong, 3 held for approval,
+4 blocked, 5 a service cannot be reached, 130 interrupted.
+
+Runs and stores live in .evenhand/ below the working folder, or where EVENHAND_HOME points. MLFLOW_TRACKING_URI and
+PREFECT_API_URL name servers; without them nothing but this machine is used.
+"""
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"evenhand {version('evenhand')}"
+    except PackageNotFoundError:
+        return "evenhand (not installed: run from its sources)"
+
+
+app = App(
+    name="evenhand",
+    help=_HELP,
+    help_epilogue=_EPILOGUE,
+    help_format="plaintext",
+    version=_version,
+    version_flags=["--version"],
+)
+
+
+@app.command(sort_key=1)
+def init(
+    data: str,
+    /,
+    *,
+    target: str | None = None,
+    favorable_label: str | None = None,
+    sensitive: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    model: str | None = None,
+    force: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+) -> int:
+    """Look at a data file and write a commented configuration for it.
+
+    Parameters
+    ----------
+    data
+        A CSV or Parquet file, or an address such as s3://bucket/loans.parquet.
+    target
+        The column to predict; left out, the likely ones are listed.
+    favorable_label
+        The label that is good for the person. Only a person can say it.
+    sensitive
+        A sensitive column; may be given more than once. Those whose names suggest it are found without.
+    output
+        Where to write; by default the data's name with .yaml, in the working folder.
+    model
+        The model's name; by default the data's name.
+    force
+        Overwrite a file that is there.
+    """
+    from deployments.cli_init import write_configuration
+
+    return write_configuration(
+        data,
+        target=target,
+        favorable_label=favorable_label,
+        sensitive=sensitive,
+        output=output,
+        model=model,
+        force=force,
+    )
+
+
+@app.command(sort_key=2)
+def check(
+    config: Path,
+    /,
+    *,
+    set_: Annotated[
+        tuple[str, ...], Parameter(name="--set", negative=(), show_default=False, allow_leading_hyphen=True)
+    ] = (),
+) -> int:
+    """Check a configuration, read its data, and say what is noteworthy; nothing is trained.
+
+    Parameters
+    ----------
+    config
+        The configuration file.
+    set_
+        A change for this once, as SECTION.KEY=VALUE; may be given more than once.
+    """
+    from deployments.cli_check import check_configuration
+
+    return check_configuration(config, set_)
+
+
+@app.command(sort_key=3)
+def train(
+    config: Path,
+    /,
+    *,
+    set_: Annotated[
+        tuple[str, ...], Parameter(name="--set", negative=(), show_default=False, allow_leading_hyphen=True)
+    ] = (),
+    verbose: Annotated[bool, Parameter(alias="-v", negative=(), show_default=False)] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
+) -> int:
+    """Retrain: search, fit, evaluate, explain, audit, document and register a model.
+
+    Killed or interrupted, the same command goes on where it stood.
+
+    Parameters
+    ----------
+    config
+        The configuration file.
+    set_
+        A change for this run, as SECTION.KEY=VALUE; may be given more than once.
+    verbose
+        Say more while it runs.
+    as_json
+        Print what came out as JSON, for a program.
+    """
+    from deployments.cli_train import retrain
+
+    return retrain(config, set_, verbose=verbose, as_json=as_json)
+
+
+@app.command(sort_key=4)
+def show(
+    run: str | None = None,
+    /,
+    *,
+    open_: Annotated[bool, Parameter(name="--open", negative=(), show_default=False)] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
+    list_: Annotated[bool, Parameter(name="--list", negative=(), show_default=False)] = False,
+) -> int:
+    """Show what a run left: the figures, the groups, and where the card and the rest are.
+
+    Parameters
+    ----------
+    run
+        The start of a run's identifier, or the name of a model or of a flow run; by default the latest run.
+    open_
+        Open the model card in a browser.
+    as_json
+        Print it as JSON, for a program.
+    list_
+        List the runs instead.
+    """
+    from deployments.cli_show import list_runs, show_run
+
+    return list_runs(as_json=as_json) if list_ else show_run(run, in_browser=open_, as_json=as_json)
+
+
+@app.command(sort_key=5)
+def schema() -> int:
+    """Print the JSON schema of the configuration, for editors that check and complete it."""
+    from evenhand.config import config_schema
+
+    sys.stdout.write(json.dumps(config_schema(), indent=2) + "\n")
+    return 0
+
+
+@app.meta.default
+def _with_common_options(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    traceback: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    tokens
+        The command and what belongs to it.
+    traceback
+        Show where in the code an error arose.
+    """
+    try:
+        result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    except EvenhandError as error:
+        return _fail(error, error.exit_code, traceback=traceback)
+    except CycloptsError as error:
+        return _fail(error, 2, traceback=traceback, hint=f"`evenhand {_command(tokens)}--help` says what is possible")
+    except KeyboardInterrupt:
+        console(stderr=True).print("interrupted: the same command goes on where it stood")
+        return 130
+    return result if isinstance(result, int) else 0
+
+
+def _command(tokens: Sequence[str]) -> str:
+    return f"{tokens[0]} " if tokens and tokens[0] in ("init", "check", "train", "show", "schema") else ""
+
+
+def _fail(error: Exception, code: int, *, traceback: bool, hint: str = "") -> int:
+    """Say on standard error what is wrong, one problem a line, and end with that code."""
+    if traceback:
+        tracebacks.print_exception(error)
+    out = console(stderr=True)
+    first, *rest = str(error).splitlines() or [type(error).__name__]
+    text = Text("error: ", style="bold red").append(plain(first), style="default")
+    for line in [*rest, *([hint] if hint else [])]:
+        text.append(f"\n{plain(line)}", style="default")
+    out.print(text, soft_wrap=True)
+    return code
+
+
+def _defect(kind: type[BaseException], _error: BaseException, trace: TracebackType | None) -> None:
+    """What stands in for Python's traceback: where it happened, but not the message, which may quote a person's row."""
+    frames = tracebacks.extract_tb(trace)
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    harden_output()
+    sys.stderr.write(
+        f"error: a defect of Evenhand, not of your input: {kind.__name__}{place}\n"
+        "Please report it. `evenhand --traceback COMMAND ...` shows how it arose; look it through for personal data\n"
+        "before you send it to anybody.\n"
+    )
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; what is returned is the exit code.
+
+    Parameters
+    ----------
+    arguments
+        As in `sys.argv[1:]`.
+    """
+    result: Any = app.meta(
+        list(arguments), exit_on_error=False, print_error=False, result_action="return_value", console=console()
+    )
+    return result if isinstance(result, int) else 0
+
+
+def main() -> None:
+    """The console script."""
+    harden_output()
+    if "--traceback" not in sys.argv:
+        sys.excepthook = _defect
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader left, as `head` does; Python would complain once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""`evenhand check`: a configuration and its data, looked at before anything is trained."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from deployments.local import default_addresses, home_folder
+from deployments.screen import console, plain
+from evenhand.config import Config, load_config
+from evenhand.data.dataset import Dataset
+from evenhand.data.findings import find_all
+from evenhand.data.splits import split_dataset
+from evenhand.data.target import require_favorable_label
+
+__all__ = ["check_configuration"]
+
+
+def check_configuration(path: Path, overrides: Sequence[str]) -> int:
+    """Raise what is wrong; otherwise say what the data are and what is noteworthy in them."""
+    config = load_config(path, overrides)
+    out = console()
+    _say(out, f"configuration: {path} is valid")
+    default_addresses(os.environ, home_folder())  # before Prefect and MLflow read their settings
+    from tasks.ingest import load_rows
+
+    rows = load_rows(config.data)
+    require_favorable_label(rows)
+    for line in _about(rows, config):
+        _say(out, line)
+    split = split_dataset(rows, **config.split.model_dump(), seed=config.seed)
+    _say(out, f"split: {', '.join(f'{part} {count:,}' for part, count in split.counts().items())}")
+    _say(out, _contract(config, rows))
+    findings = find_all(rows.take(split.rows("train")), seed=config.seed)
+    for finding in (*rows.findings, *findings):
+        _say(out, f"look at {finding.column}: {finding.message}", style="yellow")
+    _say(out, f"next: evenhand train {path}")
+    return 0
+
+
+def _say(out: Console, line: str, style: str = "") -> None:
+    out.print(Text(plain(line), style=style), soft_wrap=True)
+
+
+def _about(rows: Dataset, config: Config) -> Iterator[str]:
+    yield f"data: {rows.name}, {len(rows):,} rows, {rows.X.shape[1]} features, digest {rows.digest[:12]}"
+    counts = rows.y.value_counts(sort=False)
+    shown = ", ".join(f"{label}: {counts[label]:,}" for label in rows.classes)
+    good = "" if rows.favorable_label is None else f"; {rows.favorable_label} is favorable"
+    yield f"target: {config.data.target}, {rows.task} ({shown}{good})"
+    for name in rows.sensitive_features.columns:
+        groups = rows.sensitive_features[name].value_counts()
+        few = config.audit.min_group_size
+        parts = (f"{group}: {n:,}{' (few)' if n < few else ''}" for group, n in groups.items())
+        yield f"sensitive: {name} ({', '.join(parts)})"
+    if not rows.sensitive_features.shape[1]:
+        yield "sensitive: none declared, so no groups will be compared"
+
+
+def _contract(config: Config, rows: Dataset) -> str:
+    """Hold the rows to the contract of the model's newest version, when there is one."""
+    address = os.environ["MLFLOW_TRACKING_URI"]
+    if address.startswith("sqlite:///") and not Path(address.removeprefix("sqlite:///")).is_file():
+        return "contract: none yet; the first run makes one"
+    from evenhand.data.contract import Contract
+    from tasks.registry import latest_contract
+
+    found = latest_contract(config.model)
+    if found is None:
+        return "contract: none yet; the first run makes one"
+    if config.data.contract == "renew":
+        return "contract: not compared, since data.contract is renew"
+    Contract.from_dict(found).check(rows)
+    return "contract: the rows keep it"

@@ -1,0 +1,34 @@
+"""`evenhand train`: one run of the flow in this process, shown as it goes."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from deployments.cli_show import print_json
+from deployments.local import default_addresses, home_folder, services
+from deployments.screen import console, render_outcome, watch
+from evenhand.config import load_config
+from evenhand.events import Event
+
+__all__ = ["DECISION_CODES", "retrain"]
+
+DECISION_CODES = {"hold": 3, "block": 4}
+"""The exit codes of decisions that are not a promotion."""
+
+
+def retrain(path: Path, overrides: Sequence[str], *, verbose: bool, as_json: bool) -> int:
+    """Check the configuration first, since that takes no time, then run the flow and show what came out."""
+    config = load_config(path, overrides)
+    default_addresses(os.environ, home_folder())  # before Prefect and MLflow read their settings
+    with watch(console(stderr=True), verbose=verbose) as tell:
+        tell(Event("started", "start-up"))
+        with services():
+            from flows.retrain import run_retrain
+
+            tell(Event("finished", "start-up"))
+            outcome = run_retrain(config, on_event=tell)
+    if as_json:
+        print_json(outcome)
+    else:
+        console().print(render_outcome(outcome))
+    return DECISION_CODES.get(outcome.decision or "", 0)
