@@ -16,19 +16,26 @@ from evenhand.fairness.statistics.intervals import (
     wilson,
 )
 from evenhand.fairness.statistics.rates_by_group import Rates
-from evenhand.fairness.statistics.verdicts import Claim, RuleVerdict, holm, judge
+from evenhand.fairness.statistics.replicates import ReplicateInterval, bootstrap_interval
+from evenhand.fairness.statistics.verdicts import Claim, RuleVerdict, Verdict, holm, judge
+from evenhand.fairness.statistics.weighted import EffectiveRates, effective_rates
 
 __all__ = [
     "AUCInterval",
     "Claim",
+    "EffectiveRates",
     "Gap",
     "PValue",
     "Rates",
+    "ReplicateInterval",
     "RuleVerdict",
+    "Verdict",
     "auc_delong",
     "auc_from_counts",
     "blaker",
+    "bootstrap_interval",
     "clopper_pearson",
+    "effective_rates",
     "equality_p_value",
     "exact_difference",
     "exact_pair_p_values",
