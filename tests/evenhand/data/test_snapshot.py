@@ -73,7 +73,8 @@ def test_round_trip_is_exact(odd, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("labels", "favorable"), [([1, 0, 1], 1), ([True, False, True], True), (["1", "0", "1"], "1"), (["a", "b", "c"], None)]
+    ("labels", "favorable"),
+    [([1, 0, 1], 1), ([True, False, True], True), (["1", "0", "1"], "1"), (["a", "b", "c"], None)],
 )
 def test_labels_keep_their_type(odd, tmp_path, labels, favorable):
     data = replace(odd, y=pd.Series(labels, name="y"), favorable_label=favorable)
@@ -83,7 +84,9 @@ def test_labels_keep_their_type(odd, tmp_path, labels, favorable):
 
 @settings(max_examples=30, deadline=None)
 @given(
-    texts=st.lists(st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]), max_size=8)), min_size=2, max_size=6),
+    texts=st.lists(
+        st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]), max_size=8)), min_size=2, max_size=6
+    ),
     data=st.data(),
 )
 def test_any_text_and_any_float_come_back(tmp_path_factory, texts, data):

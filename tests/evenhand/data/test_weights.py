@@ -36,7 +36,9 @@ def test_reweighing_makes_class_and_group_independent(rows):
     group = frame["s1"] + frame["s2"]
     full = pd.crosstab(group, frame["y"])
     if (full > 0).all().all():
-        table = frame.assign(w=weights, g=group).pivot_table(index="g", columns="y", values="w", aggfunc="sum").to_numpy()
+        table = (
+            frame.assign(w=weights, g=group).pivot_table(index="g", columns="y", values="w", aggfunc="sum").to_numpy()
+        )
         outer = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
         assert table == pytest.approx(outer)
 
