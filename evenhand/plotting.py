@@ -99,14 +99,15 @@ def figure_style() -> Iterator[None]:
     ...     _ = axes.set_title("Selection rate")
     """
     import matplotlib as mpl
+    from cycler import cycler
 
     # The settings are global to the process and not to a thread, so only one thread draws at a time.
     with _lock, mpl.rc_context(), warnings.catch_warnings():
         # A script that no installed font has is drawn by the reader's fonts in an SVG and as a box in a PNG.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
         warnings.filterwarnings("ignore", message=r"Matplotlib currently does not support .* natively")
-        defaults: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
-        mpl.rcParams.update(defaults | dict(_STYLE) | {"axes.prop_cycle": mpl.cycler(color=PALETTE)})
+        defaults: Any = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
+        mpl.rcParams.update(defaults | dict(_STYLE) | {"axes.prop_cycle": cycler(color=PALETTE)})
         yield
 
 
