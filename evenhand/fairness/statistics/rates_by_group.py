@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -88,11 +87,7 @@ class Rates:
                 f"{name}: total variation is compared over all sets of classes, possible up to {_MOST_CLASSES} "
                 f"classes; got {classes}: merge rare classes"
             )
-        last = range(1, classes)
-        sets = [chosen for size in range(1, classes) for chosen in combinations(last, size)]
-        events = np.zeros((classes, len(sets)))
-        for column, chosen in enumerate(sets):
-            events[list(chosen), column] = 1.0
+        events = event_sets(classes).astype(np.float64)
         return cls(counts @ events, counts.sum(axis=1), tuple(names), name=name)
 
     @property
@@ -113,6 +108,16 @@ class Rates:
     def scaled(self, sizes: Array) -> Rates:
         """The same rates at other group sizes, as effective counts."""
         return Rates(self.values * sizes[:, None], sizes, self.names, self.name, self.undefined, effective=True)
+
+
+def event_sets(classes: int) -> npt.NDArray[np.bool_]:
+    """Sets of classes, one of each complementary pair, shape (classes, sets).
+
+    >>> event_sets(3).astype(int).tolist()
+    [[0, 0, 0], [1, 0, 1], [0, 1, 1]]
+    """
+    codes = np.arange(1, 2 ** (classes - 1))
+    return np.asarray((2 * codes[None, :] >> np.arange(classes)[:, None]) & 1 == 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,185 @@
+"""Reading policies: those of the package by name, one's own by path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from evenhand.exceptions import ConfigError, Problem, nearest, shorten
+from evenhand.fairness.policies.families import metric_names
+from evenhand.fairness.policies.model import Policy, Rule
+
+_INCLUSIONS = ("report", "require")
+_TABLES = ("impact_ratio", "scoring_rate")
+_TEXTS = ("name", "title", "description", "source", "jurisdiction")
+_REQUIRED = (*_TEXTS, "effective", "rules")
+
+
+def available_policies() -> tuple[str, ...]:
+    """Names of the policies in the package.
+
+    Examples
+    --------
+    >>> available_policies()
+    ('nyc-ll144', 'statistical', 'us-four-fifths')
+    """
+    folder = resources.files("evenhand.fairness.policies")
+    return tuple(sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".yaml")))
+
+
+def load_policy(name_or_path: str | Path) -> Policy:
+    """Load a policy of the package by name, or one's own from a YAML file.
+
+    Parameters
+    ----------
+    name_or_path
+        One of :func:`available_policies`, or a path that ends in ``.yaml`` or ``.yml``.
+
+    Returns
+    -------
+    Policy
+
+    Raises
+    ------
+    ConfigError
+        If there is no such policy or file, or with every mistake in the file at once.
+
+    Examples
+    --------
+    >>> policy = load_policy("us-four-fifths")
+    >>> policy.rules[0].limit, policy.effective.isoformat()
+    (0.8, '1978-09-25')
+    """
+    if isinstance(name_or_path, Path) or str(name_or_path).endswith((".yaml", ".yml")):
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise ConfigError(f"there is no policy file {shorten(path)}")
+        return parse_policy(path.read_text(encoding="utf-8"), origin=path.name)
+    names = available_policies()
+    if name_or_path not in names:
+        raise ConfigError(
+            f"unknown policy {shorten(name_or_path)}: {nearest(name_or_path, names)}, or the path of a .yaml file"
+        )
+    text = resources.files("evenhand.fairness.policies").joinpath(f"{name_or_path}.yaml").read_text(encoding="utf-8")
+    return parse_policy(text, origin=name_or_path)
+
+
+def parse_policy(text: str, *, origin: str = "policy") -> Policy:
+    """Policy from YAML text; ``origin`` names it in errors."""
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "somewhere"
+        raise ConfigError(f"{origin} is not YAML ({where})") from error
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"{origin} must be a mapping with the keys {', '.join(_REQUIRED)}")
+    check = _Checker()
+    check.keys(data, [field.name for field in fields(Policy)], _REQUIRED, "")
+    rules = tuple(check.rule(rule, f"rules[{at}]") for at, rule in enumerate(check.items(data, "rules")))
+    values = check.policy(data)
+    if check.problems:
+        raise ConfigError(f"{origin} has {len(check.problems)} problem(s)", check.problems)
+    return Policy(rules=rules, **values)
+
+
+class _Checker:
+    """Collects every problem of a policy instead of stopping at the first."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def add(self, where: str, message: str, remedy: str = "") -> None:
+        """Note a problem."""
+        self.problems.append(Problem(where, message, remedy))
+
+    def keys(self, data: Mapping[Any, Any], known: list[str], required: tuple[str, ...], where: str) -> None:
+        """Unknown and missing keys."""
+        prefix = f"{where}." if where else ""
+        for key in data:
+            if key not in known:
+                self.add(f"{prefix}{shorten(key)}", "unknown key", nearest(key, known))
+        for key in required:
+            if key not in data:
+                self.add(f"{prefix}{key}", "is missing")
+
+    def items(self, data: Mapping[Any, Any], key: str) -> list[Any]:
+        """A list, empty when it is missing."""
+        value = data.get(key) or []
+        if not isinstance(value, list):
+            self.add(key, f"must be a list, got {shorten(value)}")
+            return []
+        return value
+
+    def texts(self, data: Mapping[Any, Any], key: str, where: str = "") -> tuple[str, ...]:
+        """A list of strings."""
+        values = self.items(data, key)
+        if any(not isinstance(value, str) for value in values):
+            self.add(f"{where}{key}", "must be a list of texts")
+        return tuple(str(value) for value in values)
+
+    def number(self, data: Mapping[Any, Any], key: str, where: str, low: float, high: float, default: Any) -> Any:
+        """A number strictly between two bounds."""
+        value = data.get(key, default)
+        if value is default and key not in data:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low < value < high:
+            self.add(where, f"must lie strictly between {low:g} and {high:g}, got {shorten(value)}")
+            return default
+        return value
+
+    def choice(self, data: Mapping[Any, Any], key: str, options: tuple[str, ...], default: str) -> Any:
+        """One of a few words."""
+        value = data.get(key, default)
+        if value not in options:
+            self.add(key, f"must be one of {', '.join(options)}, got {shorten(value)}", nearest(value, options))
+        return value
+
+    def rule(self, data: Any, where: str) -> Rule:
+        """One rule; a placeholder when it is wrong, which is never returned."""
+        if not isinstance(data, Mapping):
+            self.add(where, "must be a mapping with the keys metric and limit")
+            return Rule("", 0.5)
+        self.keys(data, [field.name for field in fields(Rule)], ("metric", "limit"), where)
+        metric = data.get("metric", "")
+        if "metric" in data and metric not in metric_names():
+            self.add(f"{where}.metric", f"unknown disparity {shorten(metric)}", nearest(metric, metric_names()))
+        limit = self.number(data, "limit", f"{where}.limit", 0, 1, 0.5)
+        alpha = self.number(data, "alpha", f"{where}.alpha", 0, 0.5, None)
+        reversal = data.get("reversal", False)
+        if not isinstance(reversal, bool):
+            self.add(f"{where}.reversal", f"must be true or false, got {shorten(reversal)}")
+        return Rule(str(metric), float(limit), self.texts(data, "attributes", f"{where}."), alpha, bool(reversal))
+
+    def policy(self, data: Mapping[Any, Any]) -> dict[str, Any]:
+        """Everything but the rules."""
+        values: dict[str, Any] = {key: data.get(key, "") for key in _TEXTS}
+        for key in _TEXTS:
+            if key in data and not (isinstance(data[key], str) and data[key].strip()):
+                self.add(key, f"must be a text, got {shorten(data[key])}")
+        effective = data.get("effective")
+        if "effective" in data and type(effective) is not date:
+            self.add("effective", f"must be a day such as 2025-01-31, got {shorten(effective)}")
+        tables = self.texts(data, "tables")
+        for table in tables:
+            if table not in _TABLES:
+                self.add("tables", f"unknown table {shorten(table)}", nearest(table, _TABLES))
+        minimum = data.get("minimum_group", 20)
+        if isinstance(minimum, bool) or not isinstance(minimum, int) or minimum < 1:
+            self.add("minimum_group", f"must be a whole number of rows >= 1, got {shorten(minimum)}")
+        return values | {
+            "effective": effective,
+            "alpha": self.number(data, "alpha", "alpha", 0, 0.5, 0.05),
+            "unknown": self.choice(data, "unknown", _INCLUSIONS, "report"),
+            "small_groups": self.choice(data, "small_groups", _INCLUSIONS, "report"),
+            "minimum_group": minimum,
+            "may_leave_out_under": self.number(data, "may_leave_out_under", "may_leave_out_under", 0, 1, None),
+            "tables": tables,
+            "notes": self.texts(data, "notes"),
+        }
