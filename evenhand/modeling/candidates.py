@@ -95,16 +95,16 @@ _BOOSTING = Candidate(
     space=MappingProxyType(
         {
             "learning_rate": Range(0.02, 0.3, log=True),
-            "max_iter": Range(40, 200, log=True, integer=True),
-            "max_leaf_nodes": Range(4, 48, log=True, integer=True),
+            "max_iter": Range(30, 150, log=True, integer=True),
+            "max_leaf_nodes": Range(4, 32, log=True, integer=True),
             "min_samples_leaf": Range(5, 100, log=True, integer=True),
             "l2_regularization": Range(1e-6, 10.0, log=True),
         }
     ),
     defaults=MappingProxyType(
         {
-            "learning_rate": 0.08,
-            "max_iter": 100,
+            "learning_rate": 0.1,
+            "max_iter": 80,
             "max_leaf_nodes": 12,
             "min_samples_leaf": 20,
             "l2_regularization": 1e-3,

@@ -75,15 +75,15 @@ def _column_problem(column: "pd.Series[Any]") -> str:
         return f"column {name} holds dates or durations: derive numbers from it (year, days since) or exclude it"
     if kind == "c":
         return f"column {name} holds complex numbers: exclude it"
+    if isinstance(column.dtype, pd.StringDtype) and column.dtype.na_value is pd.NA:
+        return f"column {name} is of the nullable dtype 'string', which scikit-learn cannot read: astype('str')"
     if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
         return ""
     values = np.abs(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    largest = np.fmax.reduce(values) if len(values) else 0.0
+    largest = np.fmax.reduce(values)
     if np.isinf(largest):
         return f"column {name} holds infinities: cap them or make them missing"
-    if largest > LARGEST:
-        return f"column {name} holds numbers beyond {LARGEST:g}: cap or rescale it, or exclude it"
-    return ""
+    return f"column {name} holds numbers beyond {LARGEST:g}: cap or rescale it" if largest > LARGEST else ""
 
 
 def make_preprocessor(X: pd.DataFrame, *, scale: bool) -> ColumnTransformer:

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -21,9 +21,9 @@ from evenhand.modeling.candidates import CANDIDATES, Candidate, get_candidates, 
 from evenhand.modeling.fit import Resample, as_labels, check_weights
 from evenhand.modeling.folds import encode_folds, encode_labels, make_folds
 from evenhand.modeling.preprocessing import check_features
-from evenhand.modeling.search_batch import Batch, Plan
-from evenhand.modeling.search_proposers import Method, Proposal, make_proposer
+from evenhand.modeling.search_proposers import Method, make_proposer
 from evenhand.modeling.search_results import Prefer, SearchResult, Trial, best_trial, weigh_preferences
+from evenhand.modeling.search_schedule import Plan, Schedule
 from evenhand.modeling.search_scoring import Scorer, resolve_scorer
 from evenhand.modeling.search_worker import open_pool
 from evenhand.modeling.triallog import TrialLog
@@ -31,20 +31,6 @@ from evenhand.modeling.triallog import TrialLog
 __all__ = ["OnTrial", "search"]
 
 OnTrial = Callable[[Trial, int, int | None], None]
-
-
-@dataclass(frozen=True)
-class _Budget:
-    """When to stop: after so many trials, so many seconds, or whichever comes first."""
-
-    trials: int | None
-    seconds: float | None
-
-    def left(self, done: int, elapsed: float) -> int:
-        """How many more trials may begin."""
-        if self.seconds is not None and done and elapsed >= self.seconds:
-            return 0
-        return 2**31 if self.trials is None else max(0, self.trials - done)
 
 
 def search(
@@ -89,12 +75,13 @@ def search(
     scorer
         Any of scikit-learn's scorers of classes; see :func:`evenhand.modeling.search_scoring.resolve_scorer`.
     trials, seconds
-        The budget: a number of trials, seconds, or both (whichever ends first). Folds under way when the seconds are
-        over are finished, trials that are then not done are dropped; at least one trial is always made.
+        The budget: a number of trials, seconds, or both (whichever ends first). Trials that are not done when the
+        seconds are over are dropped; at least one trial is always made.
     folds
         Number of folds.
     batch_size
-        Trials proposed at a time. It belongs to the search's identity; the number of workers does not.
+        Trials that may be under way at a time, proposed in two halves so that workers never wait. It belongs to the
+        search's identity; the number of workers does not.
     workers
         Processes that fit at a time, each on one thread; all available cores when None.
     prefer
@@ -163,10 +150,14 @@ def search(
         scales = {candidate.scale for candidate in chosen}
         encode_folds(directory, X, codes, parts, scales=scales, sample_weight=weights, resample=resample, seed=seed)
 
-    run = _Run(chosen, method, score, folds, batch_size, _workers(workers, batch_size * folds), prune, seed, start)
+    def plan(directory: Path) -> Plan:
+        proposer = make_proposer(method, chosen, seed)
+        return Plan(directory, chosen, proposer, score, folds, prune, seed, batch_size)
+
+    run = _Run(plan, encode, _workers(workers, batch_size * folds), start)
     with ExitStack() as stack:
         book = None if log is None else stack.enter_context(TrialLog(Path(log), {**header, "digest": digest}))
-        found = run.trials(book, _Budget(trials, seconds), encode, on_trial)
+        found = run.trials(book, trials, seconds, on_trial)
     return _result(found, chosen, score, method, prefer, folds, seed, digest)
 
 
@@ -211,91 +202,49 @@ def _data_digest(
 
 @dataclass(frozen=True)
 class _Run:
-    """One search at work."""
+    """One search at work: what it takes to go on from a log."""
 
-    candidates: tuple[Candidate, ...]
-    method: Method
-    scorer: Scorer
-    folds: int
-    batch_size: int
+    plan: Callable[[Path], Plan]
+    encode: Callable[[Path], None]
     workers: int
-    prune: bool
-    seed: int
     start: float
 
     def trials(
-        self, log: TrialLog | None, budget: _Budget, encode: Callable[[Path], None], on_trial: OnTrial | None
+        self, log: TrialLog | None, limit: int | None, seconds: float | None, on_trial: OnTrial | None
     ) -> tuple[Trial, ...]:
-        done = list(log.trials) if log is not None else []
-        if budget.trials is not None:
-            done = done[: budget.trials]
+        """All trials up to the budget: those of the log, then new ones, each logged before it counts."""
+        done = list(log.trials[:limit]) if log is not None else []
         before = done[-1].elapsed if done else 0.0
-        if not budget.left(len(done), before):
+        late = seconds is not None and bool(done) and before >= seconds
+        if late or (limit is not None and len(done) >= limit):
             return tuple(done)
-        for trial in self._new(done, budget, before, encode, log):
-            if log is not None:
-                log.append(trial)
-            done.append(trial)
-            if on_trial is not None:
-                on_trial(trial, len(done), budget.trials)
+        with _scratch(log) as directory, open_pool(self.workers) as pool:
+            self.encode(directory)
+            schedule = Schedule(self.plan(directory), done, pool)
+            deadline = None if seconds is None else self.start - before + seconds
+            for new in schedule.run(limit, deadline):
+                trial = replace(new, elapsed=before + time.monotonic() - self.start)
+                if log is not None:
+                    log.append(trial)
+                done.append(trial)
+                if on_trial is not None:
+                    on_trial(trial, len(done), limit)
         return tuple(done)
 
-    def _new(
-        self,
-        done: list[Trial],
-        budget: _Budget,
-        before: float,
-        encode: Callable[[Path], None],
-        log: TrialLog | None,
-    ) -> Iterator[Trial]:
-        """Trials to come, in order; the caller appends each to `done` before it asks for the next."""
-        proposer = make_proposer(self.method, self.candidates, self.seed)
-        with ExitStack() as stack:
-            directory = stack.enter_context(_scratch(log))
-            pool = stack.enter_context(open_pool(self.workers))
-            encode(directory)
-            plan = Plan(directory, self.scorer, self.folds, self.prune, self.seed)
-            deadline = None if budget.seconds is None else self.start - before + budget.seconds
-            while left := budget.left(len(done), before + time.monotonic() - self.start):
-                # A batch is a function of the batches before it, whatever part of it a kill has spared.
-                first = len(done) - len(done) % self.batch_size
-                batch = proposer.propose(done[:first], self.batch_size)
-                _check_replay(done[first:], batch)
-                rest = batch[len(done) - first :][:left]
-                if not rest:
-                    return
-                work = Batch(plan, tuple(done[:first]), len(done), tuple(rest), batch[: len(done) - first])
-                number = len(done)
-                for trial in work.run(pool, deadline):
-                    yield replace(trial, elapsed=before + time.monotonic() - self.start)
-                if len(done) < number + len(rest):
-                    return
 
-
-def _check_replay(logged: Sequence[Trial], batch: Sequence[Proposal]) -> None:
-    for trial, proposal in zip(logged, batch, strict=False):
-        same = trial.candidate == proposal.candidate.name and dict(trial.params) == proposal.params
-        if not same:
-            raise SearchError(f"trial {trial.number} of the log is not the one that this search makes: delete the log")
-
-
-class _scratch:  # noqa: N801 - used like the standard library's context managers
-    """A folder for the encoded folds, beside the log when there is one; a killed search's folder is cleared."""
-
-    def __init__(self, log: TrialLog | None) -> None:
-        self._log = log
-
-    def __enter__(self) -> Path:
-        if self._log is None:
-            self._path = Path(tempfile.mkdtemp(prefix="evenhand-folds-"))
-            return self._path
-        self._path = self._log.path.with_name(self._log.path.name + ".folds")
-        shutil.rmtree(self._path, ignore_errors=True)
-        self._path.mkdir()
-        return self._path
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._path, ignore_errors=True)
+@contextmanager
+def _scratch(log: TrialLog | None) -> Iterator[Path]:
+    """A folder for the encoded folds, beside the log when there is one; what a killed search left there is cleared."""
+    if log is None:
+        path = Path(tempfile.mkdtemp(prefix="evenhand-folds-"))
+    else:
+        path = log.path.with_name(log.path.name + ".folds")
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _result(

@@ -30,22 +30,21 @@ def plot_search(result: SearchResult) -> "Figure":
     matplotlib.figure.Figure
         With one pair of axes; not registered with pyplot.
     """
-    from evenhand.plotting import new_figure
+    from evenhand.plotting import INK, MUTED, PALETTE, new_figure
 
-    figure = new_figure(width=7.0, height=4.0)
-    axes = figure.subplots()
+    figure, axes = new_figure(height=4.0)
     for index, name in enumerate(sorted({trial.candidate for trial in result.trials})):
         own = [trial for trial in result.trials if trial.candidate == name]
-        _draw_candidate(axes, own, name, f"C{index}")
+        _draw_candidate(axes, own, name, PALETTE[index % len(PALETTE)])
     complete = [trial for trial in result.trials if trial.status == "complete"]
     best = np.maximum.accumulate([trial.mean for trial in complete])
-    axes.step([trial.number for trial in complete], best, where="post", color="0.35", label="best so far")
-    axes.plot(result.selected.number, result.selected.mean, "*", markersize=16, color="0.1", label="selected")
+    axes.step([trial.number for trial in complete], best, where="post", color=MUTED, label="best so far")
+    axes.plot(result.selected.number, result.selected.mean, "*", markersize=16, color=INK, label="selected")
     failed = sum(trial.status == "failed" for trial in result.trials)
     axes.set_title(f"{len(result.trials)} trials" + (f", {failed} of them failed" if failed else ""))
     axes.set_xlabel("trial")
     axes.set_ylabel(f"{result.scorer} ({result.folds} folds)")
-    axes.legend(fontsize="small")
+    axes.legend()
     return figure
 
 

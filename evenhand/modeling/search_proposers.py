@@ -46,8 +46,8 @@ class Proposal:
 class Proposer(Protocol):
     """Proposes batches."""
 
-    def propose(self, history: Sequence[Trial], size: int) -> list[Proposal]:
-        """The next `size` proposals after these trials; fewer when the space is exhausted."""
+    def propose(self, history: Sequence[Trial], under_way: Sequence[Proposal], size: int) -> list[Proposal]:
+        """The next `size` proposals after these trials and those under way; fewer when the space is exhausted."""
 
 
 def make_proposer(method: Method, candidates: Sequence[Candidate], seed: int) -> Proposer:
@@ -81,9 +81,10 @@ class _Random:
     candidates: tuple[Candidate, ...]
     seed: int
 
-    def propose(self, history: Sequence[Trial], size: int) -> list[Proposal]:
-        tried, batch = _tried(history), list[Proposal]()
-        for number in range(len(history), len(history) + size):
+    def propose(self, history: Sequence[Trial], under_way: Sequence[Proposal], size: int) -> list[Proposal]:
+        tried, wave = _tried(history) | {proposal.key for proposal in under_way}, list[Proposal]()
+        first = len(history) + len(under_way)
+        for number in range(first, first + size):
             rng = np.random.default_rng([self.seed, number])
             turn = number % len(self.candidates)
             order = [*self.candidates[turn:], *self.candidates[:turn]]
@@ -92,8 +93,8 @@ class _Random:
             if proposal is None:
                 break
             tried.add(proposal.key)
-            batch.append(proposal)
-        return batch
+            wave.append(proposal)
+        return wave
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,9 @@ class _Grid:
     candidates: tuple[Candidate, ...]
     seed: int
 
-    def propose(self, history: Sequence[Trial], size: int) -> list[Proposal]:
-        return self._points()[len(history) : len(history) + size]
+    def propose(self, history: Sequence[Trial], under_way: Sequence[Proposal], size: int) -> list[Proposal]:
+        first = len(history) + len(under_way)
+        return self._points()[first : first + size]
 
     def _points(self) -> list[Proposal]:
         queues = []
@@ -130,11 +132,11 @@ class _Suggestion:
 
 @dataclass(frozen=True)
 class _Bayes:
-    """One Gaussian process a candidate; each place in the batch goes to the greatest expected improvement.
+    """One Gaussian process a candidate; each place goes to the greatest expected improvement.
 
     A candidate begins with its defaults and two space-filling points. Then scikit-optimize's optimizer is told the
     candidate's trials, in their order, and asked; the candidates' answers compete by the improvement that they
-    promise over the best of all. Within a batch the points under way are told as if they had scored as well as their
+    promise over the best of all. Points under way are told as if they had scored as well as their
     candidate's best ("constant liar", Ginsbourger et al., Kriging is well-suited to parallelize optimization, 2010).
     """
 
@@ -142,14 +144,15 @@ class _Bayes:
     seed: int
     _memory: dict[str, _Suggestion] = field(default_factory=dict, repr=False, compare=False)
 
-    def propose(self, history: Sequence[Trial], size: int) -> list[Proposal]:
-        design, batch = self._design(), list[Proposal]()
-        for number in range(len(history), len(history) + size):
-            proposal = design[number] if number < len(design) else self._improve(history, batch)
+    def propose(self, history: Sequence[Trial], under_way: Sequence[Proposal], size: int) -> list[Proposal]:
+        design, lies = self._design(), list(under_way)
+        for _ in range(size):
+            number = len(history) + len(lies)
+            proposal = design[number] if number < len(design) else self._improve(history, lies)
             if proposal is None:
                 break
-            batch.append(proposal)
-        return batch
+            lies.append(proposal)
+        return lies[len(under_way) :]
 
     def _design(self) -> list[Proposal]:
         from scipy.stats import qmc

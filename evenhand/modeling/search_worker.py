@@ -4,12 +4,13 @@ import contextlib
 import math
 import time
 import warnings
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 from threadpoolctl import threadpool_limits
 
@@ -85,75 +86,94 @@ class Pool(Protocol):
         """Until one of them is done, or so many seconds have passed."""
 
 
-class _Now:
-    """An outcome that is computed when the pool has nothing else to do."""
+class _Fit:
+    """An outcome that a helper has been given, or that the calling thread computes when it has to wait."""
 
     def __init__(self, task: FoldTask) -> None:
-        self._task: FoldTask | None = task
+        self.task: FoldTask | None = task
+        self.future: Any = None
         self._outcome: FoldOutcome | None = None
 
+    def done(self) -> bool:
+        return self._outcome is not None or (self.future is not None and self.future.done())
+
     def result(self) -> FoldOutcome:
+        if self._outcome is None and self.future is not None:
+            self._outcome = self.future.result()
         if self._outcome is None:
-            if self._task is None:
-                raise SearchError("a fold was asked for after it had been given up")
-            self._outcome = fit_fold(self._task)
+            self.compute()
+        if self._outcome is None:
+            raise SearchError("a fold was asked for after it had been given up")
         return self._outcome
 
-    def done(self) -> bool:
-        return self._outcome is not None
+    def compute(self) -> None:
+        if self.task is not None:
+            # A copy, so that the classifier that was handed in stays unfitted here as it does in a helper.
+            self._outcome = fit_fold(replace(self.task, classifier=clone(self.task.classifier)))
 
     def cancel(self) -> bool:
-        self._task = None
-        return self._outcome is None
+        self.task = None
+        return self.future.cancel() if self.future is not None else self._outcome is None
 
 
-class _Here:
-    """A pool of one worker: this very thread."""
+class _Team:
+    """The calling thread and its helpers, which are processes: fits hold the interpreter's lock too long for threads.
 
-    def submit(self, task: FoldTask) -> Outcome:
-        return _Now(task)
+    The caller fits folds itself whenever it would wait, so nothing stands still while helpers start.
+    """
 
-    def wait(self, outcomes: list[Outcome], seconds: float | None) -> None:
-        del seconds
-        outcomes[0].result()
-
-
-class _Processes:
-    """A pool of processes: fits hold the interpreter's lock too long for threads."""
-
-    def __init__(self, executor: Any) -> None:
-        self._executor = executor
+    def __init__(self, executor: Any, helpers: int) -> None:
+        self._executor, self._helpers = executor, helpers
+        self._queue: deque[_Fit] = deque()
+        self._given: list[_Fit] = []
 
     def submit(self, task: FoldTask) -> Outcome:
-        outcome: Outcome = self._executor.submit(fit_fold, task)
-        return outcome
+        fit = _Fit(task)
+        self._queue.append(fit)
+        self._give()
+        return fit
+
+    def _give(self) -> None:
+        """Keep one fold running and one waiting with every helper."""
+        self._given = [fit for fit in self._given if not fit.done()]
+        while self._queue and len(self._given) < 2 * self._helpers:
+            fit = self._queue.popleft()
+            if fit.task is not None:
+                fit.future = self._executor.submit(fit_fold, fit.task)
+                self._given.append(fit)
 
     def wait(self, outcomes: list[Outcome], seconds: float | None) -> None:
+        self._give()
+        if any(outcome.done() for outcome in outcomes):
+            return
+        if self._queue:
+            self._queue.popleft().compute()
+            return
         from concurrent.futures import FIRST_COMPLETED, wait
 
-        futures: list[Any] = list(outcomes)
+        futures = [outcome.future for outcome in outcomes if isinstance(outcome, _Fit)]
         wait(futures, timeout=seconds, return_when=FIRST_COMPLETED)
 
 
 @contextlib.contextmanager
 def open_pool(workers: int) -> Iterator[Pool]:
-    """A pool of so many workers; with one, fits run in the calling thread.
+    """A pool of so many workers: the calling thread and, beyond one, helper processes.
 
-    Worker processes are started afresh, not forked, so that threads of the caller (a Prefect task has several) cannot
-    leave them with a held lock. They end with the pool, at once when an error or an interruption ends it.
+    Helpers are started afresh, not forked, so that threads of the caller (a Prefect task has several) cannot leave
+    them with a held lock. They end with the pool, at once when an error or an interruption ends it.
     """
     if workers <= 1:
-        yield _Here()
+        yield _Team(None, 0)
         return
     from joblib.externals.loky import ProcessPoolExecutor
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    executor = ProcessPoolExecutor(workers, env=dict.fromkeys(_THREADS, "1"), timeout=300)
+    executor = ProcessPoolExecutor(workers - 1, env=dict.fromkeys(_THREADS, "1"), timeout=300)
     finished = False
     try:
-        for _ in range(workers):
+        for _ in range(workers - 1):
             executor.submit(_warm_up)
-        yield _Processes(executor)
+        yield _Team(executor, workers - 1)
         finished = True
     except BrokenProcessPool as error:
         raise SearchError(
