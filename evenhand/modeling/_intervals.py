@@ -70,7 +70,7 @@ def rate(k: float, n: float, confidence: float, reason: str) -> Metric:
     if n == 0:
         return undefined(reason)
     low, high = wilson(k, n, confidence)
-    return Metric(k / n, float(low), float(high), "wilson")
+    return Metric(float(k / n), float(low), float(high), "wilson")
 
 
 def macro(parts: list[Metric], correlation: FloatArray | None, method: str, reason: str = "") -> Metric:
@@ -153,8 +153,9 @@ def average_precision(
     The standard error is that of the infinitesimal jackknife: the average precision is A = E[T/(T+F) | positive] with
     T(s), F(s) the shares of all rows that are positive/negative and score at least s, and its influence function
     follows by differentiating in the direction of one row. The logit scale is that of Boyd, Eng and Page (2013), "Area
-    under the precision-recall curve: point estimates and confidence intervals", ECML PKDD; where the standard error is
-    0 their binomial model is used with Wilson's interval, which has a width at 1.
+    under the precision-recall curve: point estimates and confidence intervals", ECML PKDD; the quantile is Student's
+    with the rows of the rarer class less one as degrees of freedom, since so few rows carry the variance. With one row
+    of a class, or no spread, their binomial model serves with Wilson's interval, which has a width at 1.
     """
     n, positives = tp[-1] + fp[-1], tp[-1]
     share, hits = positives / n, np.diff(tp, prepend=0.0)
@@ -167,10 +168,11 @@ def average_precision(
     influence = np.where(truth, own + gain[step], -loss[step]) / (share * n)
     error = sqrt(float(influence @ influence))
     scale = value * (1 - value)
-    if scale <= 1e-12 or error <= 1e-12:
+    rarer = min(positives, n - positives)
+    if scale <= 1e-12 or error <= 1e-12 or rarer < 2:
         low, high = wilson(min(value, 1.0) * positives, positives, confidence)
         return Metric(value, float(low), float(high), "binomial (Boyd et al. 2013), wilson"), influence
-    width = float(stats.norm.ppf(0.5 + confidence / 2)) * error / scale
+    width = float(stats.t.ppf(0.5 + confidence / 2, rarer - 1)) * error / scale
     odds = value / (1 - value)
     factor = exp(min(width, 700.0))
     return Metric(

@@ -92,23 +92,45 @@ def calibration_error(
 ) -> tuple[Metric, dict[str, FloatArray]]:
     """Expected calibration error over bins of equal width, and the bins.
 
-    Naeini, Cooper and Hauskrecht (2015), AAAI; Guo et al. (2017), ICML. It is a sum of absolute values, so it is biased
-    upwards, and so are its bootstrap replicates: the lower limit is that of the basic bootstrap, which can reach 0, the
-    upper one that of the percentile bootstrap. Together they err towards the wide side.
+    Naeini, Cooper and Hauskrecht (2015), AAAI; Guo et al. (2017), ICML. Being a sum of absolute values it is biased
+    upwards, and a bootstrap of it twice so: for a calibrated model its percentiles never reach 0. The interval
+    therefore inverts a test: the error is scaled up and down along the gaps that were seen, the noise is that of the
+    bootstrap, and the limits are the errors under which the one at hand would be just too large or too small. They are
+    stretched to the estimate where its bias carries it out.
     """
     table = reliability_bins(truth, probability, bins=bins, confidence=level.confidence)
     where = np.minimum((probability * bins).astype(np.intp), bins - 1)
     used, column = np.unique(where, return_inverse=True)
     gaps = np.zeros((len(truth), len(used)))
     gaps[np.arange(len(truth)), column] = truth - probability
-    value = float(np.abs(gaps.mean(axis=0)).sum())
-    draws = np.abs(resampled_means(gaps, level.replicates, level.rng)).sum(axis=1)
-    if draws.std() <= 1e-12:
+    center = gaps.mean(axis=0)
+    noise = resampled_means(gaps, level.replicates, level.rng) - center
+    value = float(np.abs(center).sum())
+    if np.abs(noise).sum(axis=1).std() <= 1e-12:
         return _error_of_bins(value, table), table
-    tail = (1 - level.confidence) / 2
-    lower, upper = np.quantile(draws, [tail, 1 - tail])
-    low, high = max(2 * value - float(upper), 0.0), min(max(float(upper), 2 * value - float(lower), value), 1.0)
-    return Metric(value, low, high, "bootstrap, basic below and percentile above"), table
+    low, high = _inverted(center, noise, (1 - level.confidence) / 2)
+    return Metric(value, min(low * value, value), min(max(high * value, value), 1.0), "inverted bootstrap test"), table
+
+
+def _inverted(center: FloatArray, noise: FloatArray, tail: float) -> tuple[float, float]:
+    """Factors of `center` under which the error seen lies at the upper and at the lower `tail` of its distribution."""
+    value = np.abs(center).sum()
+
+    def above(factor: float) -> float:
+        return float((np.abs(factor * center + noise).sum(axis=1) >= value).mean())
+
+    def crossing(limit: float) -> float:
+        low, high = 0.0, 1.0
+        while above(high) < limit:
+            low, high = high, 2 * high
+        for _ in range(30):
+            middle = (low + high) / 2
+            low, high = (middle, high) if above(middle) < limit else (low, middle)
+        return high
+
+    if value <= 1e-12:
+        return 0.0, 0.0
+    return (0.0 if above(0.0) >= tail else crossing(tail)), crossing(1 - tail)
 
 
 def _error_of_bins(value: float, table: dict[str, FloatArray]) -> Metric:
