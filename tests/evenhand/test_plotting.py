@@ -14,11 +14,16 @@ AWKWARD = ["$x_{1$", "$$", r"$\frac{", "<script>alert(1)</script>", "a & b", "ðŸ
 
 def _bars(labels):
     figure, axes = new_figure(width=4, height=3)
+    with figure_style():
+        _fill(axes, labels)
+    return figure
+
+
+def _fill(axes, labels):
     bars = axes.barh([str(i) for i in range(len(labels))], range(len(labels)), color=PALETTE[0])
     axes.set_yticks(range(len(labels)), labels=labels)
     axes.set_title(labels[0])
     axes.legend([bars], labels[:1])
-    return figure
 
 
 def test_equal_figures_give_equal_bytes():
