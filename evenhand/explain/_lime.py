@@ -23,10 +23,10 @@ Codes = npt.NDArray[np.intp]
 class LimeAttributor:
     """Weights of LIME's local surrogate (Ribeiro, Singh and Guestrin 2016) on the raw features.
 
-    Every raw feature is one of LIME's binary features, "in the same band as the row": quartiles for numbers, the value
-    for categories, and missing as a band of its own. A perturbed row takes the row's own value where the band is the same
-    and else the value of a random background row of the drawn band. So one-hot columns are never perturbed apart and
-    nothing needs adding back. The margin is explained, in the same unit as SHAP's.
+    Every raw feature is one of LIME's binary features, "in the same band as the row": quartiles for numbers, the
+    value for categories, and missing as a band of its own. A perturbed row takes the row's own value where the band is
+    the same and else the value of a random background row of the drawn band. So one-hot columns are never perturbed
+    apart and nothing needs adding back. The margin is explained, in the same unit as SHAP's.
 
     Parameters
     ----------

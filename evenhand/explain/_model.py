@@ -60,10 +60,10 @@ def unwrap(model: Any, columns: Sequence[str]) -> Inner:
     """
     inner = _without_wrappers(model)
     whole = Inner(None, model, np.empty(0, dtype=np.intp))
-    steps = getattr(inner, "steps", ())
+    steps: list[Any] = getattr(inner, "steps", [])
     if len(steps) != 2:
         return whole
-    preprocess, classifier = steps[0][1], steps[1][1]
+    (_, preprocess), (_, classifier) = steps
     names = _sources(preprocess)
     if not names or len(names) != getattr(classifier, "n_features_in_", -1):
         return whole

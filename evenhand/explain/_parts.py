@@ -7,11 +7,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from evenhand.data.dataset import Dataset
-from evenhand.explain._model import margin, unwrap
+from evenhand.explain._model import FloatArray, margin, unwrap
 from evenhand.explain._shap import additivity_gap
 from evenhand.explain.attributions import Attributions
 from evenhand.explain.bands import fit_bands
-from evenhand.explain.cases import Answer, Around, Case, Chosen, choose_cases, publish_case
+from evenhand.explain.cases import Answer, Around, Case, Chosen, choose_cases, publish_case, withhold_case
 from evenhand.explain.dependence import Dependence, partial_dependence
 from evenhand.explain.explainers import Method, make_explainer
 from evenhand.explain.explanation import LocalExplanation
@@ -63,6 +63,7 @@ class Parts:
         self.sizes: dict[str, int] = {"test_rows": len(test), "background_rows": len(background)}
         self.notes: list[str] = []
         self.additivity: float | None = None
+        self.ice: dict[str, FloatArray] = {}
 
     def _draw(self, part: str, size: int, stream: int) -> Rows:
         """At most `size` positions of test rows, sorted; each part draws from a stream of its own."""
@@ -126,10 +127,13 @@ class Parts:
         """The curves of these features, on one sample."""
         rows = self.test.X.iloc[self._draw("dependence_rows", _DEPENDENCE_ROWS, 3)]
         labels, places = self.orientation.labels, self.orientation.places
-        return tuple(
-            partial_dependence(self.model, rows, name, labels=labels, places=places, min_cell=self.min_cell)
-            for name in features
-        )
+        found = []
+        for name in features:
+            curve, self.ice[name] = partial_dependence(
+                self.model, rows, name, labels=labels, places=places, min_cell=self.min_cell
+            )
+            found.append(curve)
+        return tuple(found)
 
     def proxies(self) -> tuple[ProxyReport, ...]:
         """The proxies of each sensitive attribute, on one sample."""
@@ -155,20 +159,19 @@ class Parts:
         places = sorted({case.row for case in chosen if case.row is not None})
         own = self.explainer.attribute(self.test.X.iloc[places])
         around = self._around(sample, made)
-        shown = tuple(
-            publish_case(
-                case,
-                None if case.row is None else self._answer(case, predicted[case.row], chances[case.row]),
-                own.take([0 if case.row is None else places.index(case.row)] if places else []),
-                self.test.X.iloc[[] if case.row is None else [case.row]],
-                self._company(case),
-                around,
-            )
-            for case in chosen
-        )
+        shown = []
+        for case in chosen:
+            if case.row is None:
+                shown.append(withhold_case(case, case.reason or ""))
+                continue
+            answer = self._answer(case, self.test.y.iloc[case.row], predicted[case.row], chances[case.row])
+            one = own.take([places.index(case.row)])
+            row = self.test.X.iloc[[case.row]]
+            shown.append(publish_case(case, answer, one, row, self._company(case), around))
         kept = min(local_rows, len(sample))
-        rows = self.test.X.iloc[np.r_[sample[:kept], np.array(places, dtype=np.intp)]]
-        return shown, LocalExplanation(rows, made.take(np.arange(kept)).append(own), kept, chosen)
+        rows = self.test.X.iloc[np.concatenate([sample[:kept], np.array(places, dtype=np.intp)])]
+        local = LocalExplanation(rows, made.take(np.arange(kept)).append(own), kept, chosen, self.ice)
+        return tuple(shown), local
 
     def _around(self, sample: Rows, made: Attributions) -> Around:
         rows = self.test.X.iloc[sample]
@@ -178,11 +181,11 @@ class Parts:
         }
         return Around(rows, made, levels, self.min_cell)
 
-    def _answer(self, case: Chosen, predicted: Any, chances: npt.NDArray[np.float64]) -> Answer:
+    def _answer(self, case: Chosen, actual: Any, predicted: Any, chances: FloatArray) -> Answer:
         classes = list(self.model.classes_)
         told = self.test.favorable_label if case.kind == "closest denial" else predicted
         label = str(told) if len(self.orientation.labels) > 1 else self.orientation.labels[0]
-        return Answer(str(predicted), str(self.test.y.iloc[case.row]), float(chances[classes.index(told)]), label)
+        return Answer(str(predicted), str(actual), float(chances[classes.index(told)]), label)
 
     def _company(self, case: Chosen) -> pd.DataFrame:
         """Test rows of the case's group, at most 2,000: fewer only make the company harder to find."""

@@ -13,7 +13,8 @@ __all__ = ["public"]
 def public(value: Any, digits: int = 5) -> Any:
     """Dataclasses, arrays and mappings as dicts and lists; NaN as None; numbers to `digits` significant digits.
 
-    The rounding is part of the protection: an attribution with sixteen digits of a linear model is a value in disguise.
+    A field that a dataclass keeps out of its ``repr`` is restricted and stays out of here too. The rounding is part of
+    the protection: an attribution with sixteen digits of a linear model is a value in disguise.
 
     Examples
     --------
@@ -27,6 +28,10 @@ def public(value: Any, digits: int = 5) -> Any:
         return {str(key): public(item, digits) for key, item in value.items()}
     if isinstance(value, np.ndarray | list | tuple):
         return [public(item, digits) for item in value]
+    return _scalar(value, digits)
+
+
+def _scalar(value: Any, digits: int) -> bool | int | float | str | None:
     if isinstance(value, bool | np.bool_):
         return bool(value)
     if isinstance(value, int | np.integer):

@@ -119,8 +119,8 @@ def check_additivity(attributions: Attributions, margins: FloatArray) -> None:
     gap = additivity_gap(attributions, margins)
     if not gap <= _TOLERANCE:
         raise ModelError(
-            f"{attributions.method} attributions miss the model's margin by {gap:.2g} of its size: this model cannot be "
-            f"explained this way; use method='permutation'"
+            f"{attributions.method} attributions miss the model's margin by {gap:.2g} of its size: "
+            f"this model cannot be explained this way; use method='permutation'"
         )
 
 

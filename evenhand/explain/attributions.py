@@ -72,7 +72,7 @@ class Attributions:
             both = np.concatenate([self.fidelity, other.fidelity])
         return replace(
             self,
-            values=np.concatenate([self.values, other.values]),
+            values=np.concatenate([self.values, other.values]),  # noqa: PD011 - a field of ours
             base=np.concatenate([self.base, other.base]),
             fidelity=both,
         )
@@ -127,8 +127,9 @@ def top_reasons(
     Examples
     --------
     >>> import numpy as np
-    >>> a = Attributions(np.array([[-1.0, 2.0, -3.0]]), np.zeros(1), ("age", "income", "debt"), ("yes",), "log-odds", "linear")
-    >>> [reason.feature for reason in top_reasons(a, 2)[0]]
+    >>> values, names = np.array([[-1.0, 2.0, -3.0]]), ("age", "income", "debt")
+    >>> made = Attributions(values, np.zeros(1), names, ("yes",), "log-odds of 'yes'", "linear")
+    >>> [reason.feature for reason in top_reasons(made, 2)[0]]
     ['debt', 'age']
     """
     values = attributions.by_label[:, :, _place(attributions.labels, label)]
@@ -144,6 +145,6 @@ def top_reasons(
 def _place(labels: Sequence[str], label: str | None) -> int:
     if label is None and len(labels) == 1:
         return 0
-    if label not in labels:
+    if label is None or label not in labels:
         raise DataError(f"label {label!r} is not among the explained classes: {nearest(label, labels)}")
     return list(labels).index(label)

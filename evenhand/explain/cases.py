@@ -16,7 +16,7 @@ import pandas as pd
 from evenhand.explain.attributions import Attributions
 from evenhand.explain.bands import Bands
 
-__all__ = ["Answer", "Around", "Case", "CaseFeature", "Chosen", "choose_cases", "publish_case"]
+__all__ = ["Answer", "Around", "Case", "CaseFeature", "Chosen", "choose_cases", "publish_case", "withhold_case"]
 
 Kind = Literal["closest denial", "most confident error"]
 _SHOWN = 5
@@ -36,8 +36,9 @@ class Chosen:
 
 @dataclass(frozen=True)
 class CaseFeature:
-    """A feature of a case: its band, the mean attribution of the sampled rows in that band, and how many rows of the
-    group share this band and those above it.
+    """A feature of a case: its band and the mean attribution of the sampled rows in that band.
+
+    `rows` counts the group's rows that share this band and those of the features above it.
     """
 
     feature: str
@@ -148,8 +149,13 @@ class Answer:
     label: str
 
 
+def withhold_case(case: Chosen, reason: str) -> Case:
+    """A case of which nothing is shown."""
+    return Case(case.attribute, case.group, case.kind, None, None, None, None, (), 0, reason)
+
+
 def publish_case(
-    case: Chosen, answer: Answer | None, own: Attributions, row: pd.DataFrame, group: pd.DataFrame, around: Around
+    case: Chosen, answer: Answer, own: Attributions, row: pd.DataFrame, group: pd.DataFrame, around: Around
 ) -> Case:
     """A case as it may be shown.
 
@@ -161,7 +167,7 @@ def publish_case(
     case
         What was chosen.
     answer
-        None without a row.
+        The model's answer to it.
     own
         The case's own attributions, one row: they give the order of the features and nothing else.
     row, group
@@ -169,9 +175,8 @@ def publish_case(
     around
         The sample, the bands and the smallest cell.
     """
-    if answer is None or case.group_rows < around.min_cell:
-        reason = case.reason or f"suppressed: the group has fewer than {around.min_cell} rows"
-        return Case(case.attribute, case.group, case.kind, None, None, None, None, (), 0, reason)
+    if case.group_rows < around.min_cell:
+        return withhold_case(case, f"suppressed: the group has fewer than {around.min_cell} rows")
     place = own.labels.index(answer.label)
     alive = np.ones(len(group), dtype=bool)
     shown: list[CaseFeature] = []

@@ -1,7 +1,7 @@
 """Partial dependence and ICE: what the model answers when one feature is set to each of a grid of values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -45,8 +45,6 @@ class Dependence:
         Rows that each point is averaged over.
     curves
         One for the explained label, or one for each class.
-    ice
-        The rows' own curves, shape (rows, points, labels): restricted, not part of ``to_dict``.
     reason
         Why there is no curve, or None.
     """
@@ -56,7 +54,6 @@ class Dependence:
     grid: tuple[float | str, ...]
     rows: int
     curves: tuple[Curve, ...]
-    ice: npt.NDArray[np.float64] = field(repr=False, compare=False)
     reason: str | None = None
 
 
@@ -68,7 +65,7 @@ def partial_dependence(
     labels: Sequence[str],
     places: Sequence[int],
     min_cell: int = 10,
-) -> Dependence:
+) -> tuple[Dependence, npt.NDArray[np.float64]]:
     """Brute-force partial dependence (Friedman 2001, section 8.2) and ICE (Goldstein et al. 2015) of probabilities.
 
     Parameters
@@ -82,19 +79,24 @@ def partial_dependence(
     labels, places
         The classes to follow and their positions in ``model.classes_``.
     min_cell
-        A value is a point of the grid only when so many rows have it, or, on a numeric grid, lie around it.
+        A value of a category, or of a number with few values, is a point of the grid only when so many rows have it.
+
+    Returns
+    -------
+    tuple
+        The dependence, and the rows' own curves, shape (n, points, labels), which are restricted.
     """
     kind = "numeric" if is_numeric(X[feature]) else "categorical"
     grid, shown = _grid(X[feature], min_cell)
     empty = np.empty((len(X), 0, len(labels)))
     if len(X) < min_cell or not len(shown):
         reason = f"no value of the feature is shared by {min_cell} rows"
-        return Dependence(feature, kind, (), len(X), (), empty, reason)
+        return Dependence(feature, kind, (), len(X), (), reason), empty
     stacked = pd.concat([X] * len(shown), ignore_index=True)
     stacked[feature] = grid.iloc[np.repeat(np.arange(len(shown)), len(X))].reset_index(drop=True)
     chances = np.asarray(model.predict_proba(stacked), dtype=np.float64)[:, list(places)]
     ice = chances.reshape(len(shown), len(X), len(labels)).transpose(1, 0, 2)
-    return Dependence(feature, kind, tuple(shown), len(X), _curves(ice, labels), ice)
+    return Dependence(feature, kind, tuple(shown), len(X), _curves(ice, labels)), ice
 
 
 def _curves(ice: npt.NDArray[np.float64], labels: Sequence[str]) -> tuple[Curve, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from evenhand.explain._public import public
@@ -35,12 +36,16 @@ class LocalExplanation:
         How many of the first rows are the random sample; the chosen cases follow.
     cases
         The chosen cases, whose `row` is a position in the test part.
+    ice
+        For each feature with a dependence plot the curve of each sampled row, shape (rows, points, labels), along the
+        grid of that :class:`Dependence`.
     """
 
     rows: pd.DataFrame = field(repr=False)
     attributions: Attributions = field(repr=False)
     sampled: int
     cases: tuple[Chosen, ...] = field(repr=False)
+    ice: Mapping[str, npt.NDArray[np.float64]] = field(repr=False)
 
     def to_frame(self) -> pd.DataFrame:
         """One line a row, feature and class: ``row, feature, value, label, attribution, base, cases``.
@@ -53,7 +58,7 @@ class LocalExplanation:
         for case in self.cases:
             if case.row is not None:
                 roles.setdefault(case.row, []).append(f"{case.attribute}={case.group}: {case.kind}")
-        texts = self.rows.astype("string").to_numpy(dtype=object, na_value=None)
+        texts = self.rows.astype("string").astype(object).to_numpy()
         places = self.rows.index.to_numpy()
         return pd.DataFrame(
             {

@@ -46,9 +46,10 @@ def permutation_importances(
 ) -> Importance:
     """The fall of the score when a raw feature is shuffled over test rows (Breiman 2001, section 10).
 
-    Each repeat shuffles within a fresh bootstrap resample of the rows, stratified by class, so the spread of the repeats
-    holds both the sampling of the rows and the shuffling. The interval is ``mean +- t * sd`` with ``repeats - 1``
-    degrees of freedom: that of one resample, not of the mean of the repeats, which more repeats would narrow to nothing.
+    Each repeat shuffles within a fresh bootstrap resample of the rows, stratified by class, so the spread of the
+    repeats holds both the sampling of the rows and the shuffling. The interval is ``mean +- t * sd`` with
+    ``repeats - 1`` degrees of freedom: that of one resample, and not that of the mean of the repeats, which more
+    repeats would narrow to nothing.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from evenhand.explain.bands import fit_bands
 __all__ = ["Proxy", "ProxyReport", "find_proxies"]
 
 FloatArray = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.intp]
+Codes = npt.NDArray[Any]
 
 _FOLDS = 5
 _BANDS = 10
@@ -109,8 +109,7 @@ def find_proxies(
     if len(groups) < 2:
         reason = f"fewer than two groups have {max(min_cell, _FOLDS)} rows"
         return ProxyReport(str(sensitive.name), sizes, int(keep.sum()), unknown, left_out, None, None, None, (), reason)
-    rows = X.loc[keep].reset_index(drop=True) if X.index.equals(names.index) else X.iloc[np.flatnonzero(keep)]
-    rows = rows.reset_index(drop=True)
+    rows = X.iloc[np.flatnonzero(keep)].reset_index(drop=True)
     y = names[keep].map({group: code for code, group in enumerate(groups)}).to_numpy(dtype=np.intp)
     folds = _folds(y, seed)
     features = [_single(rows[name], y, folds, confidence, seed) for name in rows.columns]

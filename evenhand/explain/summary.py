@@ -129,8 +129,8 @@ def _by_band(
             made.append(BandSummary(band, None, None, None, None, None, _small(min_cell)))
             continue
         inside = values[codes == code]
-        quartiles = (float(q) for q in np.quantile(inside, [0.25, 0.5, 0.75]))
-        made.append(BandSummary(band, int(counts[code]), float(inside.mean()), *quartiles))
+        q25, q50, q75 = np.quantile(inside, [0.25, 0.5, 0.75]).tolist()
+        made.append(BandSummary(band, int(counts[code]), float(inside.mean()), q25, q50, q75))
     return tuple(made)
 
 
