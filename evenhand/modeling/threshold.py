@@ -273,51 +273,47 @@ def _resolve(scorer: Any) -> Any:
 def _best(
     scores: FloatArray, truth: npt.NDArray[np.bool_], score: Score, *, rule: str, name: str, positive: Any, limit: int
 ) -> ThresholdReport:
-    edges, counts = _plateaus(scores, truth, limit)
-    values = np.array([score(row) for row in counts])
-    half = score(_counts_at(scores, truth, 0.5))
+    edges = np.unique(np.concatenate([[0.0], scores, [1.0]]))
+    tried = _tried(scores, edges, limit)
+    values = np.array([score(row) for row in _counts(scores, truth, edges[tried + 1])])
     if np.isnan(values).all():
         return _unchanged(rule, len(truth), f"{name} is undefined at every threshold: .5 stays")
-    best = np.flatnonzero(values >= np.nanmax(values) - TIE)
-    low, high = _nearest_plateau(edges, best)
+    low, high = _nearest_plateau(edges, tried[values >= np.nanmax(values) - TIE])
     threshold = 0.5 if low < 0.5 <= high else (low + high) / 2
-    middles = (edges[:-1] + edges[1:]) / 2
-    shown = np.unique(np.linspace(0, len(middles) - 1, min(len(middles), 200)).round().astype(int))
+    shown = np.unique(np.linspace(0, len(tried) - 1, min(len(tried), 200)).round().astype(int))
+    curve = {"threshold": ((edges[:-1] + edges[1:]) / 2)[tried[shown]], "score": values[shown]}
     return ThresholdReport(
         threshold=threshold,
         rule=rule,
         scorer=name,
         score=float(np.nanmax(values)),
-        score_at_half=half,
+        score_at_half=score(_counts(scores, truth, np.array([0.5]))[0]),
         plateau=(low, high),
         positive_label=positive,
         n=len(truth),
-        curve={"threshold": middles[shown], "score": values[shown]},
+        curve=curve,
         applied=True,
         reason=f"{name} is best there on the {len(truth)} rows of validation",
     )
 
 
-def _plateaus(scores: FloatArray, truth: npt.NDArray[np.bool_], limit: int) -> tuple[FloatArray, FloatArray]:
-    """Edges (p + 1,) of the intervals (low, high] within which a threshold changes nothing, and their counts (p, 4)."""
-    cuts = np.unique(scores)
-    if len(cuts) > limit:
-        ranks = np.sort(scores)[np.linspace(0, len(scores) - 1, limit).round().astype(int)]
-        cuts = np.unique(ranks)
-    edges = np.unique(np.concatenate([[0.0], cuts, [1.0]]))
-    # Thresholds in (edges[i], edges[i + 1]] make positive what is at least edges[i + 1].
+def _tried(scores: FloatArray, edges: FloatArray, limit: int) -> npt.NDArray[np.intp]:
+    """Which plateaus (edges[i], edges[i + 1]] to score: all, or about `limit` at equal steps of the scores' ranks."""
+    if len(edges) - 1 <= limit:
+        return np.arange(len(edges) - 1)
+    ranks = np.sort(scores)[np.linspace(0, len(scores) - 1, limit).round().astype(int)]
+    tops = np.searchsorted(edges, np.unique(np.concatenate([ranks, [1.0]])))
+    return np.unique(np.maximum(tops - 1, 0))
+
+
+def _counts(scores: FloatArray, truth: npt.NDArray[np.bool_], thresholds: FloatArray) -> FloatArray:
+    """True positives, false negatives, false positives and true negatives at each threshold, shape (t, 4)."""
     ordered_all, ordered_true = np.sort(scores), np.sort(scores[truth])
-    above = len(scores) - np.searchsorted(ordered_all, edges[1:], side="left")
-    hits = len(ordered_true) - np.searchsorted(ordered_true, edges[1:], side="left")
+    above = len(scores) - np.searchsorted(ordered_all, thresholds, side="left")
+    hits = len(ordered_true) - np.searchsorted(ordered_true, thresholds, side="left")
     misses, false_alarms = len(ordered_true) - hits, above - hits
     rejected = len(scores) - above - misses
-    return edges, np.stack([hits, misses, false_alarms, rejected], axis=1).astype(float)
-
-
-def _counts_at(scores: FloatArray, truth: npt.NDArray[np.bool_], threshold: float) -> FloatArray:
-    chosen = scores >= threshold
-    cells = [truth & chosen, truth & ~chosen, ~truth & chosen, ~truth & ~chosen]
-    return np.array([cell.sum() for cell in cells], dtype=float)
+    return np.stack([hits, misses, false_alarms, rejected], axis=1).astype(float)
 
 
 def _nearest_plateau(edges: FloatArray, best: npt.NDArray[np.intp]) -> tuple[float, float]:
