@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from evenhand.exceptions import DataError, ServiceError, nearest, shorten
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
-_USER_INFO = re.compile(r"(://)[^/@]*@")
+_USER_INFO = re.compile(r"(://).*@")  # to the last @: a password may hold one, and a slash
 
 
 def with_environment(address: str) -> str:

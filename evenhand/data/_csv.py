@@ -192,7 +192,7 @@ def _check_widths(open_bytes: Opener, width: int, encoding: str, delimiter: str,
     with open_bytes() as file, io.TextIOWrapper(file, encoding=encoding, newline="") as text:
         reader = csv.reader(text, delimiter=delimiter, skipinitialspace=spaced)
         try:
-            ragged, n = _ragged(reader, width)
+            ragged, n = _ragged(reader, width, name)
         except csv.Error:
             raise DataError(
                 f"{name} has a cell of more than {csv.field_size_limit()} characters: "
@@ -203,21 +203,33 @@ def _check_widths(open_bytes: Opener, width: int, encoding: str, delimiter: str,
     if ragged:
         shown = ", ".join(f"line {line} has {found}" for line, found in ragged[:5])
         raise DataError(
-            f"{name} is ragged: its header has {width} fields and {_lines(n)} another number ({shown}): "
+            f"{name} is ragged: its header has {_fields(width)} and {_lines(n)} another number ({shown}): "
             "correct these lines, quote cells that hold the delimiter, or set delimiter"
         )
+
+
+def _fields(n: int) -> str:
+    return "1 field" if n == 1 else f"{n} fields"
 
 
 def _lines(n: int) -> str:
     return "1 line has" if n == 1 else f"{n} lines have"
 
 
-def _ragged(reader: Iterator[list[str]], width: int) -> tuple[list[tuple[int, int]], int]:
+def _ragged(reader: Iterator[list[str]], width: int, name: str) -> tuple[list[tuple[int, int]], int]:
     found: list[tuple[int, int]] = []
-    count = 0
+    count, start = 0, 1
+    record: list[str] = []
     for record in reader:
         if record and len(record) != width:
             count += 1
+            last_start = start
             if len(found) < 5:
                 found.append((reader.line_num, len(record)))  # type: ignore[attr-defined]
+        start = reader.line_num + 1  # type: ignore[attr-defined]
+    if count and len(record) != width and record and "\n" in record[-1]:
+        raise DataError(
+            f"{name}: a quotation mark in line {last_start} or after it is opened and never closed: "
+            "close it, and double the marks inside a cell"
+        )
     return found, count

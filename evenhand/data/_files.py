@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -37,6 +38,10 @@ _FOREIGN = {
     b"\x7fELF": "a program",
     b"(\xb5/\xfd": "compressed by zstd",
 }
+_FOREIGN_TEXT = {
+    re.compile(rb'\s*(\[\s*[\[{"]|\{\s*")'): "JSON",
+    re.compile(rb"\s*<(!doctype|html|body|table|\?xml)", re.IGNORECASE): "a web page or XML",
+}
 _DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
@@ -49,7 +54,7 @@ def read_file(address: str, *, format: str, encoding: str | None, delimiter: str
                 raise DataError(f"{name} is a folder: name one file in it")
             return _read_parquet(path, name)
         head = _head(path, name)
-        if not head.strip():
+        if not head.strip(b" \t\r\n\x0c\xef\xbb\xbf\xff\xfe"):
             raise DataError(f"{name} is empty: it has no header and no rows")
         is_parquet = head.startswith(_PARQUET)
         if is_parquet and format == "csv":
@@ -82,9 +87,10 @@ def _head(path: Path, name: str) -> bytes:
 def _read_text(path: Path, name: str, head: bytes, encoding: str | None, delimiter: str | None) -> pd.DataFrame:
     from evenhand.data._csv import read_csv
 
-    for magic, kind in _FOREIGN.items():
-        if head.startswith(magic):
-            raise DataError(f"{name} is no CSV file but {kind}: export the table as CSV or Parquet")
+    foreign = [kind for magic, kind in _FOREIGN.items() if head.startswith(magic)]
+    foreign += [kind for pattern, kind in _FOREIGN_TEXT.items() if pattern.match(head)]
+    if foreign:
+        raise DataError(f"{name} is no CSV file but {foreign[0]}: export the table as CSV or Parquet")
     try:
         return read_csv(lambda: open_bytes(path), name, head=head, encoding=encoding, delimiter=delimiter)
     except _DAMAGED as error:

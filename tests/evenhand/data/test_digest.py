@@ -19,7 +19,7 @@ TABLES = data_frames(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(table=TABLES, seed=st.integers(0, 1000))
 def test_order_and_index_change_nothing(table, seed):
     order = np.random.default_rng(seed).permutation(len(table))
@@ -28,7 +28,7 @@ def test_order_and_index_change_nothing(table, seed):
     assert (row_digests(moved) == row_digests(table)[order]).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(table=TABLES, data=st.data())
 def test_one_changed_cell_changes_it(table, data):
     row = data.draw(st.integers(0, len(table) - 1))
@@ -38,7 +38,7 @@ def test_one_changed_cell_changes_it(table, data):
     assert np.flatnonzero(row_digests(changed) != row_digests(table)).tolist() == [row]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(table=TABLES, data=st.data())
 def test_duplicates_count(table, data):
     row = data.draw(st.integers(0, len(table) - 1))

@@ -108,7 +108,7 @@ def test_a_person_is_never_on_both_sides(seed, people):
     group = pd.Series(np.random.default_rng(seed).integers(0, people, 800), name="person")
     data = Dataset(data.X, data.y, data.sensitive_features, group=group)
     sides = pd.DataFrame({"person": group, "part": split_dataset(data, method="group").part})
-    assert (sides.groupby("person")["part"].nunique() == 1).all()
+    assert len(sides.drop_duplicates()) == group.nunique()
 
 
 @settings(max_examples=25, deadline=None)
