@@ -64,7 +64,8 @@ def decode(data: bytes, name: str) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{name}, line {line}: not UTF-8 text; save the file as UTF-8") from error
+        found = encoding.removesuffix("-sig").upper()
+        raise ConfigError(f"{name}, line {line}: not {found} text; save the file as UTF-8") from error
 
 
 def parse_yaml(text: str, name: str) -> Document:

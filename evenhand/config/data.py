@@ -60,13 +60,13 @@ class SensitiveConfig(Section):
     """The column that holds the attribute; by default the one that has the attribute's name."""
 
     labels: dict[str, str] = {}
-    """What to call each value of the column: {"1": male, "0": female}; values not named keep their own name."""
+    """What to call each value: {1: male, 0: female}; a value that is not named becomes `otherwise`, or an error."""
 
     indicators: dict[str, str] = {}
     """Or: a group's name to the 0/1 column that marks it: {black: black, hispanic: hispan}."""
 
     otherwise: str | None = None
-    """With indicators: the group of the rows that no column marks."""
+    """The group of the rows that no label or no indicator names."""
 
     bins: list[float] = []
     """Or: the inner edges of bands of a numeric column: [25, 40, 60] makes four; a value on an edge is in the upper."""
@@ -77,8 +77,8 @@ class SensitiveConfig(Section):
             raise ValueError("indicators stand alone: leave out column, labels and bins")
         if self.indicators and self.otherwise is None:
             raise ValueError("with indicators, otherwise names the group of the rows that no column marks")
-        if self.otherwise is not None and not self.indicators:
-            raise ValueError("otherwise goes with indicators")
+        if self.otherwise is not None and not (self.indicators or self.labels):
+            raise ValueError("otherwise goes with indicators or labels")
         if self.labels and self.bins:
             raise ValueError("labels and bins exclude each other")
         if any(low >= high for low, high in zip(self.bins, self.bins[1:], strict=False)):

