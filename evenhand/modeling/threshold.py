@@ -88,7 +88,7 @@ def choose_threshold(
     scorer: Any = "balanced_accuracy",
     costs: Mapping[str, float] | None = None,
     threshold: float = 0.5,
-    limit: int = 400,
+    limit: int = 200,
 ) -> tuple[Any, ThresholdReport]:
     """Choose the decision threshold of a fitted binary model; its probabilities stay as they are.
 
