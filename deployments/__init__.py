@@ -1,1 +1,1 @@
-"""Where and when flows run: the command line, deployments, schedules and servers."""
+"""When and where it runs."""

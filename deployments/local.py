@@ -23,7 +23,7 @@ TELEMETRY_OFF = {
 }
 _QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",  # the screen is ours; Prefect's page still gets every line
-    "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",  # a second server, started behind our back, would hide a dead first one
+    "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",  # a second server behind our back would hide a dead one
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the default retries for four minutes in silence
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "GIT_PYTHON_REFRESH": "quiet",
@@ -82,10 +82,20 @@ def services() -> Iterator[None]:
         _wait(child, f"{address}/health", home / "prefect-server.log")
         yield
     finally:
+        _deliver()
         os.environ.pop("PREFECT_API_URL", None)
         if child.stdin is not None:
             child.stdin.close()
         child.wait(timeout=30)
+
+
+def _deliver() -> None:
+    """Send what Prefect still holds in its queues while there is a server to take it."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all(timeout=10)
+    EventsWorker.drain_all(timeout=10)
 
 
 def _check_mlflow(address: str) -> None:
@@ -96,7 +106,7 @@ def _check_mlflow(address: str) -> None:
 def _answers(address: str, *, seconds: float) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=seconds) as answer:  # noqa: S310 (the user's own address)
-            return 200 <= answer.status < 300
+            return bool(200 <= answer.status < 300)
     except (urllib.error.URLError, OSError, ValueError):
         return False
 

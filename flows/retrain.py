@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 from prefect import flow
-from prefect.context import FlowRunContext, get_run_context
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from evenhand.config import (
@@ -101,9 +100,7 @@ def retrain(
             "reasons": reasons,
         }
         page = write_card(results, config.model_dump(mode="json"), run=run)
-        version = register_model(
-            rows, develop, fitted, page, record, config=config.model_dump(mode="json"), run=run
-        )
+        version = register_model(rows, develop, fitted, page, record, config=config.model_dump(mode="json"), run=run)
         return conclude_run(results, page, version, run=run)
 
 

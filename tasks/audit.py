@@ -66,7 +66,7 @@ def _write(folder: Path, evidence: Ref, holdout: Ref, audit: AuditConfig, seed: 
         seed=seed,
     )
     write_json(folder / "audit.json", report.to_dict())
-    (folder / "report.html").write_text(report._repr_html_(), encoding="utf-8")  # noqa: SLF001 (IPython's protocol)
+    (folder / "report.html").write_text(report._repr_html_(), encoding="utf-8")
     _group_rows(report.to_dict()).to_csv(folder / "groups.csv", index=False)
     keep_figure(
         folder, "groups", report.plot(), title="Rates of each group with intervals", alt=_sentence(report.to_dict())
@@ -106,7 +106,7 @@ def _sentence(found: dict[str, Any]) -> str:
     """What the audit says in a few words: the lowest selection rate ratio of each attribute."""
     said = []
     for attribute, audited in found["attributes"].items():
-        ratio = audited.get("four_fifths")
+        ratio = audited["disparities"].get("four_fifths")
         if ratio and ratio["ratio"] is not None:
             mark = " (under 4/5)" if ratio["flag"] else ""
             said.append(f"{attribute}: lowest selection rate ratio {ratio['ratio']:.2f}{mark}")
@@ -117,7 +117,7 @@ def _items(folder: Path, found: dict[str, Any], groups: pd.DataFrame) -> list[An
     figures: dict[str, float | None] = {}
     for attribute, audited in _audits(found).items():
         for name, disparity in audited["disparities"].items():
-            figures[metric_name("fairness", attribute, name)] = disparity["value"]
+            figures[metric_name("fairness", attribute, name)] = disparity.get("value", disparity.get("ratio"))
         for group in audited["groups"]:
             for name in SHOWN:
                 metric = group["metrics"].get(name)

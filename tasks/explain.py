@@ -18,7 +18,9 @@ __all__ = ["explain_model"]
 RESTRICTED = "restricted"
 
 
-@step("explain", "Attributes decisions to features, for all, for each group and for chosen cases, and looks for proxies.")
+@step(
+    "explain", "Attributes decisions to features, for all, for each group and for chosen cases, and looks for proxies."
+)
 def explain_model(fitted: Ref, develop: Ref, holdout: Ref, explain: ExplainConfig, *, seed: int, run: RunRef) -> Ref:
     """Attributions, importances, dependence and proxies; rows of people stay in a restricted result of the store.
 
@@ -76,12 +78,13 @@ def _write_restricted(folder: Path, result: Any) -> None:
     local.chmod(0o600)
 
 
-def _progress(done: int, total: int, what: str = "") -> None:
+def _progress(what: str, done: int, total: int) -> None:
     emit(Event("progress", "explain", what, done=done, total=total))
 
 
 def _items(folder: Path, importance: pd.DataFrame) -> list[Any]:
-    figures = {metric_name("importance", str(row["feature"])): row["importance"] for row in importance.to_dict("records")}
+    shown = zip(importance["feature"].astype(str), importance["importance"], strict=True)
+    figures = {metric_name("importance", feature): value for feature, value in shown}
     return [
         Metrics(figures),
         Table("explain/importance.json", importance),

@@ -10,7 +10,7 @@ from evenhand.modeling.persistence import load_model
 from evenhand.provenance import code_version, machine, packages
 from evenhand.store import Ref, digest_file
 from tasks.registry import Version, log_model, model_signature, register_version
-from tasks.step import load_part, note, read_json, step, store
+from tasks.step import load_part, note, read_json, step, store, write_json
 from tasks.tracking import File, RunRef, Tags, log, log_dataset
 
 __all__ = ["register_model"]
@@ -69,7 +69,7 @@ def _log_provenance(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         for name, value in provenance.items():
-            (folder / name).write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+            write_json(folder / name, value)
         log(
             run,
             [

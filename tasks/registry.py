@@ -58,11 +58,18 @@ def model_signature(X: pd.DataFrame, y: pd.Series) -> Any:
 
     Whole numbers are declared as doubles: a column that is whole today may miss a value tomorrow.
     """
-    from mlflow.models import infer_signature
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
 
-    numbers = X.select_dtypes("number").columns
-    example = X.head(1000).astype(dict.fromkeys(numbers, "float64"))
-    return infer_signature(example, y.head(1000).to_frame("prediction"))
+    def kind(column: pd.Series) -> str:
+        if pd.api.types.is_bool_dtype(column):
+            return "boolean"
+        return "double" if pd.api.types.is_numeric_dtype(column) else "string"
+
+    given = "long" if pd.api.types.is_integer_dtype(y) else kind(y)
+    return ModelSignature(
+        inputs=Schema([ColSpec(kind(X[name]), str(name)) for name in X.columns]), outputs=Schema([ColSpec(given)])
+    )
 
 
 def log_model(run: RunRef, model: Any, *, signature: Any, tags: dict[str, str]) -> str:

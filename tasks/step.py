@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -172,10 +172,10 @@ def markdown(key: str, text: str, description: str) -> None:
         create_markdown_artifact(markdown=text, key=key, description=description)
 
 
-def table(key: str, rows: list[dict[str, Any]], description: str) -> None:
+def table(key: str, rows: Sequence[Mapping[Any, Any]], description: str) -> None:
     """Show a table on Prefect's page of the run."""
     if in_flow() and rows:
-        create_table_artifact(table=rows, key=key, description=description)
+        create_table_artifact(table=[dict(row) for row in rows], key=key, description=description)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -92,7 +93,8 @@ def tune_model(
     log(run, _items(found, trials, folder, search.child_runs))
     chosen = found["selected"]
     note(
-        f"{found['n_trials']} trials; trial {chosen['number']}, {chosen['candidate']}, {found['scorer']} {chosen['mean']:.4f}"
+        f"{found['n_trials']} trials; number {chosen['number']} is selected: "
+        f"{chosen['candidate']}, {found['scorer']} {chosen['mean']:.4f}"
     )
     return ref
 
@@ -103,9 +105,9 @@ OnTrial = Callable[[Trial, int, int | None], None]
 @contextmanager
 def _progress(total: int | None) -> Iterator[OnTrial]:
     """A callback that moves the bar of whoever listens, and at most once a second the one on Prefect's page."""
-    page = None
+    page: UUID | None = None
     if in_flow():
-        page = create_progress_artifact(progress=0.0, key="search", description="Progress of the search")
+        page = cast("UUID", create_progress_artifact(progress=0.0, key="search", description="Progress of the search"))
     last = time.monotonic()
 
     def on_trial(trial: Trial, done: int, planned: int | None) -> None:
