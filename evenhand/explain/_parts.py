@@ -29,6 +29,8 @@ _RAW_EVALUATIONS = 600_000
 _ORDERS = 4
 _LIME_ROWS = 200
 _IMPORTANCE_ROWS = 2_000
+_IMPORTANCE_LEAST = 200
+_IMPORTANCE_EVALUATIONS = 2_000_000
 _DEPENDENCE_ROWS = 200
 _PROXY_ROWS = 5_000
 # Rows of a group among which a case must find company.
@@ -112,7 +114,8 @@ class Parts:
 
     def importance(self, *, scorer: Scorer | None, repeats: int) -> Importance:
         """Permutation importance on a sample."""
-        rows = self._draw("importance_rows", _IMPORTANCE_ROWS, 2)
+        budget = _IMPORTANCE_EVALUATIONS // (repeats * (self.test.X.shape[1] + 1))
+        rows = self._draw("importance_rows", max(_IMPORTANCE_LEAST, min(_IMPORTANCE_ROWS, budget)), 2)
         return permutation_importances(
             self.model,
             self.test.X.iloc[rows],
@@ -157,7 +160,7 @@ class Parts:
             self.test.favorable_label,
         )
         places = sorted({case.row for case in chosen if case.row is not None})
-        own = self.explainer.attribute(self.test.X.iloc[places])
+        own = self.explainer.attribute(self.test.X.iloc[places]) if places else made.take([])
         around = self._around(sample, made)
         shown = []
         for case in chosen:

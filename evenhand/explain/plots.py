@@ -175,7 +175,10 @@ def plot_dependence(dependence: Dependence) -> "Figure":
                 axes.vlines(at, curve.q25, curve.q75, color=colour, alpha=0.5, linewidth=3)
                 axes.plot(at, curve.mean, "o", color=colour, label=plain_label(curve.label, limit=24))
         if not numeric:
-            axes.set_xticks(xs, [plain_label(value, limit=14) for value in dependence.grid], rotation=30, ha="right")
+            names = [plain_label(value, limit=14) for value in dependence.grid]
+            tilted = {"rotation": 30, "ha": "right"} if sum(map(len, names)) > 50 else {}
+            axes.set_xticks(xs, names, **tilted)
+            axes.set_xlim(-0.5, len(names) - 0.5)
         axes.set_ylim(0, 1)
         axes.set_xlabel(plain_label(dependence.feature))
         axes.set_ylabel("probability" if not alone else f"probability of {plain_label(dependence.curves[0].label)}")

@@ -76,7 +76,14 @@ def plot_waterfall(local: LocalExplanation, row: int, label: str) -> "Figure":
         start = base
         for y, (_, step) in enumerate(steps):
             axes.barh(y, step, left=start, color=PALETTE[0 if step >= 0 else 1], height=0.6)
-            axes.annotate(f"{step:+.2f}", (start + step, y), xytext=(3, 0), textcoords="offset points", va="center")
+            axes.annotate(
+                f"{step:+.2f}",
+                (start + step, y),
+                xytext=(3 if step >= 0 else -3, 0),
+                textcoords="offset points",
+                va="center",
+                ha="left" if step >= 0 else "right",
+            )
             start += step
         axes.axvline(base, color=MUTED, linewidth=0.8)
         axes.axvline(start, color=MUTED, linewidth=0.8, linestyle=":")
