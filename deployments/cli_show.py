@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deployments.local import home_folder
-from deployments.screen import console, plain, render_outcome
+from deployments.screen import console, plain, print_outcome
 from evenhand.exceptions import ConfigError, StoreError, nearest, shorten
 from flows.outcome import Outcome
 
@@ -25,7 +25,7 @@ def show_run(name: str | None, *, in_browser: bool, as_json: bool) -> int:
     if as_json:
         print_json(outcome)
     else:
-        console().print(render_outcome(outcome))
+        print_outcome(outcome, console())
     if in_browser:
         _open(Path(outcome.card_path))
     return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deployments.cli_show import print_json
 from deployments.local import default_addresses, home_folder, services
-from deployments.screen import console, render_outcome, watch
+from deployments.screen import console, print_outcome, watch
 from evenhand.config import load_config
 from evenhand.events import Event
 
@@ -30,5 +30,5 @@ def retrain(path: Path, overrides: Sequence[str], *, verbose: bool, as_json: boo
     if as_json:
         print_json(outcome)
     else:
-        console().print(render_outcome(outcome))
+        print_outcome(outcome, console())
     return DECISION_CODES.get(outcome.decision or "", 0)

@@ -16,7 +16,17 @@ from rich.text import Text
 
 from flows.outcome import Event, GroupRow, Metric, Outcome
 
-__all__ = ["EventSink", "console", "duration", "figure", "harden_output", "plain", "render_outcome", "watch"]
+__all__ = [
+    "EventSink",
+    "console",
+    "duration",
+    "figure",
+    "harden_output",
+    "plain",
+    "print_outcome",
+    "render_outcome",
+    "watch",
+]
 
 _NAMES = {
     "roc_auc": "ROC AUC",
@@ -134,6 +144,11 @@ def render_outcome(outcome: Outcome) -> RenderableType:
     return Group(*(part for each in parts for part in (each, Text())))
 
 
+def print_outcome(outcome: Outcome, out: Console) -> None:
+    """Print that screen."""
+    out.print(render_outcome(outcome), crop=False)
+
+
 def _headline(outcome: Outcome) -> Text:
     summary = outcome.summary
     alias = f", {outcome.alias}" if outcome.alias else ""
@@ -208,16 +223,12 @@ def _remarks(outcome: Outcome) -> list[RenderableType]:
     return [Group(Text("Read this first", style="bold"), *(Text(f"- {plain(sentence)}") for sentence in said))]
 
 
-def _places(outcome: Outcome) -> Table:
-    table = Table(
-        box=None, show_header=False, title="Where to look", title_justify="left", title_style="bold",
-        pad_edge=False, padding=(0, 2, 0, 0),
-    )  # fmt: skip
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
+def _places(outcome: Outcome) -> Text:
+    """Paths and commands, each whole on its own line however narrow the terminal is, to be copied."""
+    text = Text("Where to look", style="bold", no_wrap=True, overflow="ignore")
     for name, place in _place_rows(outcome):
-        table.add_row(name, Text(plain(place)))
-    return table
+        text.append(f"\n{name:<14}", style="not bold dim").append(plain(place), style="not bold")
+    return text
 
 
 def _place_rows(outcome: Outcome) -> Iterable[tuple[str, str]]:
