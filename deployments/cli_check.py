@@ -34,7 +34,7 @@ def check_configuration(path: Path, overrides: Sequence[str]) -> int:
     _say(out, f"split: {', '.join(f'{part} {count:,}' for part, count in split.counts().items())}")
     _say(out, _contract(config, rows))
     findings = find_all(rows.take(split.rows("train")), seed=config.seed)
-    for finding in (*rows.findings, *findings):
+    for finding in dict.fromkeys((*rows.findings, *findings)):
         _say(out, f"look at {finding.column}: {finding.message}", style="yellow")
     _say(out, f"next: evenhand train {path}")
     return 0
@@ -51,9 +51,10 @@ def _about(rows: Dataset, config: Config) -> Iterator[str]:
     good = "" if rows.favorable_label is None else f"; {rows.favorable_label} is favorable"
     yield f"target: {config.data.target}, {rows.task} ({shown}{good})"
     for name in rows.sensitive_features.columns:
-        groups = rows.sensitive_features[name].value_counts()
+        counted = rows.sensitive_features[name].value_counts()
+        groups = sorted(counted.items(), key=lambda item: (-item[1], str(item[0])))
         few = config.audit.min_group_size
-        parts = (f"{group}: {n:,}{' (few)' if n < few else ''}" for group, n in groups.items())
+        parts = (f"{group}: {n:,}{' (few)' if n < few else ''}" for group, n in groups)
         yield f"sensitive: {name} ({', '.join(parts)})"
     if not rows.sensitive_features.shape[1]:
         yield "sensitive: none declared, so no groups will be compared"
