@@ -1,7 +1,7 @@
 """From the table of counts to a report: estimates of every group and every disparity of every view."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from evenhand.fairness.metrics import Metric, binary_metrics, multiclass_metrics
 from evenhand.fairness.multiclass import confusion_distributions, prediction_distributions, total_variation, widest
 from evenhand.fairness.report import AttributeAudit, Disparity, FourFifths, GroupResult, MetricValue, headline
 
-__all__ = ["Estimate", "View", "audit_view", "build_views", "estimate", "group_results"]
+__all__ = ["Estimate", "View", "audit_view", "build_views", "group_results"]
 
 Task = Literal["binary", "multiclass"]
 
@@ -62,8 +62,6 @@ class View:
         Counts of everybody as one group.
     task, classes, favorable
         What kind of target it is, its labels in the table's order, and the indices of the favorable ones.
-    scores
-        Estimates that need scores, by metric: (of the groups, of everybody).
     """
 
     marginal: Marginal
@@ -71,7 +69,6 @@ class View:
     task: Task
     classes: tuple[Any, ...]
     favorable: tuple[int, ...]
-    scores: Mapping[str, tuple[Estimate, Estimate]] = field(default_factory=dict)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -87,13 +84,6 @@ def build_views(
     """The view of each attribute and intersection."""
     overall = table.marginal(())
     return [View(table.marginal(view), overall, task, table.classes, favorable) for view in views(attributes, depth)]
-
-
-def estimate(metric: Metric, marginal: Marginal) -> Estimate:
-    """A metric of every group of a table."""
-    values = metric.compute(marginal.table)
-    n = metric.support(marginal.counts)
-    return Estimate(values, n, tuple(metric.undefined if np.isnan(value) else "" for value in values))
 
 
 def is_unknown(group: Sequence[str]) -> bool:

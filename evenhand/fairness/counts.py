@@ -163,9 +163,11 @@ class CountTable:
         def both(part: Any) -> Any:
             return None if part is None else rows(rows(part).swapaxes(1, 2)).swapaxes(1, 2)
 
-        tables = [both(part) for part in (self.counts, self.weights, self.squares)]
+        tables: list[Any] = [both(part) for part in (self.counts, self.weights, self.squares)]
         scores = None if self.scores is None else ScoreSums(*(rows(part) for part in self.scores.parts()))
-        return CountTable(self.attributes, self.labels, self.cells, tuple(order), *tables, scores=scores)
+        return CountTable(
+            self.attributes, self.labels, self.cells, tuple(order), tables[0], tables[1], tables[2], scores
+        )
 
     def __add__(self, other: "CountTable") -> "CountTable":
         if self.attributes != other.attributes:
@@ -185,7 +187,7 @@ class CountTable:
             for a, b in zip(firsts, seconds, strict=True)
         ]
         scores = None if self.scores is None else ScoreSums(*sums[3:])
-        return CountTable(self.attributes, labels, found, classes, *sums[:3], scores=scores)
+        return CountTable(self.attributes, labels, found, classes, sums[0], sums[1], sums[2], scores)
 
 
 def merge_labels(*parts: Iterable[Any]) -> tuple[Any, ...]:

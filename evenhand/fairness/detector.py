@@ -9,11 +9,16 @@ import pandas as pd
 
 from evenhand.data.dataset import Dataset
 from evenhand.exceptions import DataError, ModelError, nearest, shorten
-from evenhand.fairness.assess import Task, View, audit_view, build_views, estimate, group_results, join_reference
-from evenhand.fairness.counts import CountTable, merge_labels
+from evenhand.fairness.assess import Estimate, Task, View, audit_view, build_views, group_results, join_reference
+from evenhand.fairness.counts import CountTable, Marginal, merge_labels
 from evenhand.fairness.groups import encode_groups, encode_values
-from evenhand.fairness.report import AuditReport
-from evenhand.fairness.rows import count_rows
+from evenhand.fairness.inference import MOST_LABELS, Options, estimates_with_intervals, infer
+from evenhand.fairness.judging import DEFAULT_POLICY, JudgedPolicy, judge_policies, with_verdicts
+from evenhand.fairness.policies import Policy
+from evenhand.fairness.report import AttributeAudit, AuditReport
+from evenhand.fairness.rows import check_score, count_rows
+from evenhand.fairness.score_estimates import ScoredRows, score_estimates
+from evenhand.fairness.scores import CALIBRATION_BINS
 
 __all__ = ["BiasDetector"]
 
@@ -43,6 +48,9 @@ class BiasDetector:
         Whole numbers, shape (n,): how often a row was observed.
     bins
         Edges of bands for continuous sensitive columns, ``{"age": [25, 40, 62]}``.
+    score_bins
+        None keeps the scores and makes areas exact. A number, a multiple of ten, counts them into a histogram: it adds
+        up across tables, and its area says how far from the exact one it can be.
 
     Raises
     ------
@@ -70,6 +78,7 @@ class BiasDetector:
         sample_weight: npt.ArrayLike | None = None,
         frequency_weight: npt.ArrayLike | None = None,
         bins: Mapping[str, Sequence[float]] | None = None,
+        score_bins: int | None = None,
     ) -> None:
         y_pred = _predict(model, dataset.X)
         self._count(
@@ -81,6 +90,8 @@ class BiasDetector:
             frequency_weight=frequency_weight,
             bins=bins,
             classes=getattr(model, "classes_", None),
+            y_score=_predict_score(model, dataset),
+            score_bins=score_bins,
         )
 
     @classmethod
@@ -91,9 +102,11 @@ class BiasDetector:
         *,
         sensitive_features: pd.DataFrame | pd.Series,
         favorable_label: Any = None,
+        y_score: npt.ArrayLike | None = None,
         sample_weight: npt.ArrayLike | None = None,
         frequency_weight: npt.ArrayLike | None = None,
         bins: Mapping[str, Sequence[float]] | None = None,
+        score_bins: int | None = None,
     ) -> "BiasDetector":
         """Audit predictions that exist already.
 
@@ -105,7 +118,9 @@ class BiasDetector:
             Shape (n, a): one column for each attribute; rows stand in the order of `y_true`, whatever the index.
         favorable_label
             The label that is good for the person: required for two labels; for more, one label, several, or None.
-        sample_weight, frequency_weight, bins
+        y_score
+            Scores that rise with the favorable label, shape (n,), for two labels; probabilities give calibration, too.
+        sample_weight, frequency_weight, bins, score_bins
             As in the constructor.
         """
         self = cls.__new__(cls)
@@ -117,6 +132,8 @@ class BiasDetector:
             sample_weight=sample_weight,
             frequency_weight=frequency_weight,
             bins=bins,
+            y_score=y_score,
+            score_bins=score_bins,
         )
         return self
 
@@ -138,17 +155,30 @@ class BiasDetector:
         frequency_weight: npt.ArrayLike | None,
         bins: Mapping[str, Sequence[float]] | None,
         classes: Any = None,
+        y_score: npt.ArrayLike | None = None,
+        score_bins: int | None = None,
     ) -> None:
         frame = _as_frame(sensitive_features)
         groups = encode_groups(frame, bins=bins)
+        true = encode_values(y_true, name="y_true")
+        score = None if y_score is None else check_score(y_score, len(true.codes), probabilities=score_bins is not None)
+        summed = score is not None and bool(score.min() >= 0 and score.max() <= 1)
         table = count_rows(
             groups,
-            encode_values(y_true, name="y_true"),
+            true,
             encode_values(y_pred, name="y_pred"),
+            y_score=score if summed else None,
+            favorable_label=favorable_label,
+            score_bins=score_bins or CALIBRATION_BINS,
             sampling_weight=sample_weight,
             frequency_weight=frequency_weight,
         )
+        if score is not None and score_bins is None and frequency_weight is None:
+            codes = [at for at, label in enumerate(true.labels) if label == favorable_label]
+            self._rows = ScoredRows(score, true.codes == (codes[0] if codes else -1), groups)
         self._set(table, favorable_label, tuple(groups), classes)
+
+    _rows: ScoredRows | None = None
 
     def _set(self, table: CountTable, favorable_label: Any, attributes: tuple[str, ...], classes: Any = None) -> None:
         known = [] if classes is None else np.asarray(classes).tolist()
@@ -167,6 +197,7 @@ class BiasDetector:
         depth: int = 2,
         reference: Mapping[str, Any] | None = None,
         min_group_size: int = 30,
+        policies: Sequence[str | Policy] | None = None,
         alpha: float = 0.05,
         confidence: float = 0.95,
         replicates: int = 1000,
@@ -182,6 +213,9 @@ class BiasDetector:
             A reference group for attributes, ``{"race": "white"}``.
         min_group_size
             Groups of fewer rows are shown and marked.
+        policies
+            Whose rules give verdicts: names of shipped policies or policies of your own. The plain statistical one by
+            default; an empty list for none.
         alpha, confidence
             Level of tests and verdicts, and confidence of intervals.
         replicates, seed
@@ -191,17 +225,16 @@ class BiasDetector:
             if not set(name.split(" & ")) <= set(self._attributes):
                 raise DataError(f"reference names {shorten(name)}, no attribute: {nearest(name, self._attributes)}")
         found = build_views(self._table, self._attributes, depth=depth, task=self._task, favorable=self._favorable)
-        everybody = {m.name: estimate(m, found[0].overall) for m in found[0].metrics}
-        audits = {}
+        options = Options(alpha, confidence, replicates, seed)
+        everybody = self._estimates(found[0], found[0].overall, options)
+        audits: dict[str, AttributeAudit] = {}
         for view in found:
-            estimates = {metric.name: estimate(metric, view.marginal) for metric in view.metrics}
-            audits[view.marginal.name] = audit_view(
-                view,
-                estimates,
-                everybody,
-                small=min_group_size,
-                reference=join_reference(view.marginal.attributes, reference or {}),
-            )
+            estimates = self._estimates(view, view.marginal, options)
+            referred = join_reference(view.marginal.attributes, reference or {})
+            audit = audit_view(view, estimates, everybody, small=min_group_size, reference=referred)
+            audits[view.marginal.name] = infer(view, audit, estimates, options)
+        judged = judge_policies(self._policies(policies), found, self._rows)
+        audits = with_verdicts(audits, judged)
         settings = {
             "depth": depth,
             "min_group_size": min_group_size,
@@ -210,9 +243,20 @@ class BiasDetector:
             "replicates": replicates,
             "seed": seed,
         }
-        return self._report(found[0], everybody, audits, settings)
+        return self._report(found[0], everybody, audits, judged, settings)
 
-    def _report(self, view: View, everybody: Any, audits: Any, settings: dict[str, Any]) -> AuditReport:
+    def _estimates(self, view: View, marginal: Marginal, options: Options) -> dict[str, Estimate]:
+        return estimates_with_intervals(view, marginal, options) | score_estimates(marginal, self._rows, options)
+
+    def _policies(self, wanted: Sequence[str | Policy] | None) -> Sequence[str | Policy]:
+        if wanted is not None:
+            return [wanted] if isinstance(wanted, str | Policy) else wanted
+        # The default policy compares whole distributions, which many labels do not allow.
+        return (DEFAULT_POLICY,) if len(self._table.classes) <= MOST_LABELS else ()
+
+    def _report(
+        self, view: View, everybody: Any, audits: Any, judged: tuple[JudgedPolicy, ...], settings: dict[str, Any]
+    ) -> AuditReport:
         labels = self._table.classes
         chosen = tuple(labels[i] for i in self._favorable)
         (overall,) = group_results(view, everybody, view.overall, 0).values()
@@ -223,6 +267,7 @@ class BiasDetector:
             favorable_label=chosen[0] if self._task == "binary" else chosen,
             overall=overall,
             audits=audits,
+            policies=judged,
             settings=settings,
         )
 
@@ -239,6 +284,15 @@ def _predict(model: Any, X: pd.DataFrame) -> Any:
             raise ModelError(f"the model predicts a frame of {predicted.shape[1]} columns: give one label a row")
         predicted = predicted.iloc[:, 0]
     return np.asarray(predicted) if not isinstance(predicted, pd.Series) else predicted
+
+
+def _predict_score(model: Any, dataset: Dataset) -> Any:
+    """The probability of the favorable label, from a classifier of two labels that gives one; else None."""
+    known = getattr(model, "classes_", None)
+    if known is None or len(known) != 2 or dataset.favorable_label is None or not hasattr(model, "predict_proba"):
+        return None
+    column = np.flatnonzero(np.asarray(known) == dataset.favorable_label)
+    return np.asarray(model.predict_proba(dataset.X))[:, column[0]] if column.size else None
 
 
 def _as_frame(sensitive: Any) -> pd.DataFrame:

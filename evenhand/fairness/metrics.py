@@ -82,7 +82,7 @@ class Metric:
         if self.kind in {"generalized_entropy", "theil"}:
             return _inequality(table, self.numerator, theil=self.kind == "theil")
         if self.kind == "mean":
-            rates = divide(*(_weigh(table[..., None, :, :], part) for part in (self.numerator, self.denominator)))
+            rates = divide(_weigh(table, self.numerator), _weigh(table, self.denominator))
             mean: Floats = rates.mean(axis=-1)  # NaN as soon as one is undefined: a mean over fewer is another metric
             return mean
         return divide(_weigh(table, self.numerator), _weigh(table, self.denominator))
@@ -93,19 +93,22 @@ class Metric:
         if self.kind == "rate":
             return _weigh(table, self.denominator)
         if self.kind == "mean":
-            least: Floats = _weigh(table[..., None, :, :], self.denominator).min(axis=-1)
+            least: Floats = _weigh(table, self.denominator).min(axis=-1)
             return least
         total: Floats = table.sum(axis=(-2, -1))
         return total
 
 
 def _weigh(table: Floats, weights: Floats) -> Floats:
-    summed: Floats = (table * weights).sum(axis=(-2, -1))
-    return summed
+    """Weighted sums over the last two axes, by a product of matrices: thousands of replicates are one stack."""
+    size = table.shape[-2] * table.shape[-1]
+    flat = table.reshape(*table.shape[:-2], size)
+    summed: Floats = flat @ weights.reshape(-1, size).T
+    return summed if weights.ndim == 3 else summed[..., 0]
 
 
 def _inequality(table: Floats, benefits: Floats, *, theil: bool) -> Floats:
-    n = table.sum(axis=(-2, -1))
+    n = _weigh(table, np.ones_like(benefits))
     mean = divide(_weigh(table, benefits), n)
     relative = divide(np.broadcast_to(benefits, table.shape), mean[..., None, None])
     if theil:
@@ -114,8 +117,9 @@ def _inequality(table: Floats, benefits: Floats, *, theil: bool) -> Floats:
             each = np.where(relative > 0, relative * np.log(relative), relative)
     else:
         each = (relative**2 - 1) / 2
-    empty = table == 0
-    return divide(np.where(empty, 0.0, table * each).sum(axis=(-2, -1)), np.where(mean > 0, n, 0))
+    # A benefit that nobody has adds nothing, whatever it would be worth beside an undefined mean.
+    summed = np.where(table == 0, 0.0, table * each).reshape(*table.shape[:-2], -1).sum(axis=-1)
+    return divide(summed, np.where(mean > 0, n, 0))
 
 
 def _cells(*pairs: tuple[int, int]) -> Floats:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evenhand.exceptions import DataError
-from evenhand.fairness.arrays import Floats, divide
+from evenhand.fairness.arrays import Array, Floats, divide
 
 __all__ = ["CALIBRATION_BINS", "Area", "ScoreSums", "area_of_histogram", "exact_areas", "score_metrics"]
 
@@ -118,13 +118,14 @@ def score_metrics(sums: ScoreSums) -> dict[str, tuple[Floats, Floats]]:
 
 def calibration_error(rows: npt.ArrayLike, scores: npt.ArrayLike) -> Floats:
     """Expected calibration error of tables (..., 2, b), shape (...)."""
-    counts, sums = (_coarse(np.asarray(part, dtype=float)) for part in (rows, scores))
+    counts, sums = (coarse(np.asarray(part, dtype=float)) for part in (rows, scores))
     gaps = np.abs(sums.sum(axis=-2) - counts[..., 1, :]).sum(axis=-1)
     return divide(gaps, counts.sum(axis=(-2, -1)))
 
 
-def _coarse(table: Floats) -> Floats:
-    folded: Floats = table.reshape(*table.shape[:-1], CALIBRATION_BINS, -1).sum(axis=-1)
+def coarse(table: Array) -> Floats:
+    """The table with its bins summed to the ten of the calibration error, as floats."""
+    folded: Floats = table.reshape(*table.shape[:-1], CALIBRATION_BINS, -1).sum(axis=-1).astype(float)
     return folded
 
 

@@ -1,0 +1,221 @@
+"""Uncertainty of an audit: intervals of every group's metrics, intervals and tests of the disparities.
+
+Which method serves what: rates get Wilson's interval (Blaker's exact one on few rows), the area its corrected
+DeLong interval, means (log-loss, calibration in the large) a normal one, and what has no closed form (F1, balanced
+accuracy, the indices, calibration error) multinomial replicates of the counts. The named disparities of rates get
+the simultaneous interval of the largest gap, and a permutation test within what the metric conditions on. Every
+other disparity gets Bonferroni limits over pairs of groups from the groups' own limits (MOVER; Zou and Donner
+2008, Statistics in Medicine 27:1693-1702). Sampling weights give effective counts, and no replicates or draws.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from evenhand.fairness.arrays import Array, Floats
+from evenhand.fairness.assess import Estimate, View
+from evenhand.fairness.counts import Marginal
+from evenhand.fairness.metrics import Metric
+from evenhand.fairness.policies.families import ConfusionCounts, families
+from evenhand.fairness.report import AttributeAudit, Disparity, headline
+from evenhand.fairness.statistics import (
+    Rates,
+    bootstrap_interval,
+    effective_rates,
+    equality_p_value,
+    largest_gap,
+    rate_interval,
+    wilson,
+)
+
+__all__ = ["MOST_LABELS", "Options", "confusion", "estimates_with_intervals", "infer"]
+
+NAMED = (
+    "demographic_parity",
+    "equal_opportunity",
+    "predictive_equality",
+    "equalized_odds",
+    "predictive_parity",
+    "accuracy_equality",
+)
+MOST_LABELS = 10  # total variation compares all sets of labels
+_WEIGHTED = "no replicates under sampling weights"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Level of tests, confidence of intervals, draws and their seed."""
+
+    alpha: float = 0.05
+    confidence: float = 0.95
+    replicates: int = 1000
+    seed: int = 0
+
+
+def confusion(view: View, marginal: Marginal | None = None) -> ConfusionCounts:
+    """The counts of a view as the policies and the intervals take them."""
+    chosen = view.marginal if marginal is None else marginal
+    unknown = tuple(label for label, group in zip(chosen.labels, chosen.groups, strict=True) if "unknown" in group)
+    return ConfusionCounts(
+        chosen.labels, chosen.counts, view.favorable, chosen.weights, chosen.squares, unknown=unknown
+    )
+
+
+def estimates_with_intervals(view: View, marginal: Marginal, options: Options) -> dict[str, Estimate]:
+    """Every metric that counts give, of every group of a table, with its interval."""
+    found: dict[str, Estimate] = {}
+    rates = [metric for metric in view.metrics if metric.kind == "rate"]
+    found |= _rates(rates, marginal, options)
+    for metric in view.metrics:
+        if metric.kind != "rate":
+            found[metric.name] = _replicated(metric, marginal, options)
+    return {metric.name: found[metric.name] for metric in view.metrics}
+
+
+def _sums(table: Array, metric: Metric) -> tuple[Floats, Floats]:
+    return (table * metric.numerator).sum(axis=(1, 2)), (table * metric.denominator).sum(axis=(1, 2))
+
+
+def _rates(metrics: Sequence[Metric], marginal: Marginal, options: Options) -> dict[str, Estimate]:
+    k, n = (np.stack(part).astype(float) for part in zip(*(_sums(marginal.counts, m) for m in metrics), strict=True))
+    effects = None
+    if marginal.weights is None or marginal.squares is None:
+        low, high = rate_interval(k, n, options.confidence)
+        size = n
+    else:
+        weights = [_sums(marginal.weights, metric) for metric in metrics]
+        squares = [_sums(marginal.squares, metric) for metric in metrics]
+        (hits, total), (hits2, total2) = (np.stack(part, axis=1) for part in (weights, squares))
+        effective = effective_rates(n, hits, hits2, total, total2)
+        low, high = wilson(effective.k, effective.n, options.confidence)
+        k, size, effects = effective.value, np.ones_like(n), effective.design_effect
+    found = {}
+    for at, metric in enumerate(metrics):
+        values = np.full(n.shape[1], np.nan)
+        np.divide(k[at], size[at], out=values, where=n[at] > 0)
+        reasons = tuple(metric.undefined if count == 0 else "" for count in n[at])
+        effect = None if effects is None else effects[at]
+        found[metric.name] = Estimate(values, n[at], reasons, low[at], high[at], effect)
+    return found
+
+
+def _replicated(metric: Metric, marginal: Marginal, options: Options) -> Estimate:
+    values, n = metric.compute(marginal.table), metric.support(marginal.counts)
+    reasons = [metric.undefined if np.isnan(value) else "" for value in values]
+    if marginal.weights is not None:
+        return Estimate(values, n, tuple(reason or _WEIGHTED for reason in reasons))
+    counts = marginal.counts
+    found = bootstrap_interval(
+        counts.reshape(len(counts), -1),
+        lambda cells: metric.compute(cells.reshape(*cells.shape[:-1], *counts.shape[1:])),
+        confidence=options.confidence,
+        replicates=options.replicates,
+        seed=options.seed,
+    )
+    told = tuple(reason or str(why) for reason, why in zip(reasons, found.reason, strict=True))
+    return Estimate(values, n, told, found.low, found.high)
+
+
+def infer(view: View, audit: AttributeAudit, estimates: Mapping[str, Estimate], options: Options) -> AttributeAudit:
+    """The same audit, its disparities between groups with intervals and p-values."""
+    tests = _p_values(view, options)
+    done = {}
+    for name, found in audit.disparities.items():
+        base, _, form = name.rpartition("_")
+        kind: Literal["difference", "ratio"] = "ratio" if form == "ratio" else "difference"
+        if np.isnan(found.value):
+            low = high = np.nan
+            why = ""
+        elif base in NAMED and _comparable(view, base, kind):
+            gap = largest_gap(families(name, confusion(view)), kind=kind, confidence=options.confidence)
+            low, high, why = gap.low, gap.high, ""
+        else:
+            low, high, why = _pairwise(base, kind, estimates, options.confidence)
+        done[name] = _finish(found, low, high, tests.get(base), why)
+    return replace(audit, disparities=done)
+
+
+def _comparable(view: View, base: str, kind: str) -> bool:
+    """Whether the disparity is the largest gap of rates; a ratio of distributions is not among them."""
+    if view.task == "binary":
+        return True
+    if base in {"demographic_parity", "equalized_odds"}:
+        return len(view.classes) <= MOST_LABELS and (kind == "difference" or base == "demographic_parity")
+    return base in {"equal_opportunity", "accuracy_equality"}
+
+
+def _finish(found: Disparity, low: float, high: float, p_value: float | None, why: str) -> Disparity:
+    known = not (np.isnan(low) or np.isnan(high))
+    reason = found.reason or ("" if known else why)
+    return replace(
+        found, low=float(low) if known else None, high=float(high) if known else None, p_value=p_value, reason=reason
+    )
+
+
+def _pairwise(
+    base: str, kind: Literal["difference", "ratio"], estimates: Mapping[str, Estimate], confidence: float
+) -> tuple[float, float, str]:
+    """Limits of the largest gap of any metric whose groups have limits of their own."""
+    found = estimates.get(base) or next((part for name, part in estimates.items() if headline(name) == base), None)
+    nothing = (float("nan"), float("nan"))
+    if found is None or found.low is None or found.high is None:
+        return (*nothing, "no interval: the groups' values have none")
+    known = ~np.isnan(found.values)
+    if np.isnan(found.low[known]).any() or np.isnan(found.high[known]).any():
+        return (*nothing, "no interval: a group's value has none")
+    value, low, high = found.values[known], found.low[known], found.high[known]
+    if kind == "ratio":
+        if (low <= 0).any():
+            return (*nothing, "no interval: a group's interval reaches 0")
+        low, high = _mover(np.log(value), np.log(low), np.log(high), confidence)
+        return float(np.exp(-high)), float(np.exp(-low)), ""
+    low, high = _mover(value, low, high, confidence)
+    return float(low), float(high), ""
+
+
+def _mover(value: Floats, low: Floats, high: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Bonferroni limits of the largest absolute difference, from the groups' own limits at this confidence."""
+    from scipy.special import ndtri
+
+    tail = (1 - confidence) / 2
+    a, b = np.triu_indices(len(value), 1)
+    # The groups' limits are one comparison's; for the limit "at least" they are widened to all pairs'.
+    widen = float(ndtri(1 - tail / max(len(a), 1)) / ndtri(1 - tail))
+    gap = np.abs(value[a] - value[b])
+    top, bottom = np.where(value[a] >= value[b], a, b), np.where(value[a] >= value[b], b, a)
+    inner = np.hypot(value[top] - low[top], high[bottom] - value[bottom])
+    outer = np.hypot(high[top] - value[top], value[bottom] - low[bottom])
+    return np.maximum(gap - widen * inner, 0.0).max(), (gap + outer).max()
+
+
+def _p_values(view: View, options: Options) -> dict[str, float | None]:
+    """P-values of equality by disparity; a difference and a ratio share their null, and so do complements."""
+    if view.marginal.weights is not None:
+        return {}
+    found: dict[str, float | None] = {}
+    done: dict[bytes, float | None] = {}
+    for metric in view.metrics:
+        if metric.kind == "rate" and metric.condition is not None:
+            hits, rows = _sums(view.marginal.counts, metric)
+            table = np.stack([rows - hits, hits], axis=1)
+            key = np.sort(table, axis=1).tobytes()
+            if key not in done:
+                done[key] = _test(table, options)
+            found[headline(metric.name)] = done[key]
+    counts = view.marginal.counts
+    found["equalized_odds"] = _test(counts.swapaxes(0, 1), options)
+    if view.task == "multiclass":
+        found["demographic_parity"] = _test(counts.sum(axis=1), options)
+    return found
+
+
+def _test(table: Array, options: Options) -> float | None:
+    return equality_p_value(table, alpha=options.alpha, replicates=options.replicates, seed=options.seed).value
+
+
+def rates_of(metric: Metric, marginal: Marginal) -> Rates:
+    """A metric's counts by group, for a gap or a claim about it."""
+    counts = ConfusionCounts(marginal.labels, marginal.counts, (), marginal.weights, marginal.squares)
+    return counts.rates(metric.numerator > 0, metric.denominator > 0, metric.name, metric.undefined)

@@ -1,0 +1,116 @@
+"""Policies meet an audit: their verdicts on the audit's disparities, and the tables that they ask for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from evenhand.fairness.assess import View
+from evenhand.fairness.inference import confusion
+from evenhand.fairness.policies import (
+    Policy,
+    PolicyAssessment,
+    assess,
+    families,
+    impact_table,
+    load_policy,
+    scoring_rates,
+)
+from evenhand.fairness.report import AttributeAudit, Disparity
+from evenhand.fairness.score_estimates import ScoredRows
+from evenhand.fairness.statistics import RuleVerdict
+
+__all__ = ["DEFAULT_POLICY", "JudgedPolicy", "judge_policies", "with_verdicts"]
+
+DEFAULT_POLICY = "statistical"
+_WORST = ("FAIL", "INCONCLUSIVE", "PASS")
+
+
+@dataclass(frozen=True)
+class JudgedPolicy:
+    """A policy's verdicts and tables.
+
+    Attributes
+    ----------
+    assessment
+        Its rules' verdicts.
+    tables
+        The tables that it asks for: by kind, then by attribute or intersection, a row for each group.
+    """
+
+    assessment: PolicyAssessment
+    tables: Mapping[str, Mapping[str, Sequence[dict[str, Any]]]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A dict of JSON types."""
+        tables = {kind: {name: list(rows) for name, rows in found.items()} for kind, found in self.tables.items()}
+        return {**self.assessment.to_dict(), "tables": tables}
+
+
+def judge_policies(
+    policies: Sequence[str | Policy], views: Sequence[View], rows: ScoredRows | None
+) -> tuple[JudgedPolicy, ...]:
+    """Judge each policy's rules by the counts of the views.
+
+    A rule without attributes applies to each single attribute; an intersection is judged where a rule names it, so
+    that intersections that nobody declared do not cost the others their power.
+    """
+    found = []
+    for given in policies:
+        policy = load_policy(given) if isinstance(given, str) else given
+        named = {attribute for rule in policy.rules for attribute in rule.attributes}
+        chosen = [view for view in views if len(view.marginal.attributes) == 1 or view.marginal.name in named]
+        singles = tuple(view.marginal.name for view in views if len(view.marginal.attributes) == 1)
+        rules = tuple(rule if rule.attributes else replace(rule, attributes=singles) for rule in policy.rules)
+        counts = {view.marginal.name: confusion(view) for view in chosen}
+        judged = replace(assess(replace(policy, rules=rules), counts), policy=policy)
+        found.append(JudgedPolicy(judged, _tables(policy, views, rows)))
+    return tuple(found)
+
+
+def _tables(policy: Policy, views: Sequence[View], rows: ScoredRows | None) -> dict[str, dict[str, Any]]:
+    tables: dict[str, dict[str, Any]] = {}
+    for kind in policy.tables:
+        for view in views:
+            rates = None
+            if kind == "impact_ratio" and view.favorable:
+                (rates,) = families("demographic_parity_ratio", confusion(view))
+            elif kind == "scoring_rate" and rows is not None:
+                names = np.array(view.marginal.labels, dtype=object)
+                rates = scoring_rates(rows.score, names[rows.codes(view.marginal)])
+            if rates is not None:
+                unknown = confusion(view).unknown
+                shown = impact_table(rates, unknown=unknown, may_leave_out_under=policy.may_leave_out_under)
+                tables.setdefault(kind, {})[view.marginal.name] = [asdict(row) for row in shown]
+    return tables
+
+
+def with_verdicts(audits: Mapping[str, AttributeAudit], judged: Sequence[JudgedPolicy]) -> dict[str, AttributeAudit]:
+    """The audits, each disparity that a rule is about with its verdict."""
+    rulings: dict[tuple[str, str], list[tuple[str, RuleVerdict]]] = {}
+    for policy in judged:
+        for rule in policy.assessment.rules:
+            rulings.setdefault((rule.attribute, rule.metric), []).append((policy.assessment.policy.name, rule))
+    done = dict(audits)
+    for (attribute, metric), rules in rulings.items():
+        audit = done[attribute]
+        if metric in audit.disparities:
+            ruled = _rule(audit.disparities[metric], rules)
+            done[attribute] = replace(audit, disparities={**audit.disparities, metric: ruled})
+    return done
+
+
+def _rule(found: Disparity, rules: Sequence[tuple[str, RuleVerdict]]) -> Disparity:
+    """The worst of the verdicts; the interval is that verdict's own where it is about the same groups."""
+    name, worst = min(rules, key=lambda ruling: _WORST.index(ruling[1].verdict))
+    side = "at most" if worst.kind == "difference" else "at least"
+    reason = f"policy {name} ({side} {worst.limit:g}): {worst.reason}"
+    if worst.reported:
+        left = ", ".join(f"{group} ({why})" for group, why in worst.reported.items())
+        own = "undefined" if worst.value is None else f"{worst.value:.4g}"
+        reason += f"; not part of the verdict: {left}; the value without them is {own}"
+    limits = (found.low, found.high)
+    if not worst.reported and worst.low is not None and worst.high is not None:
+        limits = (worst.low, worst.high)
+    return replace(found, verdict=worst.verdict, reason=reason, low=limits[0], high=limits[1])
