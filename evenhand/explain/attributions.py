@@ -72,7 +72,7 @@ class Attributions:
             both = np.concatenate([self.fidelity, other.fidelity])
         return replace(
             self,
-            values=np.concatenate([self.values, other.values]),  # noqa: PD011 - a field of ours
+            values=np.concatenate([self.values, other.values]),
             base=np.concatenate([self.base, other.base]),
             fidelity=both,
         )

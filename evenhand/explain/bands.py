@@ -58,7 +58,9 @@ class Bands:
             codes = np.searchsorted(np.array(self.edges), np.where(absent, 0.0, numbers), side="right")
         else:
             places = {value: place for place, value in enumerate(self.values)}
-            codes = np.array([places.get(text, len(self.values)) for text in _texts(values)], dtype=np.intp)
+            found, distinct = pd.factorize(values)
+            named = [places.get(text, len(self.values)) for text in _texts(pd.Series(distinct))]
+            codes = np.array([*named, len(self.values)], dtype=np.intp)[found]
         return np.where(absent, len(self.labels) - 1, codes).astype(np.intp)
 
 

@@ -176,7 +176,7 @@ def plot_dependence(dependence: Dependence) -> "Figure":
                 axes.plot(at, curve.mean, "o", color=colour, label=plain_label(curve.label, limit=24))
         if not numeric:
             names = [plain_label(value, limit=14) for value in dependence.grid]
-            tilted = {"rotation": 30, "ha": "right"} if sum(map(len, names)) > 50 else {}
+            tilted: dict[str, Any] = {"rotation": 30, "ha": "right"} if sum(map(len, names)) > 50 else {}
             axes.set_xticks(xs, names, **tilted)
             axes.set_xlim(-0.5, len(names) - 0.5)
         axes.set_ylim(0, 1)

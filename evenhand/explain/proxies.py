@@ -165,7 +165,12 @@ def _together(rows: pd.DataFrame, y: Codes, folds: Codes, confidence: float, see
     chances = np.empty((len(y), int(y.max()) + 1))
     for fold in range(_FOLDS):
         model: Any = HistGradientBoostingClassifier(
-            max_iter=40, max_leaf_nodes=8, min_samples_leaf=10, early_stopping=False, random_state=seed
+            max_iter=25,
+            learning_rate=0.2,
+            max_leaf_nodes=8,
+            min_samples_leaf=10,
+            early_stopping=False,
+            random_state=seed,
         )
         chances[folds == fold] = model.fit(Z[folds != fold], y[folds != fold]).predict_proba(Z[folds == fold])
     auc, low, high = _weighted_auc(y, chances, confidence)

@@ -176,7 +176,7 @@ def test_a_foreign_pipeline_is_explained_as_a_whole(data):
 
 def test_native_categories_never_reach_treeshap(data):
     # TreeSHAP is wrong there in silence: shap issue 3436.
-    train, test = data["binary"]
+    train, _ = data["binary"]
     encode = ColumnTransformer([("categorical", OrdinalEncoder(), ["town"])], remainder="drop")
     trees = HistGradientBoostingClassifier(categorical_features=[0], max_iter=5, min_samples_leaf=5)
     model = Pipeline([("preprocess", encode), ("classifier", trees)]).fit(train.X, train.y.to_numpy(object))
@@ -238,9 +238,7 @@ def test_wrong_arguments_are_named(data, models):
 def test_reasons_are_the_strongest_and_of_the_asked_sign(rows, k):
     values = np.array(rows)
     made = Attributions(values, np.zeros(len(rows)), ("a", "b", "c"), ("yes",), "log-odds", "linear")
-    for row, against, both in zip(
-        values, top_reasons(made, k), top_reasons(made, k, direction="both"), strict=True
-    ):
+    for row, against, both in zip(values, top_reasons(made, k), top_reasons(made, k, direction="both"), strict=True):
         assert len(against) == min(k, int((row < 0).sum()))
         assert [reason.value for reason in against] == sorted(row[row < 0])[:k]
         assert [abs(reason.value) for reason in both] == sorted(np.abs(row[row != 0]), reverse=True)[:k]

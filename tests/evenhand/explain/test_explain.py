@@ -66,8 +66,9 @@ def test_the_same_seed_gives_the_same_explanation(data, models):
     def told(seed):
         return explain(model, test, background=train.X, rows=30, seed=seed, **FAST).to_dict()
 
-    assert told(4) == told(4)
-    assert told(4)["features"] != told(5)["features"]
+    first = told(4)
+    assert first == told(4)
+    assert first["features"] != told(5)["features"]
 
 
 def test_inputs_are_left_alone(data, models):
@@ -204,7 +205,7 @@ def test_labels_may_be_numbers_or_booleans(data, models):
     train, test = data["binary"]
     from evenhand.modeling.fit import fit_candidate
 
-    for labels in ({"no": 0, "yes": 1}, {"no": False, "yes": True}, {"no": 1, "yes": 0}):
+    for labels in ({"no": False, "yes": True}, {"no": 1, "yes": 0}):
         model = fit_candidate("logistic", {}, train.X, train.y.map(labels).infer_objects(), seed=0)
         part = Dataset(test.X, test.y.map(labels).infer_objects(), test.sensitive_features, labels["yes"])
         made = explain(model, part, background=train.X, **FAST)
@@ -228,9 +229,7 @@ def test_sizes_are_bounded_and_stated(data, models, monkeypatch):
 def test_progress_is_told(data, models):
     train, test = data["binary"]
     seen = []
-    explain(
-        models["logistic", "binary"], test, background=train.X, on_progress=lambda *told: seen.append(told), **FAST
-    )
+    explain(models["logistic", "binary"], test, background=train.X, on_progress=lambda *told: seen.append(told), **FAST)
     assert [part for part, _, _ in seen] == ["attributions", "importance", "dependence", "cases", "proxies", "done"]
     assert [done for _, done, _ in seen] == list(range(6))
 

@@ -1,0 +1,64 @@
+"""Figures draw for binary and multi-class models, whatever the names are."""
+
+import re
+
+import pytest
+
+from evenhand.exceptions import DataError
+from evenhand.explain import explain
+from evenhand.explain.plots_local import force_html, plot_beeswarm, plot_ice, plot_waterfall
+from evenhand.modeling.fit import fit_candidate
+from evenhand.plotting import figure_to_svg
+
+
+@pytest.fixture(scope="module", params=["binary", "multiclass"])
+def explanation(request, data):
+    train, test = data[request.param]
+    names = {"income": "<b>$in_1$</b>", "job": "</script><script>alert(1)"}
+    X = train.X.rename(columns=names)
+    model = fit_candidate("logistic", {}, X, train.y, seed=0)
+    from dataclasses import replace
+
+    part = replace(test, X=test.X.rename(columns=names))
+    return explain(model, part, background=X, rows=60, repeats=2, features=7)
+
+
+def test_every_public_figure_draws(explanation):
+    figures = explanation.plots()
+    assert {"bar", "importance", "proxies-race", "dependence-1"} <= set(figures)
+    for name, figure in figures.items():
+        svg = figure_to_svg(figure)
+        assert svg.startswith("<svg"), name
+        assert "<b>" not in svg
+        assert all(axes.get_xlabel() for axes in figure.axes), name
+    assert "$in_1$" in figure_to_svg(figures["bar"])
+
+
+def test_restricted_figures_draw(explanation):
+    label, local = explanation.labels[-1], explanation.local
+    row = int(local.rows.index[0])
+    dependence = explanation.dependence[0]
+    for figure in (
+        plot_beeswarm(local, label),
+        plot_waterfall(local, row, label),
+        plot_ice(local, dependence.feature, dependence.grid, label),
+    ):
+        assert figure_to_svg(figure).startswith("<svg")
+    waterfall = plot_waterfall(local, row, label).axes[0].get_xlabel()
+    at = local.attributions.labels.index(label)
+    total = local.attributions.total.reshape(len(local.rows), -1)[0, at]
+    assert waterfall.endswith(f"row {total:.2f}")
+
+
+def test_the_force_page_is_self_contained_and_escaped(explanation):
+    page = force_html(explanation.local, explanation.local.rows.index[:2].tolist(), explanation.labels[-1])
+    assert page.count("<h2>") == 2
+    assert "</script><script>alert(1)" not in page
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=['\"]?https?:", page)
+
+
+def test_a_row_that_is_not_kept_is_named(explanation):
+    with pytest.raises(DataError, match="row 99999"):
+        plot_waterfall(explanation.local, 99999, explanation.labels[-1])
+    with pytest.raises(DataError, match="'maybe' is not explained"):
+        plot_beeswarm(explanation.local, "maybe")
