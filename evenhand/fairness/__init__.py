@@ -9,10 +9,12 @@
 0.5
 """
 
+from evenhand.fairness.clarify import clarify_metrics
 from evenhand.fairness.counts import CountTable, merge
 from evenhand.fairness.detector import BiasDetector
 from evenhand.fairness.report import AttributeAudit, AuditReport, Disparity, FourFifths, GroupResult, MetricValue
 from evenhand.fairness.rows import count_rows
+from evenhand.fairness.streaming import count_parquet
 
 __all__ = [
     "AttributeAudit",
@@ -23,6 +25,8 @@ __all__ = [
     "FourFifths",
     "GroupResult",
     "MetricValue",
+    "clarify_metrics",
+    "count_parquet",
     "count_rows",
     "merge",
 ]

@@ -1,18 +1,29 @@
 """Detect disparities of a model, of predictions, of counts, or of files that do not fit in memory."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from evenhand.data.dataset import Dataset
-from evenhand.exceptions import DataError, ModelError, nearest, shorten
-from evenhand.fairness.assess import Estimate, Task, View, audit_view, build_views, group_results, join_reference
-from evenhand.fairness.counts import CountTable, Marginal, merge_labels
+from evenhand.exceptions import DataError, nearest, shorten
+from evenhand.fairness.assess import Estimate, View, audit_view, build_views, group_results, join_reference
+from evenhand.fairness.conditional import with_conditional
+from evenhand.fairness.counts import CountTable, Marginal
 from evenhand.fairness.groups import encode_groups, encode_values
 from evenhand.fairness.inference import MOST_LABELS, Options, estimates_with_intervals, infer
+from evenhand.fairness.inputs import (
+    Predictor,
+    as_frame,
+    order_labels,
+    predict,
+    predict_score,
+    present_labels,
+    refuse_design,
+)
 from evenhand.fairness.judging import DEFAULT_POLICY, JudgedPolicy, judge_policies, with_verdicts
 from evenhand.fairness.policies import Policy
 from evenhand.fairness.report import AttributeAudit, AuditReport
@@ -21,14 +32,6 @@ from evenhand.fairness.score_estimates import ScoredRows, score_estimates
 from evenhand.fairness.scores import CALIBRATION_BINS
 
 __all__ = ["BiasDetector"]
-
-OTHER = "(no other label)"
-"""Stands for the second label of a binary target of which only one occurs."""
-
-
-@runtime_checkable
-class _Predictor(Protocol):
-    def predict(self, X: Any) -> Any: ...
 
 
 class BiasDetector:
@@ -48,6 +51,10 @@ class BiasDetector:
         Whole numbers, shape (n,): how often a row was observed.
     bins
         Edges of bands for continuous sensitive columns, ``{"age": [25, 40, 62]}``.
+    legitimate_factors
+        Columns of the features (or a frame of them) that conditional demographic disparity is given.
+    clusters, strata
+        Refused: the design of a survey needs variances that counts do not hold.
     score_bins
         None keeps the scores and makes areas exact. A number, a multiple of ten, counts them into a histogram: it adds
         up across tables, and its area says how far from the exact one it can be.
@@ -72,15 +79,22 @@ class BiasDetector:
 
     def __init__(
         self,
-        model: _Predictor | Callable[[pd.DataFrame], Any],
+        model: Predictor | Callable[[pd.DataFrame], Any],
         dataset: Dataset,
         *,
         sample_weight: npt.ArrayLike | None = None,
         frequency_weight: npt.ArrayLike | None = None,
         bins: Mapping[str, Sequence[float]] | None = None,
+        legitimate_factors: Sequence[str] = (),
         score_bins: int | None = None,
+        clusters: None = None,
+        strata: None = None,
     ) -> None:
-        y_pred = _predict(model, dataset.X)
+        refuse_design(clusters=clusters, strata=strata)
+        for name in legitimate_factors:
+            if name not in dataset.X.columns:
+                raise DataError(f"legitimate_factors names {shorten(name)}: {nearest(name, dataset.X.columns)}")
+        y_pred = predict(model, dataset.X)
         self._count(
             dataset.y,
             y_pred,
@@ -90,8 +104,9 @@ class BiasDetector:
             frequency_weight=frequency_weight,
             bins=bins,
             classes=getattr(model, "classes_", None),
-            y_score=_predict_score(model, dataset),
+            y_score=predict_score(model, dataset),
             score_bins=score_bins,
+            factors=dataset.X[list(legitimate_factors)],
         )
 
     @classmethod
@@ -106,7 +121,10 @@ class BiasDetector:
         sample_weight: npt.ArrayLike | None = None,
         frequency_weight: npt.ArrayLike | None = None,
         bins: Mapping[str, Sequence[float]] | None = None,
+        legitimate_factors: pd.DataFrame | pd.Series | None = None,
         score_bins: int | None = None,
+        clusters: None = None,
+        strata: None = None,
     ) -> "BiasDetector":
         """Audit predictions that exist already.
 
@@ -120,9 +138,12 @@ class BiasDetector:
             The label that is good for the person: required for two labels; for more, one label, several, or None.
         y_score
             Scores that rise with the favorable label, shape (n,), for two labels; probabilities give calibration, too.
-        sample_weight, frequency_weight, bins, score_bins
+        legitimate_factors
+            Columns that conditional demographic disparity is given, shape (n, f).
+        sample_weight, frequency_weight, bins, score_bins, clusters, strata
             As in the constructor.
         """
+        refuse_design(clusters=clusters, strata=strata)
         self = cls.__new__(cls)
         self._count(
             y_true,
@@ -134,15 +155,55 @@ class BiasDetector:
             bins=bins,
             y_score=y_score,
             score_bins=score_bins,
+            factors=None if legitimate_factors is None else as_frame(legitimate_factors),
         )
         return self
 
     @classmethod
-    def from_counts(cls, table: CountTable, *, favorable_label: Any = None) -> "BiasDetector":
-        """Audit a table of counts, such as the sum of tables that several workers counted."""
+    def from_counts(
+        cls, table: CountTable, *, favorable_label: Any = None, legitimate_factors: Sequence[str] = ()
+    ) -> "BiasDetector":
+        """Audit a table of counts, such as the sum of tables that several workers counted.
+
+        `legitimate_factors` names the axes of the table that are no sensitive attributes.
+        """
+        for name in legitimate_factors:
+            if name not in table.attributes:
+                raise DataError(f"legitimate_factors names {shorten(name)}: {nearest(name, table.attributes)}")
         self = cls.__new__(cls)
-        self._set(table, favorable_label, table.attributes)
+        attributes = tuple(name for name in table.attributes if name not in legitimate_factors)
+        self._set(table, favorable_label, attributes)
         return self
+
+    @classmethod
+    def from_parquet(
+        cls,
+        paths: str | Path | Sequence[str | Path],
+        *,
+        y_true: str,
+        y_pred: str,
+        sensitive_features: Sequence[str],
+        favorable_label: Any = None,
+        legitimate_factors: Sequence[str] = (),
+        **columns: Any,
+    ) -> "BiasDetector":
+        """Audit Parquet files that need not fit in memory; columns are named.
+
+        Further keywords are those of :func:`evenhand.fairness.streaming.count_parquet`: ``y_score``,
+        ``sample_weight``, ``frequency_weight``, ``bins``, ``score_bins``, ``batch_rows``.
+        """
+        from evenhand.fairness.streaming import count_parquet
+
+        table = count_parquet(
+            paths,
+            y_true=y_true,
+            y_pred=y_pred,
+            sensitive_features=sensitive_features,
+            favorable_label=favorable_label,
+            legitimate_factors=legitimate_factors,
+            **columns,
+        )
+        return cls.from_counts(table, favorable_label=favorable_label, legitimate_factors=legitimate_factors)
 
     def _count(
         self,
@@ -157,9 +218,17 @@ class BiasDetector:
         classes: Any = None,
         y_score: npt.ArrayLike | None = None,
         score_bins: int | None = None,
+        factors: pd.DataFrame | None = None,
     ) -> None:
-        frame = _as_frame(sensitive_features)
-        groups = encode_groups(frame, bins=bins)
+        groups = encode_groups(as_frame(sensitive_features), bins=bins)
+        attributes = tuple(groups)
+        if factors is not None and factors.shape[1]:
+            given = encode_groups(factors)
+            if set(given) & set(groups):
+                raise DataError(
+                    f"a legitimate factor is a sensitive attribute: {shorten(sorted(set(given) & set(groups)))}"
+                )
+            groups |= given
         true = encode_values(y_true, name="y_true")
         score = None if y_score is None else check_score(y_score, len(true.codes), probabilities=score_bins is not None)
         summed = score is not None and bool(score.min() >= 0 and score.max() <= 1)
@@ -176,7 +245,7 @@ class BiasDetector:
         if score is not None and score_bins is None and frequency_weight is None:
             codes = [at for at, label in enumerate(true.labels) if label == favorable_label]
             self._rows = ScoredRows(score, true.codes == (codes[0] if codes else -1), groups)
-        self._set(table, favorable_label, tuple(groups), classes)
+        self._set(table, favorable_label, attributes, classes)
 
     _rows: ScoredRows | None = None
 
@@ -185,6 +254,7 @@ class BiasDetector:
         labels, self._task, self._favorable = order_labels(present_labels(table, known), favorable_label)
         self._table = table.with_classes(labels)
         self._attributes = attributes
+        self._factors = tuple(name for name in table.attributes if name not in attributes)
 
     @property
     def counts(self) -> CountTable:
@@ -202,6 +272,7 @@ class BiasDetector:
         confidence: float = 0.95,
         replicates: int = 1000,
         seed: int = 0,
+        intervals: bool = True,
     ) -> AuditReport:
         """Metrics of every group and intersection, and the disparities between them.
 
@@ -220,20 +291,23 @@ class BiasDetector:
             Level of tests and verdicts, and confidence of intervals.
         replicates, seed
             Draws where there is no closed form.
+        intervals
+            False leaves intervals, p-values and verdicts out: a search over many models needs estimates only.
         """
         for name in reference or {}:
             if not set(name.split(" & ")) <= set(self._attributes):
                 raise DataError(f"reference names {shorten(name)}, no attribute: {nearest(name, self._attributes)}")
         found = build_views(self._table, self._attributes, depth=depth, task=self._task, favorable=self._favorable)
-        options = Options(alpha, confidence, replicates, seed)
+        options = Options(alpha, confidence, replicates, seed, intervals=intervals)
         everybody = self._estimates(found[0], found[0].overall, options)
         audits: dict[str, AttributeAudit] = {}
         for view in found:
             estimates = self._estimates(view, view.marginal, options)
             referred = join_reference(view.marginal.attributes, reference or {})
             audit = audit_view(view, estimates, everybody, small=min_group_size, reference=referred)
-            audits[view.marginal.name] = infer(view, audit, estimates, options)
-        judged = judge_policies(self._policies(policies), found, self._rows)
+            audit = infer(view, audit, estimates, options) if intervals else audit
+            audits[view.marginal.name] = with_conditional(audit, self._table, view, self._factors, options)
+        judged = judge_policies(self._policies(policies) if intervals else (), found, self._rows)
         audits = with_verdicts(audits, judged)
         settings = {
             "depth": depth,
@@ -242,6 +316,7 @@ class BiasDetector:
             "confidence": confidence,
             "replicates": replicates,
             "seed": seed,
+            "intervals": intervals,
         }
         return self._report(found[0], everybody, audits, judged, settings)
 
@@ -270,71 +345,3 @@ class BiasDetector:
             policies=judged,
             settings=settings,
         )
-
-
-def _predict(model: Any, X: pd.DataFrame) -> Any:
-    if isinstance(model, _Predictor):
-        predicted = model.predict(X)
-    elif callable(model):
-        predicted = model(X)
-    else:
-        raise ModelError(f"{shorten(model)} neither has predict(X) nor can be called: give a fitted model")
-    if isinstance(predicted, pd.DataFrame):
-        if predicted.shape[1] != 1:
-            raise ModelError(f"the model predicts a frame of {predicted.shape[1]} columns: give one label a row")
-        predicted = predicted.iloc[:, 0]
-    return np.asarray(predicted) if not isinstance(predicted, pd.Series) else predicted
-
-
-def _predict_score(model: Any, dataset: Dataset) -> Any:
-    """The probability of the favorable label, from a classifier of two labels that gives one; else None."""
-    known = getattr(model, "classes_", None)
-    if known is None or len(known) != 2 or dataset.favorable_label is None or not hasattr(model, "predict_proba"):
-        return None
-    column = np.flatnonzero(np.asarray(known) == dataset.favorable_label)
-    return np.asarray(model.predict_proba(dataset.X))[:, column[0]] if column.size else None
-
-
-def _as_frame(sensitive: Any) -> pd.DataFrame:
-    if isinstance(sensitive, pd.Series):
-        return sensitive.to_frame(name=sensitive.name if sensitive.name is not None else "sensitive_feature")
-    if isinstance(sensitive, pd.DataFrame):
-        return sensitive
-    if isinstance(sensitive, Mapping):
-        return pd.DataFrame(dict(sensitive))
-    array = np.asarray(sensitive)
-    if array.ndim != 1:
-        raise DataError("sensitive_features must name its columns: give a DataFrame, a Series or a dict of columns")
-    return pd.DataFrame({"sensitive_feature": array})
-
-
-def present_labels(table: CountTable, known: Sequence[Any] = ()) -> tuple[Any, ...]:
-    """The labels that occur in the table, and those that the model knows."""
-    seen = table.counts.any(axis=(0, 2)) | table.counts.any(axis=(0, 1))
-    return merge_labels([table.classes[i] for i in np.flatnonzero(seen)], known)
-
-
-def order_labels(labels: Sequence[Any], favorable: Any) -> tuple[tuple[Any, ...], Task, tuple[int, ...]]:
-    """The labels in the table's order (binary: the favorable one last), the task, and where the favorable ones stand.
-
-    Examples
-    --------
-    >>> order_labels(["denied", "approved"], "approved")
-    (('denied', 'approved'), 'binary', (1,))
-    """
-    chosen = [] if favorable is None else list(favorable) if isinstance(favorable, list | tuple | set) else [favorable]
-    strangers = [label for label in chosen if label not in labels]
-    if len(labels) <= 2:
-        if len(chosen) != 1:
-            raise DataError(
-                f"favorable_label is {shorten(favorable)} and the labels are {shorten(list(labels))}: "
-                "say which one is good for the person"
-            )
-        if strangers:
-            raise DataError(f"favorable_label {shorten(strangers[0])} is not a label: {nearest(strangers[0], labels)}")
-        good = next(label for label in labels if label == chosen[0])
-        other = next((label for label in labels if label != good), OTHER)
-        return (other, good), "binary", (1,)
-    if strangers:
-        raise DataError(f"favorable_label {shorten(strangers[0])} is not a label: {nearest(strangers[0], labels)}")
-    return tuple(labels), "multiclass", tuple(sorted(list(labels).index(label) for label in chosen))

@@ -46,12 +46,13 @@ _WEIGHTED = "no replicates under sampling weights"
 
 @dataclass(frozen=True)
 class Options:
-    """Level of tests, confidence of intervals, draws and their seed."""
+    """Level of tests, confidence of intervals, draws and their seed, and whether there are intervals at all."""
 
     alpha: float = 0.05
     confidence: float = 0.95
     replicates: int = 1000
     seed: int = 0
+    intervals: bool = True
 
 
 def confusion(view: View, marginal: Marginal | None = None) -> ConfusionCounts:
@@ -65,6 +66,8 @@ def confusion(view: View, marginal: Marginal | None = None) -> ConfusionCounts:
 
 def estimates_with_intervals(view: View, marginal: Marginal, options: Options) -> dict[str, Estimate]:
     """Every metric that counts give, of every group of a table, with its interval."""
+    if not options.intervals:
+        return {metric.name: _plain(metric, marginal) for metric in view.metrics}
     found: dict[str, Estimate] = {}
     rates = [metric for metric in view.metrics if metric.kind == "rate"]
     found |= _rates(rates, marginal, options)
@@ -99,6 +102,11 @@ def _rates(metrics: Sequence[Metric], marginal: Marginal, options: Options) -> d
         effect = None if effects is None else effects[at]
         found[metric.name] = Estimate(values, n[at], reasons, low[at], high[at], effect)
     return found
+
+
+def _plain(metric: Metric, marginal: Marginal) -> Estimate:
+    values, n = metric.compute(marginal.table), metric.support(marginal.counts)
+    return Estimate(values, n, tuple(metric.undefined if np.isnan(value) else "" for value in values))
 
 
 def _replicated(metric: Metric, marginal: Marginal, options: Options) -> Estimate:

@@ -128,8 +128,8 @@ def _calibration(marginal: Marginal, options: Options) -> Estimate:
     sums = marginal.scores
     values = calibration_error(sums.rows, sums.scores)
     n = marginal.n.astype(float)
-    if marginal.weights is not None:
-        return Estimate(values, n, (_WEIGHTED,) * len(n))
+    if marginal.weights is not None or not options.intervals:
+        return Estimate(values, n, (_WEIGHTED if options.intervals else "",) * len(n))
     counts, totals = coarse(sums.rows), coarse(sums.scores)
     means = np.divide(totals, counts, out=np.zeros_like(totals), where=counts > 0)
     shape = counts.shape

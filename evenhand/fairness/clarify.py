@@ -1,0 +1,165 @@
+"""Amazon SageMaker Clarify's names and signs, on our estimates.
+
+Facet d is the group that may be at a disadvantage, facet a everybody else; label 1 is the favorable one. Definitions:
+"Amazon AI Fairness and Explainability Whitepaper" (2021), sections 2.1 and 2.2, and the SageMaker developer guide's
+pages "Measure Pre-training Bias" and "Measure Post-training Data and Model Bias". What smclarify gives as 0 for 0/0 is
+undefined here, with a reason.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from evenhand.exceptions import DataError, nearest, shorten
+from evenhand.fairness.arrays import Array, Bools, Floats, divide
+from evenhand.fairness.conditional import conditional_disparity
+from evenhand.fairness.metrics import binary_metrics
+from evenhand.fairness.report import MetricValue
+
+__all__ = ["clarify_metrics", "flip_test"]
+
+
+def clarify_metrics(
+    y_true: npt.ArrayLike,
+    y_pred: npt.ArrayLike | None = None,
+    *,
+    facet: npt.ArrayLike,
+    group: Any,
+    favorable_label: Any,
+    group_variable: npt.ArrayLike | None = None,
+    features: npt.ArrayLike | None = None,
+) -> dict[str, MetricValue]:
+    """Clarify's metrics of one facet, by name.
+
+    Parameters
+    ----------
+    y_true, y_pred
+        Labels and predicted labels, shape (n,). Without predictions only the metrics before training.
+    facet, group
+        The sensitive column, shape (n,), and the value that is facet d.
+    favorable_label
+        The label that counts as 1.
+    group_variable
+        The strata of CDDL and CDDPL, shape (n,); without them both are left out.
+    features
+        Numbers, shape (n, f), in which the flip test looks for neighbours; without them FT is left out.
+
+    Examples
+    --------
+    >>> found = clarify_metrics([1, 0, 1, 1], [1, 0, 1, 0], facet=["f", "f", "m", "m"], group="f", favorable_label=1)
+    >>> found["DPL"].value, found["DI"].value
+    (0.5, 1.0)
+    """
+    truth = np.asarray(y_true)
+    d = np.asarray(facet) == group
+    if d.shape != truth.shape:
+        raise DataError(f"facet has shape {d.shape} and y_true {truth.shape}: give the same rows to both")
+    if not d.any() or d.all():
+        values = pd.unique(pd.Series(np.asarray(facet))).tolist()
+        raise DataError(f"facet has no {shorten(group)} beside others: {nearest(group, values)}")
+    if favorable_label not in truth.tolist() and (y_pred is None or favorable_label not in np.asarray(y_pred).tolist()):
+        raise DataError(f"favorable_label {shorten(favorable_label)} is not a label: {nearest(favorable_label, truth)}")
+    strata = None if group_variable is None else pd.factorize(pd.Series(np.asarray(group_variable)))[0]
+    y = truth == favorable_label
+    found = _before(truth, y, d, strata)
+    if y_pred is not None:
+        y_hat = np.asarray(y_pred) == favorable_label
+        found |= _after(y, y_hat, d, strata)
+        if features is not None:
+            found["FT"] = flip_test(features, y_hat, d)
+    return {name: _value(name, value, len(y)) for name, value in found.items()}
+
+
+def _value(name: str, value: float, n: int) -> MetricValue:
+    undefined = not np.isfinite(value)
+    return MetricValue(
+        name, float("nan") if undefined else float(value), n=n, reason="a denominator is 0" if undefined else ""
+    )
+
+
+def _before(labels: Array, y: Bools, d: Bools, strata: Array | None) -> dict[str, float]:
+    n_d, n_a = int(d.sum()), int((~d).sum())
+    codes, classes = pd.factorize(pd.Series(labels), sort=True)
+    p_a, p_d = (np.bincount(codes[at], minlength=len(classes)) / at.sum() for at in (~d, d))
+    middle = (p_a + p_d) / 2
+    gaps = np.abs(p_a - p_d)
+    found = {
+        "CI": (n_a - n_d) / (n_a + n_d),
+        "DPL": float(y[~d].mean() - y[d].mean()),
+        "KL": _divergence(p_a, p_d),
+        "JS": (_divergence(p_a, middle) + _divergence(p_d, middle)) / 2,
+        "Lp": float(np.sqrt((gaps**2).sum())),
+        "TVD": float(gaps.sum() / 2),
+        "KS": float(gaps.max()),
+    }
+    return found if strata is None else {**found, "CDDL": _conditional(y, d, strata)}
+
+
+def _divergence(p: Floats, q: Floats) -> float:
+    """Kullback-Leibler divergence in nats; infinite, and so undefined, where q lacks what p has."""
+    some = p > 0
+    if (q[some] == 0).any():
+        return float("inf")
+    return float((p[some] * np.log(p[some] / q[some])).sum())
+
+
+def _conditional(accepted: Bools, d: Bools, strata: Array) -> float:
+    table = np.zeros((int(strata.max()) + 1, 2, 2))
+    np.add.at(table, (strata, d.astype(int), accepted.astype(int)), 1)
+    return float(conditional_disparity(table)[1])
+
+
+def _after(y: Bools, y_hat: Bools, d: Bools, strata: Array | None) -> dict[str, float]:
+    tables = [np.bincount(2 * y[at] + y_hat[at], minlength=4).reshape(2, 2) for at in (~d, d)]
+    metrics = {metric.name: metric for metric in binary_metrics()}
+    everybody = tables[0] + tables[1]
+
+    def pair(name: str) -> Sequence[float]:
+        return [float(metrics[name].compute(table)) for table in tables]
+
+    def gap(name: str, *, minus_d: bool = True) -> float:
+        a, of_d = pair(name)
+        return a - of_d if minus_d else of_d - a
+
+    def conditional(label: int) -> Sequence[float]:
+        return [float(divide(table[label].sum(), table[:, label].sum())) for table in tables]
+
+    selected = pair("selection_rate")
+    accepted, rejected = conditional(1), conditional(0)
+    found = {
+        "DPPL": selected[0] - selected[1],
+        "DI": float(divide(selected[1], selected[0])),
+        "DCA": accepted[0] - accepted[1],
+        "DCR": rejected[1] - rejected[0],
+        "RD": gap("true_positive_rate"),
+        "SD": gap("true_negative_rate", minus_d=False),
+        "DAR": gap("precision"),
+        "DRR": gap("negative_predictive_value", minus_d=False),
+        "AD": gap("accuracy"),
+        "TE": gap("treatment_equality", minus_d=False),
+        "GE": float(metrics["generalized_entropy"].compute(everybody)),
+    }
+    return found if strata is None else {**found, "CDDPL": _conditional(y_hat, d, strata)}
+
+
+def flip_test(features: npt.ArrayLike, y_hat: npt.ArrayLike, d: npt.ArrayLike, *, neighbors: int = 1) -> float:
+    """How often the most similar people of facet a got the other outcome: (F+ - F-) / n_d.
+
+    F+ counts rows of facet d predicted unfavorable whose nearest neighbours in facet a were mostly predicted
+    favorable, F- the opposite (Black, Yeom and Fredrikson 2020, "FlipTest", with neighbours for the transport).
+
+    Examples
+    --------
+    >>> flip_test([[0.0], [1.0], [0.1], [0.9]], [1, 0, 0, 0], [False, False, True, True])
+    0.5
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    X = np.asarray(features, dtype=float)
+    chosen, in_d = np.asarray(y_hat).astype(bool), np.asarray(d).astype(bool)
+    near = NearestNeighbors(n_neighbors=min(neighbors, int((~in_d).sum()))).fit(X[~in_d])
+    votes = chosen[~in_d][near.kneighbors(X[in_d], return_distance=False)].mean(axis=1) > 0.5
+    return float((votes & ~chosen[in_d]).sum() - (~votes & chosen[in_d]).sum()) / int(in_d.sum())

@@ -1,0 +1,114 @@
+"""Count files that do not fit in memory: Parquet in parts, whose tables add up."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evenhand.exceptions import DataError, nearest, shorten
+from evenhand.fairness.counts import CountTable, merge
+from evenhand.fairness.groups import encode_groups, encode_values
+from evenhand.fairness.rows import count_rows
+
+__all__ = ["SCORE_BINS", "count_parquet"]
+
+SCORE_BINS = 1000
+_BATCH = 1 << 19
+
+
+def count_parquet(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    y_true: str,
+    y_pred: str,
+    sensitive_features: Sequence[str],
+    favorable_label: Any = None,
+    y_score: str | None = None,
+    sample_weight: str | None = None,
+    frequency_weight: str | None = None,
+    legitimate_factors: Sequence[str] = (),
+    bins: Mapping[str, Sequence[float]] | None = None,
+    score_bins: int = SCORE_BINS,
+    batch_rows: int = _BATCH,
+) -> CountTable:
+    """Count the rows of Parquet files, reading only the named columns and a part at a time.
+
+    Parameters
+    ----------
+    paths
+        A file, a folder of ``*.parquet``, or several of them.
+    y_true, y_pred, y_score, sample_weight, frequency_weight
+        Names of columns.
+    sensitive_features, legitimate_factors
+        Names of columns, too.
+    favorable_label, bins, score_bins
+        As in :class:`evenhand.fairness.BiasDetector`.
+    batch_rows
+        Rows that are in memory at a time.
+
+    Raises
+    ------
+    DataError
+        No file, a missing column, or a column that cannot be counted.
+    """
+    wanted = [y_true, y_pred, *sensitive_features, *legitimate_factors]
+    optional = [name for name in (y_score, sample_weight, frequency_weight) if name is not None]
+
+    def count(batch: pd.DataFrame) -> CountTable:
+        def column(name: str | None) -> Any:
+            return None if name is None else batch[name].to_numpy()
+
+        return count_rows(
+            encode_groups(batch[[*sensitive_features, *legitimate_factors]], bins=bins),
+            encode_values(batch[y_true], name=y_true),
+            encode_values(batch[y_pred], name=y_pred),
+            y_score=column(y_score),
+            favorable_label=favorable_label,
+            score_bins=score_bins,
+            sampling_weight=column(sample_weight),
+            frequency_weight=column(frequency_weight),
+        )
+
+    total: CountTable | None = None
+    for batch in _batches(_files(paths), [*wanted, *optional], batch_rows):
+        table = count(batch)
+        total = table if total is None else merge([total, table])
+    if total is None:
+        raise DataError("the files have no rows to audit")
+    return total
+
+
+def _files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in [Path(paths)] if isinstance(paths, str | Path) else [Path(part) for part in paths]:
+        found += sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+        if not path.exists():
+            raise DataError(f"there is no file {path}: give a Parquet file or a folder of them")
+    if not found:
+        raise DataError("there is no Parquet file: give at least one, or a folder of *.parquet")
+    return found
+
+
+def _batches(files: Sequence[Path], columns: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for path in files:
+        try:
+            schema = pq.read_schema(path)
+        except pa.ArrowInvalid as error:
+            raise DataError(f"{path} is not a Parquet file") from error
+        for name in columns:
+            if name not in schema.names:
+                raise DataError(f"{path} has no column {shorten(name)}: {nearest(name, schema.names)}")
+        # Strings stay codes into a dictionary on their way to the table.
+        texts = [
+            f.name
+            for f in schema
+            if f.name in columns and (pa.types.is_string(f.type) or pa.types.is_large_string(f.type))
+        ]
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
+            for batch in file.iter_batches(batch_size=rows, columns=list(dict.fromkeys(columns)), use_threads=False):
+                if batch.num_rows:
+                    yield batch.to_pandas()
