@@ -153,7 +153,11 @@ def _checked_delimiter(sample: str, delimiter: str, name: str) -> str:
 
 def _header(records: Sequence[Sequence[str]], name: str) -> list[str]:
     cells = [cell.strip() for cell in records[0]]
-    if _looks_like_data(cells):
+    if records[0] in records[1:]:
+        again = 2 + list(records[1:]).index(records[0])
+        raise DataError(f"{name} has its header again in record {again}: it looks like files put together; take it out")
+    if _looks_like_data(records):
+        # Before any message shows column names: here they would be somebody's row.
         raise DataError(f"{name} has no header: its first line looks like a row; write the column names above it")
     names = [cell or f"unnamed_{place}" for place, cell in enumerate(cells, start=1)]
     try:
@@ -163,14 +167,20 @@ def _header(records: Sequence[Sequence[str]], name: str) -> list[str]:
     return names
 
 
-def _looks_like_data(cells: Sequence[str]) -> bool:
-    """Whether numbers stand where names should; evenly rising ones (0, 1, 2 or years) may be names."""
-    numbers = [float(cell) for cell in cells if _NUMBER.fullmatch(cell)]
-    if not numbers:
-        return False
+def _looks_like_data(records: Sequence[Sequence[str]]) -> bool:
+    """Whether two cells of the first line are no names: numbers, or values that come again in their own column.
+
+    Evenly rising numbers (0, 1, 2 or years) may be names, and so may a single odd cell.
+    """
+    first, rows = records[0], [record for record in records[1:] if len(record) == len(records[0])]
+    numbers = [float(cell) for cell in first if _NUMBER.fullmatch(cell)]
     steps = {round(after - before, 9) for before, after in pairwise(numbers)}
     is_series = len(steps) == 1 and steps.pop() > 0
-    return not is_series and (len(numbers) >= 2 or len(numbers) == len(cells))
+    recurring = sum(
+        any(row[at] == cell for row in rows) for at, cell in enumerate(first) if not _NUMBER.fullmatch(cell)
+    )
+    odd = (0 if is_series else len(numbers)) + recurring
+    return odd >= 2 or (odd > 0 and odd == len(first))
 
 
 def _decimal(records: Sequence[Sequence[str]], delimiter: str) -> str:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from evenhand.data.frames import Kind, column_kind, value_text, value_texts
+from evenhand.data.frames import Kind, column_kind, distinct_texts, value_text, value_texts
 from evenhand.exceptions import Problem, shorten
 
 _MOST_CATEGORIES = 100  # more are free text or a name: any value may come, and none is kept in the contract
@@ -71,7 +72,7 @@ class ColumnPromise:
             return int((series.duplicated(keep=False) & series.notna()).sum())
         if not self._kind_fits(series):
             return 0
-        return int(self._stray(series).sum() if rule == "category" else self._outside(series).sum())
+        return int((self._stray(series) if rule == "category" else self._outside(series)).sum())
 
     def _kind_fits(self, series: pd.Series) -> bool:
         found = column_kind(series)
@@ -84,11 +85,15 @@ class ColumnPromise:
             return bool((series.dropna() % 1 == 0).all())
         return False
 
-    def _stray(self, series: pd.Series) -> pd.Series:
-        return ~value_texts(series).isin(self.values or ()) & series.notna()
+    def _stray(self, series: pd.Series) -> npt.NDArray[np.bool_]:
+        codes, uniques = pd.factorize(series, use_na_sentinel=True)
+        known = set(self.values or ())
+        # The place after the last is -1, the code of a missing value, which is another rule's.
+        is_stray = np.array([*(value_text(value) not in known for value in uniques), False])
+        return np.asarray(is_stray[codes], dtype=np.bool_)
 
-    def _outside(self, series: pd.Series) -> pd.Series:
-        return (series < self.low) | (series > self.high)
+    def _outside(self, series: pd.Series) -> npt.NDArray[np.bool_]:
+        return ((series < self.low) | (series > self.high)).to_numpy(dtype=np.bool_)
 
     def problem(self, rule: str, series: pd.Series) -> Problem:
         """The violation of a rule in words, with its count."""
@@ -105,7 +110,7 @@ class ColumnPromise:
         return Problem(self.name, self._category_message(count, series))
 
     def _category_message(self, count: int, series: pd.Series) -> str:
-        counts = value_texts(series)[self._stray(series)].value_counts()
+        counts = value_texts(series.loc[self._stray(series)]).value_counts()
         named = [f"{shorten(value, 40)} ({times} rows)" for value, times in counts.items() if times >= _LEAST_NAMED]
         shown = f": {', '.join(named[:10])}" if named else ""
         noun = "category" if len(counts) == 1 else "categories"
@@ -131,7 +136,7 @@ class GroupPromise:
         """The values that no row has; none when the column itself is missing, which is another violation."""
         if self.name not in table.columns:
             return []
-        present = set(value_texts(table[self.name]).dropna().unique())
+        present = set(distinct_texts(table[self.name]))
         return [value for value in self.values if value not in present]
 
     def problem(self, table: pd.DataFrame) -> Problem:
@@ -152,7 +157,7 @@ def promise_of(train: pd.Series, whole: pd.Series, *, tolerance: float, closed: 
     kind, name = column_kind(whole), str(whole.name)
     nullable = bool(whole.isna().any())
     if closed or _is_closed(whole, kind):
-        values = tuple(sorted(value_texts(whole).dropna().unique()))
+        values = tuple(distinct_texts(whole))
         return ColumnPromise(name, kind, nullable, values=values)
     low, high = _range(train, kind, tolerance)
     if low is not None and high is not None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from evenhand.data._promises import ColumnPromise, GroupPromise, promise_of
 from evenhand.data.dataset import Dataset
-from evenhand.data.frames import require_columns, value_texts
+from evenhand.data.frames import distinct_texts, require_columns
 from evenhand.exceptions import ContractError, DataError, Problem, nearest, shorten
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def infer_contract(
         if name in open_columns or name == key:
             promise = replace(promise, values=None, low=None, high=None, unique=name == key)
         columns.append(promise)
-    groups = tuple(GroupPromise(name, tuple(sorted(value_texts(whole[name]).dropna().unique()))) for name in grouped)
+    groups = tuple(GroupPromise(name, tuple(distinct_texts(whole[name]))) for name in grouped)
     return Contract(target, key, tuple(columns), groups, len(frame), float(tolerance))
 
 

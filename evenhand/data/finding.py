@@ -15,6 +15,7 @@ FindingKind = Literal[
     "leakage",
     "restates_sensitive",
     "text_date",
+    "text_number",
 ]
 
 

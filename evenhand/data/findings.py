@@ -16,6 +16,7 @@ __all__ = [
     "find_leakage",
     "find_restated",
     "find_text_dates",
+    "find_text_numbers",
 ]
 
 _DATE = (
@@ -177,6 +178,32 @@ def find_text_dates(dataset: Dataset, *, share: float = 0.95, most_rows: int = 1
     return tuple(found)
 
 
+def find_text_numbers(dataset: Dataset, *, share: float = 0.8, most_rows: int = 1000) -> tuple[Finding, ...]:
+    """Text columns that hold numbers but for a few words (``unknown``, ``1,5``): as text, each number is a category.
+
+    Parameters
+    ----------
+    dataset
+        The rows.
+    share
+        The share of the present values that read as a number.
+    most_rows
+        So many of the first present values are looked at.
+    """
+    found = []
+    for name in dataset.X.columns:
+        if not isinstance(dataset.X[name].dtype, pd.StringDtype):
+            continue
+        texts = dataset.X[name].dropna().iloc[:most_rows]
+        numbers = pd.to_numeric(texts.str.replace(",", ".", regex=False), errors="coerce")
+        if len(texts) and (part := float(numbers.notna().mean())) >= share:
+            message = (
+                f"holds numbers as text ({part:.0%}), each a category of its own: correct the others, or exclude it"
+            )
+            found.append(Finding("text_number", str(name), message, part))
+    return tuple(found)
+
+
 def find_all(dataset: Dataset, *, seed: int = 0) -> tuple[Finding, ...]:
     """Everything that the functions of this module find, and what was noticed when the data set was built."""
     return (
@@ -186,4 +213,5 @@ def find_all(dataset: Dataset, *, seed: int = 0) -> tuple[Finding, ...]:
         *find_constant(dataset),
         *find_identifiers(dataset),
         *find_text_dates(dataset),
+        *find_text_numbers(dataset),
     )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from evenhand.exceptions import DataError, Problem, nearest, shorten
 
-__all__ = ["Kind", "column_kind", "plain_frame", "require_columns", "value_text", "value_texts"]
+__all__ = ["Kind", "column_kind", "distinct_texts", "plain_frame", "require_columns", "value_text", "value_texts"]
 
 Kind = Literal["integer", "number", "boolean", "text", "datetime", "empty", "mixed"]
 
@@ -34,9 +34,16 @@ def value_text(value: object) -> str:
 
 def value_texts(series: pd.Series) -> pd.Series:
     """The values of a column as :func:`value_text` writes them; missing values stay missing."""
+    if isinstance(series.dtype, pd.StringDtype):
+        return series
     codes, uniques = pd.factorize(series, use_na_sentinel=True)
-    texts = np.array([*(value_text(value) for value in uniques), None], dtype=object)
-    return pd.Series(texts[codes], index=series.index, name=series.name, dtype="str")
+    texts = pd.array([value_text(value) for value in uniques], dtype="str")
+    return pd.Series(texts.take(codes, allow_fill=True), index=series.index, name=series.name)
+
+
+def distinct_texts(series: pd.Series) -> list[str]:
+    """The different values of a column as :func:`value_text` writes them, sorted, without missing ones."""
+    return sorted({value_text(value) for value in pd.unique(series.dropna()).tolist()})
 
 
 def column_kind(series: pd.Series) -> Kind:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from evenhand.data._single import sample_rows, single_feature_auc
-from evenhand.data.frames import Kind, column_kind, plain_frame, require_columns, value_texts
+from evenhand.data.frames import Kind, column_kind, distinct_texts, plain_frame, require_columns, value_text
 
 __all__ = ["ColumnInspection", "Inspection", "inspect_frame"]
 
@@ -119,7 +119,7 @@ def inspect_frame(frame: pd.DataFrame, target: str | None = None) -> Inspection:
         targets=(target,) if target is not None else _targets(columns),
         suspects=() if target is None else _suspects(plain, target),
         constants=constant,
-        classes=() if target is None else tuple(sorted(value_texts(plain[target]).dropna().unique())[:_MOST_SHOWN]),
+        classes=() if target is None else tuple(distinct_texts(plain[target])[:_MOST_SHOWN]),
     )
 
 
@@ -129,11 +129,13 @@ def _words(name: str) -> str:
 
 
 def _look(column: pd.Series) -> ColumnInspection:
-    counts = column.value_counts()
+    distinct = int(column.nunique())
     examples: tuple[str, ...] = ()
-    if 0 < len(counts) <= _MOST_SHOWN and int(counts.min()) >= 5:
-        examples = tuple(value_texts(pd.Series(counts.index)).tolist())
-    return ColumnInspection(str(column.name), column_kind(column), int(column.isna().sum()), len(counts), examples)
+    if 0 < distinct <= _MOST_SHOWN:
+        counts = column.value_counts()
+        if int(counts.min()) >= 5:
+            examples = tuple(value_text(value) for value in counts.index)
+    return ColumnInspection(str(column.name), column_kind(column), int(column.isna().sum()), distinct, examples)
 
 
 def _keys(columns: tuple[ColumnInspection, ...], n: int, target: str | None) -> tuple[str, ...]:

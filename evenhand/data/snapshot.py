@@ -74,22 +74,31 @@ def read_dataset(path: Path) -> Dataset:
     if not path.is_file():
         raise StoreError(f"there is no snapshot {path.name}: run the step that writes it again")
     try:
-        table = pq.read_table(path, memory_map=False)
+        with pq.ParquetFile(path) as file:
+            described = _described(file.schema_arrow.metadata or {}, path.name)
+            # One column at a time: the file's form of the whole table never stands in memory beside ours.
+            columns = [
+                _decode(file.read(columns=[f"c{place}"]).column(0), column)
+                for place, column in enumerate(described["columns"])
+            ]
     except (pa.ArrowException, OSError) as error:
         raise StoreError(f"snapshot {path.name} cannot be read: it is cut off or altered; write it again") from error
-    metadata = table.schema.metadata or {}
+    return _assemble(columns, described)
+
+
+def _described(metadata: dict[bytes, bytes], name: str) -> dict[str, Any]:
     if _KEY not in metadata:
-        raise StoreError(f"{path.name} is a Parquet file, but no snapshot of a data set")
-    described = json.loads(metadata[_KEY])
+        raise StoreError(f"{name} is a Parquet file, but no snapshot of a data set")
+    described: dict[str, Any] = json.loads(metadata[_KEY])
     if described["format"] != _FORMAT:
-        raise StoreError(f"snapshot {path.name} has format {described['format']}, and this version reads {_FORMAT}")
-    return _assemble(table, described)
+        raise StoreError(f"snapshot {name} has format {described['format']}, and this version reads {_FORMAT}")
+    return described
 
 
-def _assemble(table: Any, described: dict[str, Any]) -> Dataset:
+def _assemble(columns: list[pd.Series], described: dict[str, Any]) -> Dataset:
     parts: dict[str, list[pd.Series]] = {role: [] for role in ("X", "s", *_ROLES)}
-    for place, column in enumerate(described["columns"]):
-        parts[column["role"]].append(_decode(table.column(place), column))
+    for series, column in zip(columns, described["columns"], strict=True):
+        parts[column["role"]].append(series)
     index = pd.RangeIndex(described["rows"])
     single = {role: parts[role][0] if parts[role] else None for role in _ROLES}
     return Dataset(
@@ -126,7 +135,7 @@ def _encode(series: pd.Series) -> tuple[Any, str]:
 
     dtype = series.dtype
     if isinstance(dtype, pd.StringDtype):
-        return pa.array(series.astype(object).where(series.notna(), None), type=pa.string()), "text"
+        return pa.array(series.array, from_pandas=True).cast(pa.large_string()), "text"
     if isinstance(dtype, np.dtype) and dtype.kind in "iufbM":
         # Without from_pandas NaN stays a number and does not become null.
         return pa.array(series.to_numpy(), from_pandas=dtype.kind == "M"), "plain"

@@ -1,6 +1,5 @@
 """Train, validation and test parts: by hash, stratified, by time or by person."""
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -59,22 +58,28 @@ class Split:
         ``attribute``, ``value``, ``target`` (whether the attribute is the target), ``n``, ``share`` of the part's rows.
         """
         target = str(dataset.y.name) if dataset.y.name is not None else "target"
-        columns = {(target, True): dataset.y.astype(str)}
-        columns |= {(name, False): dataset.sensitive_features[name] for name in dataset.sensitive_features.columns}
-        sizes = self.counts()
+        columns = [(target, True, dataset.y)]
+        columns += [(str(name), False, dataset.sensitive_features[name]) for name in dataset.sensitive_features]
+        places = {part: self.part == part for part in PARTS}
         rows = []
-        for (attribute, is_target), values in columns.items():
-            counts = pd.crosstab(values.to_numpy(), self.part).reindex(columns=list(PARTS), fill_value=0)
+        for attribute, is_target, values in columns:
+            codes, names = pd.factorize(values, sort=True)
+            counts = {part: np.bincount(codes[places[part]], minlength=len(names)) for part in PARTS}
             rows += [
-                (part, attribute, str(value), is_target, n, n / sizes[part] if sizes[part] else np.nan)
-                for value, of_value in zip(counts.index, counts.to_numpy().tolist(), strict=True)
-                for part, n in zip(PARTS, of_value, strict=True)
+                (part, attribute, str(value), is_target, int(counts[part][code]), _share(counts[part], code))
+                for code, value in enumerate(names)
+                for part in PARTS
             ]
         return pd.DataFrame(rows, columns=["part", "attribute", "value", "target", "n", "share"])
 
     def to_dict(self) -> dict[str, Any]:
         """The method and the size of each part as JSON-able values."""
         return {"method": self.method, "rows": self.counts()}
+
+
+def _share(counts: npt.NDArray[np.intp], code: int) -> float:
+    total = int(counts.sum())
+    return float(counts[code] / total) if total else np.nan
 
 
 def split_dataset(
@@ -145,16 +150,13 @@ def _check_options(method: str, shares: Shares) -> Shares:
 
 def _checked(codes: npt.NDArray[np.intp], dataset: Dataset, method: SplitMethod) -> Split:
     split = Split(part=np.array(PARTS)[codes], method=method)
-    found = {part: Counter(dataset.y.iloc[split.rows(part)].tolist()) for part in PARTS}
-    lacking = [
-        f"{part} has no row of class {shorten(label)}"
-        for part in PARTS
-        for label in dataset.classes
-        if not found[part][label]
-    ]
+    labels, names = pd.factorize(dataset.y, sort=True)
+    found = np.bincount(codes * len(names) + labels, minlength=len(PARTS) * len(names)).reshape(len(PARTS), -1)
+    values = names.tolist()
+    lacking = [f"{PARTS[part]} has no row of class {shorten(values[label])}" for part, label in np.argwhere(found == 0)]
     if lacking:
-        totals = Counter(dataset.y.tolist())
-        shown = ", ".join(f"{shorten(label)}: {totals[label]}" for label in dataset.classes)
+        totals = zip(values, found.sum(axis=0), strict=True)
+        shown = ", ".join(f"{shorten(label)}: {total}" for label, total in totals)
         remedy = "get more rows or merge rare classes"
         if method != "stratified":
             remedy += ", or use split.method 'stratified'"
@@ -225,7 +227,10 @@ def _stratified(dataset: Dataset, shares: Shares, seed: int) -> npt.NDArray[np.i
     strata = mix(strata ^ salt)  # the seed orders the groups too: a tiny one's part is drawn, not fixed
     # Rows are told apart by their content, so that their order in the file changes nothing.
     within = mix(row_digests(dataset.to_frame()) ^ salt)
-    order = np.lexsort((within, strata, classes))
+    order = np.argsort(within)
+    distinct, ranks = np.unique(strata, return_inverse=True)
+    blocks = classes * len(distinct) + ranks
+    order = order[np.argsort(blocks[order], kind="stable")]
     codes = np.empty(len(dataset), dtype=np.intp)
     for label in range(int(classes.max()) + 1):
         rows = order[classes[order] == label]

@@ -151,6 +151,8 @@ BAD = {
     ),
     # --- header
     "no header": Bad(lambda: without_header(people(age=40)), "has no header"),
+    "no header, one number": Bad(lambda: without_header(people()), "has no header"),
+    "header in the middle": Bad(lambda: text() + text(), "its header again in record 62"),
     "no header, all numbers": Bad(
         lambda: without_header(pd.DataFrame({"a": range(9), "b": [3.5] * 9, "paid": [1, 0, 1] * 3})), "has no header"
     ),
@@ -341,6 +343,13 @@ COPED = {
     ),
     "truth values with gaps": Coped(
         lambda: text(people(own=["True", "", "False"] * 20)), lambda d: d.X["own"].tolist()[::2][:2] == [1.0, 0.0]
+    ),
+    "a word among numbers": Coped(
+        lambda: text(people(rate=["1.5"] * 59 + ["unknown"])),
+        has("text_number", "rate"),
+    ),
+    "a value that is its column's name": Coped(
+        lambda: text(people(male=["male", "female"] * 30)), lambda d: set(d.X["male"]) == {"male", "female"}
     ),
     "numbers among words": Coped(
         lambda: text(people(size=["1", "two", "3.0"] * 20)), lambda d: set(d.X["size"]) == {"1", "two", "3.0"}

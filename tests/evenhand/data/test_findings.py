@@ -13,6 +13,7 @@ from evenhand.data.findings import (
     find_leakage,
     find_restated,
     find_text_dates,
+    find_text_numbers,
 )
 from evenhand.data.sources import read_source
 
@@ -134,6 +135,20 @@ def test_dates_as_text():
         number=range(60),
     )
     assert [finding.column for finding in find_text_dates(data)] == ["iso", "stamp", "german", "american", "spelled"]
+
+
+def test_numbers_as_text():
+    data = with_features(
+        [0, 1] * 30,
+        commas=["1,5", "2,25"] * 30,
+        holes=["1", "2", "3", "4", "5", "unknown"] * 10,
+        sizes=["1", "two", "3.0"] * 20,
+        codes=["A1", "B2"] * 30,
+        numbers=range(60),
+    )
+    found = find_text_numbers(data)
+    assert [finding.column for finding in found] == ["commas", "holes"]
+    assert found[1].value == pytest.approx(5 / 6)
 
 
 def test_findings_become_json():
