@@ -54,6 +54,7 @@ app = App(
     help_format="plaintext",
     version=_version,
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,  # an interrupted run ends with what to do next
 )
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from evenhand.config._errors import shown
 from evenhand.config._secrets import secret_in
 from evenhand.config.data import SensitiveConfig
 from evenhand.config.root import Config
-from evenhand.exceptions import Problem, nearest, shorten
+from evenhand.exceptions import Problem, nearest
 
 __all__ = ["check"]
 
@@ -48,7 +49,7 @@ def _target(config: Config) -> Found:
     if data.target_above is not None and data.favorable_label not in (None, 0, 1):
         yield Problem(
             "data.favorable_label",
-            f"{shorten(data.favorable_label)} is no label: with target_above the labels are 1 (above) and 0",
+            f"{shown(data.favorable_label)} is no label: with target_above the labels are 1 (above) and 0",
             "write 1 or 0",
         )
 
@@ -59,12 +60,12 @@ def _roles(config: Config) -> Found:
     for role in ("key", "time", "group"):
         column = getattr(data, role)
         if column is not None and column in taken:
-            yield Problem(f"data.{role}", f"{shorten(column)} is {taken[column]} already", "name another column")
+            yield Problem(f"data.{role}", f"{shown(column)} is {taken[column]} already", "name another column")
     for role in ("features", "exclude"):
         if data.target in getattr(data, role):
-            yield Problem(f"data.{role}", f"{shorten(data.target)} is the target", "leave it out of this list")
+            yield Problem(f"data.{role}", f"{shown(data.target)} is the target", "leave it out of this list")
     for column in sorted(set(data.features) & set(data.exclude)):
-        yield Problem("data.features", f"{shorten(column)} stands in exclude too", "keep one of the two")
+        yield Problem("data.features", f"{shown(column)} stands in exclude too", "keep one of the two")
 
 
 def _lists(config: Config) -> Found:
@@ -78,7 +79,7 @@ def _lists(config: Config) -> Found:
     }
     for path, names in lists.items():
         for name in _repeated(names):
-            yield Problem(path, f"{shorten(name)} stands twice", "keep one")
+            yield Problem(path, f"{shown(name)} stands twice", "keep one")
 
 
 def _repeated(names: Iterable[str]) -> list[str]:
@@ -94,14 +95,14 @@ def _sensitive(config: Config) -> Found:
         if not name:
             yield Problem("data.sensitive", "an attribute has no name", "give it one")
         for column in _repeated(columns):
-            yield Problem(where, f"the column {shorten(column)} marks two groups", "name one column a group")
+            yield Problem(where, f"the column {shown(column)} marks two groups", "name one column a group")
         for column in columns:
             if column == data.target:
-                yield Problem(where, f"{shorten(column)} is the target", "name another column")
+                yield Problem(where, f"{shown(column)} is the target", "name another column")
             if column in data.features:
                 yield Problem(
                     "data.features",
-                    f"{shorten(column)} is a column of {name}",
+                    f"{shown(column)} is a column of {name}",
                     "sensitive columns never become features",
                 )
 
@@ -118,7 +119,7 @@ def _weight(config: Config) -> Found:
     attributes = config.data.sensitive
     for name in config.weight.attributes:
         if name not in attributes:
-            yield Problem("weight.attributes", f"{shorten(name)} is no sensitive attribute", nearest(name, attributes))
+            yield Problem("weight.attributes", f"{shown(name)} is no sensitive attribute", nearest(name, attributes))
     if config.weight.method == "reweighing" and not attributes:
         yield Problem("weight.method", "reweighing needs a sensitive attribute", "declare one in data.sensitive")
 
@@ -133,12 +134,12 @@ def _scorers(config: Config) -> Found:
 
         names = get_scorer_names()
         if name not in names:
-            yield Problem(path, f"{shorten(name)} is no scorer of scikit-learn", nearest(name, names))
+            yield Problem(path, f"{shown(name)} is no scorer of scikit-learn", nearest(name, names))
     name = config.evaluate.threshold_scorer
     if name.startswith(_SCORE_SCORERS):
         yield Problem(
             "evaluate.threshold_scorer",
-            f"{shorten(name)} scores probabilities, which no threshold changes",
+            f"{shown(name)} scores probabilities, which no threshold changes",
             "choose a scorer of labels, such as balanced_accuracy or f1",
         )
 
@@ -146,4 +147,4 @@ def _scorers(config: Config) -> Found:
 def _space(config: Config) -> Found:
     for name in config.search.space:
         if name not in config.search.candidates:
-            yield Problem("search.space", f"{shorten(name)} does not compete", nearest(name, config.search.candidates))
+            yield Problem("search.space", f"{shown(name)} does not compete", nearest(name, config.search.candidates))

@@ -52,7 +52,7 @@ def _unknown_key(location: Path, root: type[Section]) -> Problem:
     _, kind = kind_at(root, location[:-1])
     key = str(location[-1])
     fields = list(kind.model_fields)
-    return Problem(dotted(location), f"there is no key {shorten(key)} here", _right_key(key, fields, location, root))
+    return Problem(dotted(location), f"there is no key {shown(key)} here", _right_key(key, fields, location, root))
 
 
 def _right_key(key: str, fields: list[str], location: Path, root: type[Section]) -> str:

@@ -4,7 +4,10 @@ import re
 
 __all__ = ["redact", "secret_in"]
 
-_USER_INFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^/?#\s:@]*):(?P<secret>[^/\s]*)@")
+# A password may hold / and ? although it should not; digits up to a / are a port. A reference ends at its own @.
+_USER_INFO = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^/?#\s:@]*):(?P<secret>\$\{\w+\}(?=@)|(?!\d+/)\S*)@"
+)
 _NAMED = re.compile(
     r"(?P<name>(?:^|[?&;\s])(?:password|passwd|pwd|token|secret|sig|api[_-]?key|access[_-]?key|x-amz-signature|sslpassword)=)"
     r"(?P<secret>[^&;\s]+)",

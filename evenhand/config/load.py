@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from evenhand.config._checks import check
 from evenhand.config._errors import explain, shown
 from evenhand.config._paths import anchor
+from evenhand.config._secrets import redact
 from evenhand.config._tree import Path, dotted, prepare
 from evenhand.config._yaml import MAX_BYTES, Document, decode, parse_yaml
 from evenhand.config.root import Config
@@ -159,7 +160,7 @@ def _replace(value: Mapping[str, Any], keys: Sequence[str], new: Any) -> dict[st
         return {**value, key: new}
     below = value.get(key)
     if below is not None and not isinstance(below, Mapping):
-        raise ConfigError(f"{shorten(key)} holds {shown(below)}: nothing below it can be changed, only the whole")
+        raise ConfigError(f"{shown(key)} holds {shown(below)}: nothing below it can be changed, only the whole")
     return {**value, key: _replace(below or {}, rest, new)}
 
 
@@ -208,7 +209,9 @@ def _with_line(path: Path, problem: Problem, document: Document) -> Problem:
 
 def _error(name: str, problems: Sequence[Problem]) -> ConfigError:
     count = f"{len(problems)} error{'s' * (len(problems) != 1)}"
-    shown_ones = list(problems[:_SHOWN])
+    shown_ones = [
+        Problem(redact(problem.where), redact(problem.message), redact(problem.remedy)) for problem in problems[:_SHOWN]
+    ]
     if len(problems) > _SHOWN:
         shown_ones.append(Problem("...", f"and {len(problems) - _SHOWN} more"))
     return ConfigError(f"{name} has {count}", shown_ones)

@@ -160,6 +160,17 @@ def test_a_defect_is_called_one_and_quotes_no_data(
     assert "Traceback" not in text
 
 
+def test_an_interrupted_command_says_that_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deployments.cli_show.show_run", interrupted)
+    assert run(["show"]) == 130
+    assert "the same command goes on where it stood" in capsys.readouterr().err
+
+
 def test_exit_codes_reach_the_shell(tmp_path: Path) -> None:
     done = started("train", "nowhere.yaml")
     assert (done.returncode, done.stdout) == (2, "")

@@ -167,9 +167,10 @@ def test_a_secret_in_a_value_that_is_wrong_otherwise_is_not_shown(base: dict[str
     base["search"] = {"method": "postgresql://me:hunter2@db/x"}
     base["data"]["source"]["pasword"] = "hunter2"
     base["data"]["source"]["format"] = "https://host/?token=hunter2"
+    base["postgresql://a-name-that-is-longer-than-what-is-shown:hunter2@db/x"] = 1
     with pytest.raises(ConfigError) as caught:
         parse_config(base)
-    assert len(caught.value.problems) == 3
+    assert len(caught.value.problems) == 4
     assert "hunter2" not in str(caught.value)
 
 
@@ -198,6 +199,8 @@ def test_thousands_of_errors_are_cut(base: dict[str, Any]) -> None:
         ("serch.trials=5", "serch", "did you mean 'search'?"),
         ("data.source.url=postgresql://me:hunter2@db/x", "data.source", "sql and url go together"),
         ("postgresql://me:hunter2@db", "--set", "is no change"),
+        ("postgresql://me:hunter2@db=1", "postgresql://me:***@db", "no key"),
+        ("search.scorer=postgresql://a-name-longer-than-what-is-shown-here:hunter2@db/x", "search.scorer", "no scorer"),
     ],
 )
 def test_a_bad_override(override: str, where: str, expected: str, base: dict[str, Any], write: Write) -> None:

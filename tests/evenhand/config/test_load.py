@@ -186,7 +186,10 @@ def test_a_quoted_text_comes_back_in_this_and_in_other_readers(text: str) -> Non
     [
         ("postgresql+psycopg://me:hunter2@db:5432/x", True),
         ("postgresql://me:p@ss@db/x", True),
+        ("postgresql://me:p@ss/w?rd@db/x", True),
         ("postgresql://me:${DB_PASSWORD}@db/x", False),
+        ("https://me:${P}@host/x?mail=a@b", False),
+        ("https://host:8080/a@b", False),
         ("postgresql://me:x${DB_PASSWORD}@db/x", True),
         ("postgresql://me@db/x", False),
         ("postgresql://db/x?password=hunter2", True),
