@@ -15,7 +15,20 @@ from tasks.tracking import RunRef, run_url
 
 __all__ = ["conclude_run"]
 
-HEADLINE = ("accuracy", "balanced_accuracy", "roc_auc", "precision", "recall", "f1", "brier", "log_loss")
+HEADLINE = (
+    "accuracy",
+    "balanced_accuracy",
+    "roc_auc",
+    "roc_auc_ovr",
+    "precision",
+    "precision_macro",
+    "recall",
+    "recall_macro",
+    "f1",
+    "f1_macro",
+    "brier_score",
+    "log_loss",
+)
 ALGORITHMS = {
     "logistic": "logistic regression",
     "boosting": "histogram gradient boosting",

@@ -45,7 +45,7 @@ def evaluate_model(fitted: Ref, holdout: Ref, evaluate: EvaluateConfig, *, seed:
 
 
 def _headline(found: dict[str, Any]) -> list[str]:
-    names = ("accuracy", "balanced_accuracy", "roc_auc", "f1")
+    names = ("accuracy", "balanced_accuracy", "roc_auc", "roc_auc_ovr", "f1", "f1_macro")
     return [name for name in names if found["metrics"].get(name, {}).get("value") is not None]
 
 
@@ -84,7 +84,7 @@ def _draw(folder: Path, result: Any) -> None:
     drawings = {
         "roc": (plots.plot_roc, "Receiver operating characteristic on the test part", "roc_auc"),
         "precision_recall": (plots.plot_precision_recall, "Precision and recall on the test part", "average_precision"),
-        "reliability": (plots.plot_reliability, "Predicted probability against observed frequency", "brier"),
+        "reliability": (plots.plot_reliability, "Predicted probability against observed frequency", "brier_score"),
         "scores": (plots.plot_scores, "Distribution of the predicted probability", "log_loss"),
         "confusion": (plots.plot_confusion, "Decisions against outcomes on the test part", "accuracy"),
     }

@@ -15,6 +15,7 @@ from evenhand.data.digest import row_digests
 from evenhand.data.sensitive import Sensitive
 from evenhand.data.snapshot import read_dataset, write_dataset
 from evenhand.data.sources import read_source
+from evenhand.data.target import cut_target, require_favorable_label
 from evenhand.store import Ref, digest_json
 from tasks.step import note, once, step, store
 
@@ -52,6 +53,8 @@ def load_rows(data: DataConfig) -> Dataset:
     """Read the source and sort its columns into features, target and sensitive attributes."""
     source = data.source
     frame = read_source(**source.model_dump())
+    if data.target_above is not None:
+        frame = cut_target(frame, target=data.target, above=data.target_above)
     rows = build_dataset(
         frame,
         target=data.target,
@@ -65,6 +68,7 @@ def load_rows(data: DataConfig) -> Dataset:
         name=data.name or source.dataset or Path(source.path or "query").name,
         drop_missing_target=data.drop_missing_target,
     )
+    require_favorable_label(rows)
     return _in_order(rows)
 
 

@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from evenhand.exceptions import ModelError
+from evenhand.modeling.calibration import TRUSTED_TYPES as CALIBRATION_TYPES
 
 __all__ = ["TRUSTED_TYPES", "load_model", "save_model"]
 
 TRUSTED_TYPES = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "numpy.dtype",
+    *CALIBRATION_TYPES,
     "sklearn._loss.link.LogitLink",
     "sklearn._loss.link.MultinomialLogit",
     "sklearn._loss.loss.HalfBinomialLoss",
