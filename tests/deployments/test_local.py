@@ -1,0 +1,74 @@
+"""The local mode: what it sets, what it leaves alone, and that nothing outlives the command."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deployments.local import default_addresses, services
+from evenhand.exceptions import ServiceError
+
+
+def test_what_is_set_already_stays(tmp_path: Path) -> None:
+    environment = {"MLFLOW_TRACKING_URI": "http://tracking:5000", "PREFECT_HOME": "/elsewhere"}
+    default_addresses(environment, tmp_path / "home")
+    assert environment["MLFLOW_TRACKING_URI"] == "http://tracking:5000"
+    assert environment["PREFECT_HOME"] == "/elsewhere"
+
+
+def test_telemetry_is_off_whatever_was_set(tmp_path: Path) -> None:
+    environment = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "false"}
+    default_addresses(environment, tmp_path / "home")
+    assert environment["DO_NOT_TRACK"] == "true"
+    assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert environment["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+
+
+def test_defaults_lie_below_the_home(tmp_path: Path) -> None:
+    environment: dict[str, str] = {}
+    default_addresses(environment, tmp_path)
+    assert environment["MLFLOW_TRACKING_URI"] == f"sqlite:///{tmp_path / 'mlflow.db'}"
+    assert environment["PREFECT_HOME"] == str(tmp_path / "prefect")
+
+
+@pytest.mark.parametrize("variable", ["PREFECT_API_URL", "MLFLOW_TRACKING_URI"])
+def test_a_named_server_that_is_silent_is_named_in_seconds(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    monkeypatch.setattr(os, "environ", {**os.environ, "EVENHAND_HOME": str(tmp_path), variable: address})
+    began = time.monotonic()
+    with pytest.raises(ServiceError, match=address.replace(".", r"\.")) as caught, services():
+        pass
+    assert variable in str(caught.value)
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.e2e
+def test_the_server_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import time; from deployments.local import services\n"
+        "with services():\n    print('up', flush=True); time.sleep(600)\n"
+    )
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))},
+        "EVENHAND_HOME": str(tmp_path / "home"),
+    }
+    with subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "up\n"
+        children = psutil.Process(parent.pid).children(recursive=True)
+        assert children
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait()
+    gone, alive = psutil.wait_procs(children, timeout=15)
+    assert not alive
+    assert len(gone) == len(children)
