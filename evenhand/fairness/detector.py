@@ -29,7 +29,7 @@ from evenhand.fairness.policies import Policy
 from evenhand.fairness.report import AttributeAudit, AuditReport
 from evenhand.fairness.rows import check_score, count_rows
 from evenhand.fairness.score_estimates import ScoredRows, score_estimates
-from evenhand.fairness.scores import CALIBRATION_BINS
+from evenhand.fairness.scores import CALIBRATION_BINS, SCORE_BINS
 
 __all__ = ["BiasDetector"]
 
@@ -238,11 +238,12 @@ class BiasDetector:
             encode_values(y_pred, name="y_pred"),
             y_score=score if summed else None,
             favorable_label=favorable_label,
-            score_bins=score_bins or CALIBRATION_BINS,
+            score_bins=score_bins
+            or (CALIBRATION_BINS if sample_weight is None and frequency_weight is None else SCORE_BINS),
             sampling_weight=sample_weight,
             frequency_weight=frequency_weight,
         )
-        if score is not None and score_bins is None and frequency_weight is None:
+        if score is not None and score_bins is None and frequency_weight is None and sample_weight is None:
             codes = [at for at, label in enumerate(true.labels) if label == favorable_label]
             self._rows = ScoredRows(score, true.codes == (codes[0] if codes else -1), groups)
         self._set(table, favorable_label, attributes, classes)

@@ -19,10 +19,14 @@ OTHER = "(no other label)"
 
 @runtime_checkable
 class Predictor(Protocol):
-    def predict(self, X: Any) -> Any: ...
+    """Whatever predicts a label for each row of a frame."""
+
+    def predict(self, X: Any) -> Any:
+        """Labels, shape (n,)."""
 
 
 def refuse_design(**given: object) -> None:
+    """Refuse what a survey's design would need: the variance between clusters within strata."""
     for name, value in given.items():
         if value is not None:
             raise DataError(
@@ -32,6 +36,7 @@ def refuse_design(**given: object) -> None:
 
 
 def predict(model: Any, X: pd.DataFrame) -> Any:
+    """Labels of the rows, shape (n,), from a model that predicts or a function."""
     if isinstance(model, Predictor):
         predicted = model.predict(X)
     elif callable(model):
@@ -55,6 +60,7 @@ def predict_score(model: Any, dataset: Dataset) -> Any:
 
 
 def as_frame(sensitive: Any) -> pd.DataFrame:
+    """A frame of named columns from a frame, a Series, a dict of columns or one plain column."""
     if isinstance(sensitive, pd.Series):
         return sensitive.to_frame(name=sensitive.name if sensitive.name is not None else "sensitive_feature")
     if isinstance(sensitive, pd.DataFrame):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from evenhand.fairness.arrays import Array, Bools, Floats
+from evenhand.fairness.arrays import Array, Bools, Floats, Ints
 from evenhand.fairness.assess import Estimate
 from evenhand.fairness.counts import Marginal
 from evenhand.fairness.groups import Coded
@@ -71,10 +71,13 @@ def score_estimates(marginal: Marginal, rows: ScoredRows | None, options: Option
     """Estimates by metric; empty without scores."""
     found = {}
     if rows is not None and marginal.weights is None:
-        found["roc_auc"] = _areas(rows.areas(marginal), options)
+        found["roc_auc"] = _areas(rows.areas(marginal), marginal.n, options)
     elif marginal.scores is not None:
         tables = marginal.scores.rows
-        found["roc_auc"] = _areas([area_of_histogram(table) for table in tables], options)
+        weighted = marginal.weights is not None
+        found["roc_auc"] = _areas(
+            [area_of_histogram(table) for table in tables], marginal.n, options, weighted=weighted
+        )
     if marginal.scores is not None:
         found |= _means(marginal, options)
         found["expected_calibration_error"] = _calibration(marginal, options)
@@ -86,24 +89,20 @@ def score_estimates(marginal: Marginal, rows: ScoredRows | None, options: Option
     return found
 
 
-def _areas(areas: Sequence[Area], options: Options) -> Estimate:
+def _areas(areas: Sequence[Area], n: Ints, options: Options, *, weighted: bool = False) -> Estimate:
     z = critical_value(options.confidence)
-    limits, reasons = [], []
-    for area in areas:
-        undefined = np.isnan(area.value)
-        low, high = (
-            (np.nan, np.nan)
-            if undefined
-            else _score_limits(area.value, area.variance, area.positives, area.negatives, z)
-        )
-        limits.append((max(low - area.error, 0.0), min(high + area.error, 1.0)))
-        side = "favorable" if not area.positives else "unfavorable"
-        reason = f"no rows with the {side} label" if undefined else ""
-        reasons.append(reason or (f"within {area.error:.2g} of the exact area" if area.error else ""))
     values = np.array([area.value for area in areas])
-    low_high = np.where(np.isnan(values)[:, None], np.nan, np.array(limits))
-    n = np.array([area.positives + area.negatives for area in areas], dtype=float)
-    return Estimate(values, n, tuple(reasons), low_high[:, 0], low_high[:, 1])
+    limits = np.full((len(areas), 2), np.nan)
+    reasons = []
+    for at, area in enumerate(areas):
+        side = "favorable" if not area.positives else "unfavorable"
+        reason = f"no rows with the {side} label" if np.isnan(area.value) else ""
+        if not reason and not weighted and options.intervals:
+            low, high = _score_limits(area.value, area.variance, area.positives, area.negatives, z)
+            limits[at] = max(low - area.error, 0.0), min(high + area.error, 1.0)
+        notes = [f"within {area.error:.2g} of the exact area"] * bool(area.error) + [_WEIGHTED] * weighted
+        reasons.append(reason or "; ".join(notes))
+    return Estimate(values, n.astype(float), tuple(reasons), limits[:, 0], limits[:, 1])
 
 
 def _means(marginal: Marginal, options: Options) -> dict[str, Estimate]:

@@ -16,9 +16,10 @@ import numpy.typing as npt
 from evenhand.exceptions import DataError
 from evenhand.fairness.arrays import Array, Floats, divide
 
-__all__ = ["CALIBRATION_BINS", "Area", "ScoreSums", "area_of_histogram", "exact_areas", "score_metrics"]
+__all__ = ["CALIBRATION_BINS", "SCORE_BINS", "Area", "ScoreSums", "area_of_histogram", "exact_areas", "score_metrics"]
 
 CALIBRATION_BINS = 10
+SCORE_BINS = 1000
 _EPS = float(np.finfo(np.float64).eps)
 _BLOCK = 1 << 16
 _SCAN = 1 << 13  # what a block needs stays in the first two caches, and no dot product starts threads
@@ -158,20 +159,21 @@ class _AreaScan:
 
     def __init__(self, positives: float, negatives: float) -> None:
         self.m, self.n = positives, negatives
-        self.below_pos, self.below_neg = 0, 0
-        self.twice = 0
+        self.below_pos: float = 0
+        self.below_neg: float = 0
+        self.twice: float = 0  # whole, and so exact, where rows are
         self.squares = [0.0, 0.0]
 
     def add(self, pos: npt.NDArray[Any], neg: npt.NDArray[Any]) -> None:
         """Rows of each label at the next distinct scores."""
         beaten = 2 * (self.below_neg + np.cumsum(neg)) - neg
         beating = 2 * (self.below_pos + np.cumsum(pos)) - pos
-        self.twice += int(pos @ beaten)
+        self.twice += (pos @ beaten).item()
         share, rest = beaten / (2 * self.n), 1 - beating / (2 * self.m)
         self.squares[0] += float(pos @ share**2)
         self.squares[1] += float(neg @ rest**2)
-        self.below_pos += int(pos.sum())
-        self.below_neg += int(neg.sum())
+        self.below_pos += pos.sum().item()
+        self.below_neg += neg.sum().item()
 
     def add_distinct(self, hit: npt.NDArray[np.bool_]) -> None:
         """Rows in rising order of scores without ties: a row's rank less its rank in its label is what it beats."""
@@ -211,11 +213,11 @@ def area_of_histogram(rows: npt.ArrayLike) -> Area:
     (0.75, 0.25)
     """
     neg, pos = np.asarray(rows)
-    m, n = int(pos.sum()), int(neg.sum())
+    m, n = pos.sum().item(), neg.sum().item()
     if not m or not n:
-        return Area(float("nan"), float("nan"), m, n)
+        return Area(float("nan"), float("nan"), round(m), round(n))
     scan = _AreaScan(m, n)
-    scan.add(pos.astype(np.int64), neg.astype(np.int64))
+    scan.add(pos, neg)
     return scan.area(float((pos / m) @ (neg / n)) / 2)
 
 

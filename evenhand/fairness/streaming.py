@@ -10,10 +10,10 @@ from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.counts import CountTable, merge
 from evenhand.fairness.groups import encode_groups, encode_values
 from evenhand.fairness.rows import count_rows
+from evenhand.fairness.scores import SCORE_BINS
 
-__all__ = ["SCORE_BINS", "count_parquet"]
+__all__ = ["count_parquet"]
 
-SCORE_BINS = 1000
 _BATCH = 1 << 19
 
 

@@ -1,0 +1,119 @@
+"""Areas, log-loss and calibration: exact ones against scikit-learn, histograms against their stated error."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import log_loss, roc_auc_score
+
+from evenhand.exceptions import DataError
+from evenhand.fairness import BiasDetector
+from evenhand.fairness.scores import area_of_histogram, exact_areas
+from tests.evenhand.fairness import slow_definitions as slow
+
+SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1e-300, -0.0]), min_size=1, max_size=30)
+
+
+@settings(max_examples=80, deadline=None)
+@given(SCORES, st.data(), st.sampled_from([(1.0, 0.0), (7.0, -3.0)]))
+def test_exact_area_by_all_pairs(score, data, change):
+    y = data.draw(st.lists(st.booleans(), min_size=len(score), max_size=len(score)))
+    moved = np.array(score) * change[0] + change[1]
+    (found,) = exact_areas(moved, np.array(y), np.zeros(len(y), np.uint8), np.array([len(y)]))
+    assert found.value == pytest.approx(slow.area(y, moved.tolist()), abs=1e-14, nan_ok=True)
+
+
+@pytest.mark.parametrize("decimals", [0, 2, 17])
+def test_exact_areas_of_groups_across_blocks(decimals):
+    """Runs of ties longer than a block, shorter ones that a block's end cuts, and none."""
+    rng = np.random.default_rng(decimals)
+    n = 40_000
+    y, score, group = rng.random(n) < 0.3, np.round(rng.random(n), decimals), rng.integers(0, 3, n).astype(np.uint8)
+    found = list(exact_areas(score, y, group, np.bincount(group)))
+    for code, area in enumerate(found):
+        assert area.value == pytest.approx(roc_auc_score(y[group == code], score[group == code]), abs=1e-13)
+        counts = _distinct(y[group == code], score[group == code])
+        assert area.variance == pytest.approx(area_of_histogram(counts).variance, rel=1e-9)
+
+
+def _distinct(y, score):
+    codes = np.unique(score, return_inverse=True)[1]
+    return np.stack([np.bincount(codes[y == label], minlength=codes.max() + 1) for label in (False, True)])
+
+
+@pytest.fixture(scope="module")
+def scored():
+    rng = np.random.default_rng(7)
+    n = 4000
+    score = rng.beta(2, 3, n)
+    return pd.DataFrame(
+        {"y": rng.random(n) < score, "score": score, "p": score > 0.5, "g": rng.choice(["a", "b", "unknown"], n)}
+    )
+
+
+def detector(frame, **options):
+    return BiasDetector.from_predictions(
+        frame["y"], frame["p"], sensitive_features=frame[["g"]], favorable_label=True, y_score=frame["score"], **options
+    )
+
+
+def test_score_metrics_of_every_group(scored):
+    report = detector(scored).detect_bias()
+    for name, rows in scored.groupby("g"):
+        found = report.group("g", name)
+        assert found["roc_auc"].value == pytest.approx(roc_auc_score(rows["y"], rows["score"]), abs=1e-12)
+        assert found["log_loss"].value == pytest.approx(log_loss(rows["y"], rows["score"]), abs=1e-12)
+        assert found["calibration_in_the_large"].value == pytest.approx(
+            rows["score"].mean() - rows["y"].mean(), abs=1e-12
+        )
+        bins = rows.groupby((rows["score"] * 10).astype(int).clip(upper=9))
+        error = sum(abs(part["score"].sum() - part["y"].sum()) for _, part in bins) / len(rows)
+        assert found["expected_calibration_error"].value == pytest.approx(error, abs=1e-12)
+        for metric in ("roc_auc", "log_loss", "calibration_in_the_large", "expected_calibration_error"):
+            low, high = found[metric].interval
+            assert low < found[metric].value < high
+            assert found[metric].n == len(rows)
+
+
+def test_a_histogram_keeps_its_word(scored):
+    exact, binned = detector(scored).detect_bias(), detector(scored, score_bins=100).detect_bias()
+    for name in ("a", "b"):
+        a, b = exact.group("g", name)["roc_auc"], binned.group("g", name)["roc_auc"]
+        error = float(b.reason.split()[1])
+        assert 0 < abs(a.value - b.value) <= error * 1.01 < 0.02
+        for metric in ("log_loss", "calibration_in_the_large", "expected_calibration_error"):
+            assert exact.group("g", name)[metric].value == pytest.approx(
+                binned.group("g", name)[metric].value, abs=1e-12
+            )
+
+
+def test_histograms_add_up(scored):
+    whole = detector(scored, score_bins=100).counts
+    parts = detector(scored[:1000], score_bins=100).counts + detector(scored[1000:], score_bins=100).counts
+    assert parts.scores.rows.tolist() == whole.scores.rows.tolist()
+    np.testing.assert_allclose(parts.scores.moments, whole.scores.moments, rtol=1e-12)
+
+
+def test_scores_that_are_no_probabilities_rank_all_the_same(scored):
+    logits = scored.assign(score=np.log(scored["score"] / (1 - scored["score"])))
+    found = detector(logits).detect_bias().group("g", "a")
+    assert found["roc_auc"].value == pytest.approx(detector(scored).detect_bias().group("g", "a")["roc_auc"].value)
+    assert np.isnan(found["log_loss"].value)
+    assert "not probabilities" in found["log_loss"].reason
+    with pytest.raises(DataError, match="from 0 to 1"):
+        detector(logits, score_bins=100)
+
+
+def test_scores_that_are_missing_are_refused(scored):
+    with pytest.raises(DataError, match="1 values that are not finite"):
+        detector(scored.assign(score=scored["score"].where(scored.index != 3)))
+
+
+def test_equal_weights_change_no_score_metric(scored):
+    plain = detector(scored, score_bins=1000).detect_bias().group("g", "a")
+    weighted = detector(scored, sample_weight=np.full(len(scored), 2.5)).detect_bias().group("g", "a")
+    for metric in ("roc_auc", "log_loss", "calibration_in_the_large", "expected_calibration_error"):
+        assert weighted[metric].value == pytest.approx(plain[metric].value, abs=1e-12)
+        assert weighted[metric].interval is None
+        assert "weights" in weighted[metric].reason
