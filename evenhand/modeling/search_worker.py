@@ -2,6 +2,8 @@
 
 import contextlib
 import math
+import os
+import threading
 import time
 import warnings
 from collections import deque
@@ -168,7 +170,13 @@ def open_pool(workers: int) -> Iterator[Pool]:
     from joblib.externals.loky import ProcessPoolExecutor
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    executor = ProcessPoolExecutor(workers - 1, env=dict.fromkeys(_THREADS, "1"), timeout=300)
+    executor = ProcessPoolExecutor(
+        workers - 1,
+        env=dict.fromkeys(_THREADS, "1"),
+        timeout=300,
+        initializer=_end_with_parent,
+        initargs=(os.getpid(),),
+    )
     finished = False
     try:
         for _ in range(workers - 1):
@@ -182,6 +190,17 @@ def open_pool(workers: int) -> Iterator[Pool]:
         ) from error
     finally:
         executor.shutdown(wait=True, kill_workers=not finished)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Let a helper end within a second of its caller, which may have been killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
 def _warm_up() -> None:
