@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -67,7 +68,9 @@ def _parsed(
     open_bytes: Opener, names: Sequence[str], encoding: str, name: str, options: dict[str, object]
 ) -> pd.DataFrame:
     try:
-        with open_bytes() as file:
+        with open_bytes() as file, warnings.catch_warnings():
+            # Stray quotation marks can be read in two ways; where pandas' is not ours, nobody knows which is meant.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(  # type: ignore[call-overload]
                 file, encoding=encoding, header=0, names=list(names), index_col=False, low_memory=False, **options
             )
@@ -75,6 +78,8 @@ def _parsed(
         if "EOF inside string" in str(error):
             raise DataError(f"{name}: a quotation mark is opened and never closed: double it inside a cell") from None
         raise DataError(f"{name} cannot be parsed as CSV: check quotes and delimiters") from None
+    except pd.errors.ParserWarning:
+        raise DataError(f"{name} has stray quotation marks: quote whole cells, and double the marks inside") from None
     except UnicodeDecodeError:
         raise DataError(f"{name} is not written in {encoding} throughout: set encoding to what wrote it") from None
     if not len(frame):

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import json
 import lzma
 import re
 import zipfile
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, cast
 
+import numpy as np
 import pandas as pd
 
 from evenhand.data._address import local_file, shown
@@ -42,6 +44,7 @@ _FOREIGN_TEXT = {
     re.compile(rb'\s*(\[\s*[\[{"]|\{\s*")'): "JSON",
     re.compile(rb"\s*<(!doctype|html|body|table|\?xml)", re.IGNORECASE): "a web page or XML",
 }
+_UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
 _DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
@@ -108,10 +111,29 @@ def _read_parquet(path: Path, name: str) -> pd.DataFrame:
         raise DataError(f"{name} is a Parquet file that cannot be read: it is damaged or cut off") from error
     if not table.num_rows:
         raise DataError(f"{name} has columns and no rows: give it at least a few hundred")
+    # An index with a name was a column before somebody made it the index; one without a name says nothing. The rest of
+    # what pandas notes beside the table is not needed, and may be damaged.
+    counters = _named_ranges(table.schema.metadata or {}, table.num_rows)
+    table = table.replace_schema_metadata(None)
+    kept = [place for place, name in enumerate(table.column_names) if not _UNNAMED_INDEX.fullmatch(name)]
+    table = table.select(kept)
     frame = table.to_pandas(split_blocks=True, self_destruct=True)
     del table
-    named = [level for level in frame.index.names if level is not None and level not in frame.columns]
-    if named:
-        # An index with a name was a column before somebody made it the index.
-        frame = frame.reset_index(level=named)
+    for column, counter in counters.items():
+        if column not in frame.columns:
+            frame.insert(0, column, np.asarray(counter))
     return plain_frame(frame)
+
+
+def _named_ranges(metadata: dict[bytes, bytes], n: int) -> dict[str, range]:
+    """Indexes that count evenly and have a name: they are no column of the file, only a note of pandas."""
+    try:
+        noted = json.loads(metadata.get(b"pandas", b"{}")).get("index_columns", [])
+        ranges = {
+            each["name"]: range(each["start"], each["stop"], each["step"])
+            for each in noted
+            if isinstance(each, dict) and isinstance(each["name"], str)
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {name: counter for name, counter in ranges.items() if len(counter) == n}

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from evenhand.data.build import Sensitive, build_dataset
 from evenhand.data.findings import find_all
@@ -146,6 +148,7 @@ BAD = {
         lambda: with_line(f"{PERSON}, Dr,1,male,yes"), "quote cells that hold the delimiter"
     ),
     "quote never closed": Bad(lambda: with_line(f'"{PERSON},1,male,yes', at=30), "never closed"),
+    "stray quotes": Bad(lambda: b'"a,"b"\r\n"x\r\n","y"""\r\n', "stray quotation marks"),
     "a cell of two million": Bad(
         lambda: with_line('"' + PERSON * 200_000 + ",1,male,yes"), "more than 131072 characters.*never closed"
     ),
@@ -400,6 +403,35 @@ def write(folder, content):
     path = folder / "people.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
+
+
+FORMS = [
+    lambda: text().encode(),
+    lambda: text(people(city="Zürich"), sep=";").encode("latin-1"),
+    lambda: text().encode("utf-16"),
+    lambda: parquet(people()),
+    lambda: gzip.compress(text().encode()),
+    lambda: b'"a","b"\r\n"x\r\n","y"""\r\n',
+]
+PIECES = [b'"', b",", b"\n", b"\r", b"\x00", b"inf", b"\xff", b'""', b"\n\n", b"1e999", b"\xe2\x80\xa8", b"\x1a"]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    form=st.sampled_from(FORMS),
+    edits=st.lists(
+        st.tuples(st.floats(0, 1), st.integers(0, 50), st.sampled_from(PIECES) | st.binary(max_size=3)), max_size=6
+    ),
+)
+def test_damage_of_any_kind_is_an_error_of_ours_or_none(form, edits, tmp_path):
+    content = form()
+    for share, cut, piece in edits:
+        at = int(share * len(content))
+        content = content[:at] + piece + content[at + cut :]
+    try:
+        load(write(tmp_path, content), {}, {"favorable_label": None})
+    except EvenhandError as error:
+        assert PERSON not in str(error)  # noqa: PT017  most damage is survived, so pytest.raises does not fit
 
 
 def test_missing_file_names_the_nearest(tmp_path):

@@ -74,6 +74,8 @@ def test_environment_variables_in_paths(tmp_path, monkeypatch):
 def test_an_index_with_a_name_is_a_column(tmp_path):
     TABLE.set_index("i").to_parquet(tmp_path / "a.parquet")
     assert list(read_source(path=str(tmp_path / "a.parquet")).columns) == ["i", "f", "s", "b"]
+    TABLE.set_index("s").to_parquet(tmp_path / "a.parquet")
+    assert list(read_source(path=str(tmp_path / "a.parquet")).columns) == ["i", "f", "b", "s"]
     TABLE.set_axis([5, 6, 7]).to_parquet(tmp_path / "b.parquet")
     pd.testing.assert_frame_equal(read_source(path=str(tmp_path / "b.parquet")), TABLE)
 
