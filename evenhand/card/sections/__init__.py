@@ -1,0 +1,32 @@
+"""The sections of a card, in the order in which a reader needs them."""
+
+from evenhand.card.blocks import Section
+from evenhand.card.inputs import Inputs
+from evenhand.card.sections.data import data_section
+from evenhand.card.sections.details import details_section, use_section
+from evenhand.card.sections.governance import appendix_section, governance_section
+from evenhand.card.sections.groups import groups_section
+from evenhand.card.sections.limits import limits_section
+from evenhand.card.sections.performance import performance_section
+from evenhand.card.sections.reasons import reasons_section
+from evenhand.card.sections.summary import summary_section
+from evenhand.card.sections.training import training_section
+
+__all__ = ["build_sections"]
+
+
+def build_sections(inputs: Inputs) -> tuple[Section, ...]:
+    """Every section; the last one says which headings of which source each of the others answers."""
+    sections = (
+        summary_section(inputs),
+        details_section(inputs),
+        use_section(inputs),
+        data_section(inputs),
+        training_section(inputs),
+        performance_section(inputs),
+        groups_section(inputs),
+        reasons_section(inputs),
+        limits_section(inputs),
+        governance_section(inputs),
+    )
+    return (*sections, appendix_section(inputs, sections))

@@ -1,0 +1,199 @@
+"""How the model treats each group: rates with intervals, gaps with verdicts, and the policies behind them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from evenhand.card.blocks import Block, Cell, Section, Table, Text, Tone
+from evenhand.card.inputs import Inputs
+from evenhand.card.text import count, join, metric_cell, number, percent, plain, words
+
+__all__ = ["VERDICT_TONES", "gap_rows", "groups_section", "headline_gap", "verdict_cell"]
+
+VERDICT_TONES: Mapping[str, Tone] = {"PASS": "good", "FAIL": "flag", "INCONCLUSIVE": "open"}
+RATES = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "accuracy", "auc", "roc_auc")
+GAPS = (
+    "demographic_parity_difference",
+    "demographic_parity_ratio",
+    "equal_opportunity_difference",
+    "equalized_odds_difference",
+    "equalized_odds_ratio",
+    "predictive_parity_difference",
+    "accuracy_equality_difference",
+    "accuracy_equality_ratio",
+)
+NOT_AUDITED = "The model's decisions were not compared between groups."
+
+
+def verdict_cell(gap: Mapping[str, Any]) -> Cell:
+    """A gap's verdict, or that no rule was declared for it."""
+    verdict = gap.get("verdict")
+    if not verdict:
+        return Cell("no rule", tone="muted")
+    return Cell(plain(verdict), tone=VERDICT_TONES.get(str(verdict), "plain"))
+
+
+def headline_gap(audited: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+    """The gap of an attribute that a reader wants first: one with a verdict, the worst before the others."""
+    gaps = audited.get("disparities") or {}
+    named = [(name, gaps[name]) for name in GAPS if name in gaps]
+    for wanted in ("FAIL", "INCONCLUSIVE", "PASS"):
+        for name, gap in named:
+            if gap.get("verdict") == wanted:
+                return name, gap
+    return named[0] if named else None
+
+
+def four_fifths(audited: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The four-fifths flag of an attribute."""
+    found: Mapping[str, Any] = (audited.get("disparities") or {}).get("four_fifths") or audited.get("four_fifths") or {}
+    return found
+
+
+def gap_rows(audited: Mapping[str, Any]) -> tuple[tuple[Cell, ...], ...]:
+    """A row for each main gap: value, interval, p-value, between whom, verdict."""
+    gaps = audited.get("disparities") or {}
+    return tuple(_gap_row(name, gaps[name]) for name in GAPS if name in gaps)
+
+
+def _gap_row(name: str, gap: Mapping[str, Any]) -> tuple[Cell, ...]:
+    cell = metric_cell(gap)
+    defined = gap.get("low") is not None and gap.get("high") is not None
+    left = gap.get("undefined") or {}
+    without = f"not defined for {join(list(left))}" if left else ""
+    return (
+        Cell(words(name), detail=without),
+        Cell(cell.text, cell.value, cell.tone),
+        Cell(cell.detail) if defined else Cell("none", tone="absent"),
+        Cell("none" if gap.get("p_value") is None else number(gap["p_value"]), gap.get("p_value")),
+        Cell(" and ".join(plain(group) for group in gap.get("between") or ()) or "none"),
+        verdict_cell(gap),
+    )
+
+
+def _group_row(group: Mapping[str, Any], names: tuple[str, ...], min_cell: int) -> tuple[Cell, ...]:
+    mark = "small" if group.get("small") else ""
+    head = (Cell(plain(group["group"]), detail=mark), Cell(count(group["n"]), float(group["n"])))
+    return head + tuple(_rate(group["metrics"].get(name), min_cell) for name in names)
+
+
+def _rate(metric: Mapping[str, Any] | None, min_cell: int) -> Cell:
+    """A rate, unless it rests on so few people that it would tell what happened to each."""
+    if metric is not None and metric.get("value") is not None and (metric.get("n") or 0) < min_cell:
+        return Cell("withheld", tone="muted", detail=f"fewer than {min_cell} rows")
+    return metric_cell(metric)
+
+
+def _groups_table(name: str, audited: Mapping[str, Any], min_cell: int) -> Table:
+    groups = audited.get("groups") or ()
+    names = tuple(metric for metric in RATES if any(metric in group["metrics"] for group in groups))
+    rows = tuple(_group_row(group, names, min_cell) for group in groups)
+    return Table(f"Every group of {plain(name)} on the test part", ("Group", "Rows", *map(words, names)), rows)
+
+
+def _flag(audited: Mapping[str, Any]) -> tuple[Block, ...]:
+    found = four_fifths(audited)
+    if found.get("ratio") is None:
+        return ()
+    between = f"{plain(found.get('group'))} to {plain(found.get('reference'))}"
+    text = f"Lowest over highest selection rate: {number(found['ratio'])} ({between})."
+    if found.get("flag"):
+        return (Text(f"{text} Under four fifths (29 CFR 1607.4D): a flag, not a verdict.", tone="flag"),)
+    return (Text(f"{text} Not under four fifths (29 CFR 1607.4D); that alone shows nothing."),)
+
+
+def _attribute(inputs: Inputs, name: str, audited: Mapping[str, Any], place: int, kind: str) -> Section:
+    columns = ("Disparity", "Value", "Interval", "p of equality", "Between", "Verdict")
+    reasons = tuple(
+        Text(f"{words(gap)}: {plain(found['reason'])}.".replace("..", "."), tone="muted")
+        for gap, found in (audited.get("disparities") or {}).items()
+        if gap in GAPS and found.get("verdict") and found.get("reason")
+    )
+    blocks: tuple[Block, ...] = (
+        *_flag(audited),
+        *inputs.drawn([f"rates:{name}"]),
+        _groups_table(name, audited, inputs.min_cell),
+        Table(f"Disparities of {plain(name)} between groups", columns, gap_rows(audited)),
+        *reasons,
+    )
+    return Section(f"{kind}-{place}", plain(name), blocks)
+
+
+def _policies(inputs: Inputs) -> tuple[Block, ...]:
+    blocks: list[Block] = []
+    for judged in inputs.audit.get("policies") or ():
+        policy = judged.get("policy") or judged
+        title = plain(policy.get("title") or policy.get("name") or "a policy without a name")
+        source = f"{plain(policy.get('source') or 'no source')}, in effect from {plain(policy.get('effective') or '?')}"
+        blocks.append(Text(f"{title} ({source}). {plain(policy.get('description') or '')}"))
+        rows = tuple(_rule_row(rule) for rule in judged.get("rules") or () if rule.get("verdict"))
+        if rows:
+            columns = ("Rule", "Over", "Value", "Interval", "Verdict", "Why")
+            blocks.append(Table(f"Verdicts of {title}", columns, rows))
+        for kind, tables in (judged.get("tables") or {}).items() if isinstance(judged.get("tables"), Mapping) else ():
+            blocks += [_policy_table(kind, name, listed, inputs.min_cell) for name, listed in tables.items() if listed]
+    return tuple(blocks) or (Text("No policy was declared, so there is no verdict on any disparity.", tone="absent"),)
+
+
+def _rule_row(rule: Mapping[str, Any]) -> tuple[Cell, ...]:
+    side = "at most" if rule.get("kind") == "difference" else "at least"
+    cell = metric_cell({key: rule.get(key) for key in ("value", "low", "high")})
+    return (
+        Cell(words(rule.get("metric", "?")), detail=f"{side} {number(rule.get('limit'))}"),
+        Cell(plain(rule.get("attribute", "?"))),
+        Cell(cell.text, cell.value, cell.tone),
+        Cell(cell.detail or "none"),
+        verdict_cell(rule),
+        Cell(plain(rule.get("reason") or "")),
+    )
+
+
+def _policy_table(kind: str, name: str, listed: Any, min_cell: int) -> Table:
+    columns = tuple(listed[0])
+    rows = tuple(tuple(_policy_cell(row, column, min_cell) for column in columns) for row in listed)
+    return Table(f"{words(kind)} by {plain(name)}", tuple(words(column) for column in columns), rows)
+
+
+def _policy_cell(row: Mapping[str, Any], column: str, min_cell: int) -> Cell:
+    value = row.get(column)
+    few = isinstance(row.get("n"), int) and row["n"] < min_cell
+    if few and isinstance(value, float):
+        return Cell("withheld", tone="muted", detail=f"fewer than {min_cell} rows")
+    return Cell(number(value), value) if isinstance(value, float) else Cell(plain(value))
+
+
+def _factors(inputs: Inputs) -> tuple[Block, ...]:
+    audit = inputs.audit
+    if not audit:
+        return (Text(NOT_AUDITED, tone="absent"),)
+    least = (audit.get("settings") or {}).get("min_group_size") or (audit.get("settings") or {}).get("minimum")
+    confidence = percent((audit.get("settings") or {}).get("confidence", 0.95), 0)
+    favorable = audit.get("favorable_label")
+    about = f" The favorable outcome is {plain(favorable)}." if favorable not in (None, [], ()) else ""
+    small = f" Groups under {plain(least)} rows are shown and marked as small." if least else ""
+    text = (
+        f"Decisions on the {count(audit.get('n'))} rows of the test part, compared over {join(list(inputs.audits()))}"
+        f" and their intersections.{about} Intervals hold with {confidence} confidence each.{small} Rates that rest on "
+        f"fewer than {inputs.min_cell} rows are withheld, so that nobody can be singled out. Rows without a value are the "
+        "group unknown."
+    )
+    return (Text(text), *inputs.drawn(["gaps"]))
+
+
+def groups_section(inputs: Inputs) -> Section:
+    """Every attribute, the intersections, the policies."""
+    parts = [_attribute(inputs, name, found, k, "group") for k, (name, found) in enumerate(inputs.audits().items(), 1)]
+    crossed = inputs.audits("intersections")
+    parts += [_attribute(inputs, name, found, k, "intersection") for k, (name, found) in enumerate(crossed.items(), 1)]
+    policies = (Section("policies", "Policies and verdicts", _policies(inputs)),) if inputs.audit else ()
+    return Section(
+        "groups",
+        "Groups",
+        _factors(inputs),
+        (*parts, *policies),
+        covers={
+            "mitchell": ("Factors", "Quantitative Analyses"),
+            "toolkit": ("quantitative_analysis: performance_metrics", "quantitative_analysis: graphics"),
+            "hugging_face": ("Factors", "Bias, Risks, and Limitations"),
+            "annex_iv": ("2(g) validation and testing, accuracy, robustness, discriminatory impacts",),
+        },
+    )

@@ -1,0 +1,127 @@
+"""The first screen: what it is, for whom, on which data, how good, who differs, what is missing, what was decided."""
+
+from evenhand.card.blocks import Block, Cell, Facts, Items, Section, Table, Text
+from evenhand.card.inputs import HUMAN_FIELDS, Inputs
+from evenhand.card.sections.data import parts_of, rows_of
+from evenhand.card.sections.governance import OUTCOMES, decision_of
+from evenhand.card.sections.groups import NOT_AUDITED, four_fifths, headline_gap, verdict_cell
+from evenhand.card.sections.limits import limitations
+from evenhand.card.sections.performance import NOT_EVALUATED, headline_metrics
+from evenhand.card.text import count, join, metric_cell, name_of, number, plain, words
+
+__all__ = ["summary_section"]
+
+SHORT = 260
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHORT else text[: SHORT - 1].rsplit(" ", 1)[0] + " …"
+
+
+def _what(inputs: Inputs) -> tuple[Block, ...]:
+    model = inputs.model
+    favorable = model.get("favorable_label", inputs.audit.get("favorable_label"))
+    named = {
+        "Kind": name_of(model["algorithm"]) if model.get("algorithm") else "not recorded",
+        "Predicts": model.get("target") or inputs.data.get("target") or "not recorded",
+        "Favorable": favorable if favorable not in (None, [], ()) else None,
+        "Threshold": inputs.threshold.get("threshold"),
+    }
+    return (Facts(tuple((name, Cell(plain(value))) for name, value in named.items() if value is not None)),)
+
+
+def _whom(inputs: Inputs) -> tuple[Block, ...]:
+    said = inputs.statement("intended_use")[0]
+    return (Text(_short(said.text), tone=said.tone, field=said.field),)
+
+
+def _data(inputs: Inputs) -> tuple[Block, ...]:
+    if not inputs.data:
+        return (Text("Nothing was recorded about the data.", tone="absent"),)
+    sizes = parts_of(inputs)
+    features = inputs.data.get("features") or inputs.data.get("columns") or ()
+    rows = rows_of(inputs)
+    named = {
+        "Data": inputs.data.get("name"),
+        "Rows": count(rows) + (f" ({count(sizes['test'])} for this evidence)" if "test" in sizes else "")
+        if rows
+        else None,
+        "Features": count(len(features)) if features else None,
+        "Sensitive": join(list(inputs.data.get("sensitive") or ())) or None,
+    }
+    return (Facts(tuple((name, Cell(plain(value))) for name, value in named.items() if value)),)
+
+
+def _good(inputs: Inputs) -> tuple[Block, ...]:
+    if not inputs.metrics:
+        return (Text(NOT_EVALUATED, tone="absent"),)
+    rows = tuple((words(name), metric_cell(metric)) for name, metric in headline_metrics(inputs))
+    return (Facts(rows),)
+
+
+def _differ(inputs: Inputs) -> tuple[Block, ...]:
+    if not inputs.audits():
+        return (Text(NOT_AUDITED, tone="absent"),)
+    rows = []
+    for name, audited in inputs.audits().items():
+        gap = headline_gap(audited)
+        if gap is None:
+            rows.append((Cell(plain(name)), Cell("no disparity is defined", tone="absent"), Cell(""), Cell("")))
+            continue
+        value, between = metric_cell(gap[1]), " and ".join(plain(group) for group in gap[1].get("between") or ())
+        rows.append((Cell(plain(name), detail=between), Cell(words(gap[0])), value, _verdicts(audited)))
+    columns = ("Over", "Disparity", "Value", "Verdict")
+    return (Table("Largest differences between groups", columns, tuple(rows)),)
+
+
+def _verdicts(audited: object) -> Cell:
+    """The worst verdict of the attribute, and the four-fifths flag beside it."""
+    assert isinstance(audited, dict)
+    gap = headline_gap(audited)
+    cell = verdict_cell(gap[1] if gap else {})
+    flag = four_fifths(audited)
+    if flag.get("flag"):
+        return Cell(
+            cell.text,
+            tone=cell.tone if cell.tone == "flag" else "open",
+            detail=f"ratio {number(flag['ratio'])}, under 4/5",
+        )
+    return cell
+
+
+def _missing(inputs: Inputs) -> tuple[Block, ...]:
+    missing = inputs.missing()
+    if not missing:
+        return (Text("Every statement that people owe is made.", tone="good"),)
+    return (Items(tuple(Cell(HUMAN_FIELDS[name].label, tone="missing") for name in missing)),)
+
+
+def _decided(inputs: Inputs) -> tuple[Block, ...]:
+    label, tone = OUTCOMES[decision_of(inputs)]
+    flags = sum(cell.tone == "flag" for cell in limitations(inputs))
+    opens = sum(cell.tone == "open" for cell in limitations(inputs))
+    said = f"{flags} findings against it, {opens} open questions; see Limitations and risks."
+    return (Text(label, tone=tone), Text(said, tone="muted"))
+
+
+def summary_section(inputs: Inputs) -> Section:
+    """The tiles of the first screen."""
+    return Section(
+        "summary",
+        "Summary",
+        inputs.statement("overview")[:1],
+        (
+            Section("summary-what", "What it is", _what(inputs)),
+            Section("summary-whom", "For whom", _whom(inputs)),
+            Section("summary-data", "On which data", _data(inputs)),
+            Section("summary-good", "How good", _good(inputs)),
+            Section("summary-differ", "Who is treated differently", _differ(inputs)),
+            Section("summary-missing", "What people have not said", _missing(inputs)),
+            Section("summary-decision", "Decision", _decided(inputs)),
+        ),
+        covers={
+            "mitchell": ("Model Details", "Intended Use"),
+            "hugging_face": ("Summary",),
+            "annex_iv": ("1(a) intended purpose, provider, version",),
+        },
+    )
