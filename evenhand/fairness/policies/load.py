@@ -104,7 +104,7 @@ class _Checker:
         prefix = f"{where}." if where else ""
         for key in data:
             if key not in known:
-                self.add(f"{prefix}{shorten(key)}", "unknown key", nearest(key, known))
+                self.add(f"{prefix}{shorten(key).strip(chr(39))}", "unknown key", nearest(key, known))
         for key in required:
             if key not in data:
                 self.add(f"{prefix}{key}", "is missing")

@@ -1,0 +1,287 @@
+"""Policies as data, and what they make of counts."""
+
+import json
+from datetime import date
+
+import numpy as np
+import pytest
+
+from evenhand.exceptions import ConfigError, DataError
+from evenhand.fairness.policies import (
+    ConfusionCounts,
+    Policy,
+    Rule,
+    assess,
+    available_policies,
+    families,
+    impact_table,
+    load_policy,
+    metric_names,
+    parse_policy,
+    scoring_rates,
+    set_aside,
+)
+from evenhand.fairness.statistics import Rates, largest_gap
+
+# Clarify, tests/unit/bias/metrics/test_metrics.py, dfBinary: groups MFFMFMFFMMFF, y 011110001000, y^ 111000110100.
+CLARIFY = ("MFFMFMFFMMFF", "011110001000", "111000110100")
+
+
+def counts_of(groups, y, predicted, favorable=(1,), **options):
+    names = tuple(sorted(set(groups)))
+    classes = int(max(*y, *predicted)) + 1
+    table = np.zeros((len(names), classes, classes), dtype=np.int64)
+    for group, true, guess in zip(groups, y, predicted, strict=True):
+        table[names.index(group), int(true), int(guess)] += 1
+    return ConfusionCounts(names, table, favorable, **options)
+
+
+def selections(k, n, names, **options):
+    """Counts with given selections and no true favorable label."""
+    table = np.zeros((len(k), 2, 2), dtype=np.int64)
+    table[:, 0, 1], table[:, 0, 0] = k, np.array(n) - k
+    return ConfusionCounts(tuple(names), table, (1,), **options)
+
+
+def policy(**changes):
+    base = {"name": "mine", "title": "t", "description": "d", "source": "s", "jurisdiction": "j"}
+    return Policy(
+        **(base | {"effective": date(2025, 1, 1), "rules": (Rule("demographic_parity_ratio", 0.8),)} | changes)
+    )
+
+
+@pytest.mark.parametrize("name", available_policies())
+def test_every_policy_of_the_package_has_its_source_and_date(name):
+    found = load_policy(name)
+    assert found.name == name
+    assert found.source
+    assert found.jurisdiction
+    assert isinstance(found.effective, date)
+    assert json.loads(json.dumps(found.to_dict()))["effective"] == found.effective.isoformat()
+
+
+def test_facts_of_the_law():
+    uniform = load_policy("us-four-fifths")
+    # 29 CFR 1607.4D; in force since 25 September 1978 (43 FR 38290).
+    assert (uniform.rules[0].metric, uniform.rules[0].limit) == ("demographic_parity_ratio", 0.8)
+    assert uniform.effective == date(1978, 9, 25)
+    assert uniform.rules[0].reversal
+    city = load_policy("nyc-ll144")
+    # 6 RCNY 5-301; enforced since 5 July 2023.
+    assert (city.rules, city.effective, city.may_leave_out_under) == ((), date(2023, 7, 5), 0.02)
+
+
+def test_own_policy_by_path(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "name: mine\ntitle: T\ndescription: D\nsource: S\njurisdiction: J\neffective: 2025-02-01\n"
+        "rules:\n  - metric: equalized_odds_difference\n    limit: 0.05\n    attributes: [sex]\n    alpha: 0.01\n",
+        encoding="utf-8",
+    )
+    found = load_policy(path)
+    assert found == load_policy(str(path))
+    assert found.rules == (Rule("equalized_odds_difference", 0.05, ("sex",), 0.01),)
+
+
+def test_every_mistake_at_once_with_the_nearest_name():
+    text = (
+        "name: mine\ntitel: T\ndescription: 3\nsource: S\njurisdiction: J\neffective: soon\nunknown: rapport\n"
+        "minimum_group: 0\nalpha: 5\ntables: [impact_ratios]\n"
+        "rules:\n  - metric: demografic_parity_ratio\n    limit: 80\n  - limit: 0.1\n    reversal: maybe\n  - 4\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        parse_policy(text, origin="mine.yaml")
+    told = str(caught.value)
+    for piece in (
+        "mine.yaml has",
+        "titel: unknown key",
+        "title: is missing",
+        "description: must be a text",
+        "effective: must be a day",
+        "unknown: must be one of report, require",
+        "minimum_group",
+        "alpha: must lie strictly between 0 and 0.5",
+        "impact_ratio",
+        "rules[0].metric: unknown disparity",
+        "demographic_parity_ratio",
+        "rules[0].limit: must lie strictly between 0 and 1",
+        "rules[1].metric: is missing",
+        "rules[1].reversal",
+        "rules[2]: must be a mapping",
+    ):
+        assert piece in told
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("statistcal", "statistical"), ("nowhere.yaml", "there is no policy file"), ("", "unknown policy")],
+)
+def test_unknown_policies(name, told):
+    with pytest.raises(ConfigError, match=told):
+        load_policy(name)
+
+
+@pytest.mark.parametrize(("text", "told"), [("- 1\n", "must be a mapping"), ("a: [\n", "is not YAML")])
+def test_what_is_no_policy(text, told):
+    with pytest.raises(ConfigError, match=told):
+        parse_policy(text)
+
+
+def test_disparities_of_clarify():
+    counts = counts_of(*CLARIFY)
+    values = {
+        name: largest_gap(families(name, counts), kind="ratio" if name.endswith("ratio") else "difference").value
+        for name in metric_names()
+    }
+    assert values["demographic_parity_difference"] == pytest.approx(6 / 35)
+    assert values["demographic_parity_ratio"] == pytest.approx(0.7)
+    assert values["equalized_odds_difference"] == pytest.approx(2 / 3)
+    assert values["accuracy_equality_difference"] == pytest.approx(13 / 35)
+    assert values["equal_opportunity_difference"] == pytest.approx(2 / 3)
+    assert values["true_negative_rate_difference"] == pytest.approx(values["predictive_equality_difference"])
+    assert values["false_negative_rate_difference"] == pytest.approx(values["equal_opportunity_difference"])
+    assert values["false_discovery_rate_difference"] == pytest.approx(values["predictive_parity_difference"])
+    assert values["false_omission_rate_difference"] == pytest.approx(values["negative_predictive_value_difference"])
+    assert values["base_rate_difference"] == pytest.approx(abs(2 / 5 - 3 / 7))
+
+
+def test_classes_compare_whole_distributions():
+    # holisticai, tests/bias/metrics/test_bias_multiclass.py.
+    counts = counts_of("AAAABBBBCC", "0120120120", "0120120120", favorable=())
+    assert largest_gap(families("demographic_parity_difference", counts)).value == pytest.approx(0.5)
+    odds = families("equalized_odds_difference", counts)
+    assert len(odds) == 3
+    gap = largest_gap(odds)
+    assert gap.value == 0
+    assert gap.undefined == {"prediction given class 1: C": "no rows that this rate is taken over"}
+    with pytest.raises(ConfigError, match="declare"):
+        families("equal_opportunity_difference", counts)
+
+
+def test_recall_of_each_favorable_label():
+    table = np.zeros((2, 3, 3), dtype=np.int64)
+    table[0], table[1] = [[8, 2, 0], [1, 9, 0], [0, 0, 10]], [[4, 6, 0], [1, 9, 0], [5, 0, 5]]
+    gap = largest_gap(families("equal_opportunity_difference", ConfusionCounts(("a", "b"), table, (0, 2))))
+    assert gap.value == pytest.approx(0.5)
+    assert gap.rate == "recall of class 2"
+
+
+@pytest.mark.parametrize("metric", ["demographic_parity_difference", "equalized_odds_difference", "accuracy_ratio"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_equal_weights_change_no_estimate(metric, classes):
+    table = np.random.default_rng(0).integers(5, 40, (3, classes, classes))
+    favorable = (1,) if classes == 2 else ()
+    plain = ConfusionCounts(("a", "b", "c"), table, favorable)
+    weighted = ConfusionCounts(("a", "b", "c"), table, favorable, weights=2.0 * table, squares=4.0 * table)
+    kind = "ratio" if metric.endswith("ratio") else "difference"
+    first, second = (largest_gap(families(metric, counts), kind=kind) for counts in (plain, weighted))
+    assert (second.value, second.low, second.high) == pytest.approx((first.value, first.low, first.high), abs=1e-6)
+
+
+def test_two_classes_need_a_favorable_label():
+    with pytest.raises(ConfigError, match="exactly one favorable label"):
+        families("demographic_parity_ratio", counts_of(*CLARIFY, favorable=()))
+    with pytest.raises(ConfigError, match="unknown disparity"):
+        families("demographic_parity", counts_of(*CLARIFY))
+    with pytest.raises(DataError, match="axes"):
+        ConfusionCounts(("a",), np.ones((2, 2, 2), dtype=np.int64))
+
+
+def test_four_fifths_example_of_the_agencies():
+    # Questions and Answers, 44 FR 11996 (1979), Q&A 12: 48 of 80 against 12 of 40, a ratio of one half.
+    counts = selections([48, 12], [80, 40], ["white", "black"])
+    found = assess(load_policy("us-four-fifths"), {"race": counts})
+    assert found.rules[0].value == pytest.approx(0.5)
+    assert found.rules[0].pair == ("black", "white")
+    assert found.verdict == "FAIL"
+
+
+def test_small_numbers_are_no_finding():
+    found = assess(load_policy("us-four-fifths"), {"sex": selections([6, 2], [10, 6], ["m", "f"])})
+    assert found.verdict == "INCONCLUSIVE"
+    assert any("no two rates differ significantly" in note for note in found.rules[0].notes)
+
+
+def test_a_significant_difference_over_four_fifths_is_noted():
+    found = assess(load_policy("us-four-fifths"), {"sex": selections([9000, 8500], [10_000, 10_000], ["m", "f"])})
+    assert found.verdict == "PASS"
+    assert any("significantly" in note for note in found.rules[0].notes)
+
+
+def test_unknown_and_small_groups_are_reported_or_required():
+    counts = selections([500, 495, 100, 1], [1000, 1000, 1000, 4], ["a", "b", "unknown", "c"])
+    shown = assess(policy(), {"race": counts})
+    assert shown.verdict == "PASS"
+    assert shown.rules[0].reported == {"unknown": "rows without a value", "c": "4 rows are fewer than 20"}
+    assert set_aside(policy(unknown="require", small_groups="require"), counts) == {}
+    assert assess(policy(unknown="require"), {"race": counts}).verdict == "FAIL"
+    assert assess(policy(small_groups="require"), {"race": counts}).verdict == "INCONCLUSIVE"
+
+
+def test_an_undefined_group_never_passes():
+    table = np.array([[[400, 100], [100, 400]], [[400, 100], [100, 400]], [[500, 100], [0, 0]]])
+    counts = ConfusionCounts(("a", "b", "c"), table, (1,))
+    found = assess(policy(rules=(Rule("equal_opportunity_difference", 0.2),)), {"race": counts})
+    assert found.verdict == "INCONCLUSIVE"
+    assert found.rules[0].undefined == {"c": "no rows with a favorable label"}
+
+
+def test_rules_meet_their_attributes_and_are_judged_together():
+    rules = (Rule("demographic_parity_ratio", 0.8), Rule("accuracy_equality_difference", 0.1, ("sex",)))
+    counts = {
+        "sex": selections([500, 500], [1000, 1000], ["f", "m"]),
+        "race": selections([250, 500], [1000, 1000], ["a", "b"]),
+    }
+    found = assess(policy(rules=rules), counts)
+    assert [(rule.metric, rule.attribute, rule.verdict) for rule in found.rules] == [
+        ("demographic_parity_ratio", "sex", "PASS"),
+        ("demographic_parity_ratio", "race", "FAIL"),
+        ("accuracy_equality_difference", "sex", "PASS"),
+    ]
+    assert found.verdict == "FAIL"
+    assert found.reason.startswith("demographic_parity_ratio by race")
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["verdict"] == "FAIL"
+    with pytest.raises(ConfigError, match="was not counted"):
+        assess(policy(rules=(Rule("demographic_parity_ratio", 0.8, ("sexx",)),)), counts)
+
+
+def test_a_policy_without_limits_gives_no_verdict():
+    found = assess(load_policy("nyc-ll144"), {"sex": selections([5, 5], [10, 10], ["f", "m"])})
+    assert (found.verdict, found.rules) == (None, ())
+    assert "no limit" in found.reason
+
+
+def test_table_of_the_citys_example():
+    # 6 RCNY 5-301, example tables: 667 of 1,390 men and 555 of 1,181 women selected; impact ratio 0.979.
+    male, female = impact_table(Rates(np.array([667, 555]), np.array([1390, 1181]), ("male", "female")))
+    assert (male.impact_ratio, male.ratio_low, male.ratio_high) == (1.0, None, None)
+    assert round(male.rate, 2) == 0.48
+    assert round(female.impact_ratio, 3) == 0.979
+    assert female.ratio_low < female.impact_ratio < female.ratio_high
+
+
+def test_table_shows_unknown_and_tiny_categories():
+    rates = Rates(np.array([40, 30, 1, 9]), np.array([100, 100, 1, 20]), ("a", "b", "tiny", "unknown"))
+    a, b, tiny, unknown = impact_table(rates, may_leave_out_under=0.02)
+    assert (a.impact_ratio, b.impact_ratio) == (1.0, pytest.approx(0.75))
+    assert tiny.may_leave_out
+    assert tiny.impact_ratio == pytest.approx(2.5)
+    assert unknown.impact_ratio is None
+    assert unknown.rate == pytest.approx(0.45)
+    assert "without a value" in unknown.reason
+    json.dumps([row.to_dict() for row in (a, b, tiny, unknown)], allow_nan=False)
+
+
+def test_table_without_any_selection():
+    rows = impact_table(Rates(np.array([0, 0]), np.array([10, 0]), ("a", "b")))
+    assert [row.impact_ratio for row in rows] == [None, None]
+    assert [row.reason for row in rows] == ["the highest rate is 0", "no rows"]
+
+
+def test_scoring_rate_is_above_the_full_samples_median():
+    rates = scoring_rates([1, 2, 2, 3, 9], ["a", "a", "b", "b", "unknown"])
+    assert rates.values.ravel().tolist() == [0.0, 0.5, 1.0]
+    with pytest.raises(DataError, match="must agree"):
+        scoring_rates([1], ["a", "b"])
+    with pytest.raises(DataError, match="finite"):
+        scoring_rates([np.nan], ["a"])

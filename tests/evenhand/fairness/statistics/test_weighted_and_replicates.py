@@ -1,0 +1,128 @@
+"""Sampling weights as effective counts, and bootstrap intervals."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from evenhand.exceptions import ConfigError, DataError
+from evenhand.fairness.statistics import Claim, Rates, bootstrap_interval, effective_rates, judge, wilson
+
+
+def sums(hit, weight):
+    return hit.size, weight[hit].sum(), (weight[hit] ** 2).sum(), weight.sum(), (weight**2).sum()
+
+
+@given(st.integers(5, 200), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=40)
+def test_linearised_variance_by_rows(n, seed):
+    rng = np.random.default_rng(seed)
+    hit, weight = rng.random(n) < 0.4, rng.lognormal(0, 1, n)
+    found = effective_rates(*sums(hit, weight))
+    p = weight[hit].sum() / weight.sum()
+    assert found.value == pytest.approx(p)
+    if 0 < hit.sum() < n:
+        variance = np.sum((weight * (hit - p)) ** 2) / weight.sum() ** 2
+        assert found.n == pytest.approx(min(n, p * (1 - p) / variance))
+        assert found.design_effect == pytest.approx(n / found.n)
+    else:
+        assert found.n == pytest.approx(weight.sum() ** 2 / np.sum(weight**2))
+
+
+def test_intervals_cover_under_informative_weights():
+    rng = np.random.default_rng(3)
+    population = rng.random(200_000) < np.where(np.arange(200_000) < 100_000, 0.2, 0.6)
+    chance = np.where(np.arange(200_000) < 100_000, 0.0006, 0.003)
+    truth, covered, naive = population.mean(), 0, 0
+    for _ in range(300):
+        chosen = rng.random(population.size) < chance
+        hit, weight = population[chosen], 1 / chance[chosen]
+        found = effective_rates(*sums(hit, weight))
+        low, high = wilson(found.k, found.n)
+        covered += low <= truth <= high
+        low, high = wilson(hit.sum(), hit.size)
+        naive += low <= truth <= high
+    assert covered / 300 >= 0.92
+    assert naive / 300 < 0.6
+
+
+def test_rescaling_weights_changes_nothing_and_zero_stays_wide():
+    a = effective_rates(50, 10.0, 20.0, 60.0, 90.0)
+    b = effective_rates(50, 10.0 * 7, 20.0 * 49, 60.0 * 7, 90.0 * 49)
+    assert np.allclose([a.k, a.n], [b.k, b.n])
+    none = effective_rates(50, 0.0, 0.0, 60.0, 90.0)
+    assert wilson(none.k, none.n)[1] > 0.05
+    empty = effective_rates(0, 0.0, 0.0, 0.0, 0.0)
+    assert np.isnan(empty.value)
+    assert empty.n == 0
+
+
+def test_effective_counts_go_into_verdicts():
+    found = effective_rates([2000, 2000], [900.0, 1000.0], [1400.0, 1500.0], [2000.0, 2000.0], [3000.0, 3000.0])
+    rates = Rates(found.k, found.n, ("a", "b"), effective=True)
+    assert judge([Claim("demographic_parity_ratio", "sex", (rates,), "ratio", 0.8)])[0].verdict == "PASS"
+
+
+def test_designs_are_refused_by_name():
+    with pytest.raises(ConfigError, match="clusters of a survey"):
+        effective_rates(5, 1.0, 1.0, 5.0, 5.0, clusters=["a"])
+    with pytest.raises(ConfigError, match="strata of a survey"):
+        effective_rates(5, 1.0, 1.0, 5.0, 5.0, strata=["a"])
+    with pytest.raises(DataError, match="sums of weights"):
+        effective_rates(5, 6.0, 1.0, 5.0, 5.0)
+
+
+def f1(counts):
+    return 2 * counts[..., 3] / (2 * counts[..., 3] + counts[..., 1] + counts[..., 2])
+
+
+def test_replicates_are_bootstraps_of_rows():
+    counts = np.array([400, 60, 50, 90])
+    found = bootstrap_interval(counts, f1, replicates=4000, method="percentile", seed=1)
+    rng = np.random.default_rng(2)
+    cells = np.repeat(np.arange(4), counts)
+    slow = [f1(np.bincount(rng.choice(cells, cells.size), minlength=4)) for _ in range(2000)]
+    assert (found.low, found.high) == pytest.approx(np.quantile(slow, [0.025, 0.975]), abs=0.008)
+
+
+def test_bca_of_a_mean_is_skewed_to_the_longer_tail_and_covers():
+    rng = np.random.default_rng(3)
+    covered = {"bca": 0, "percentile": 0}
+    p = np.array([0.6, 0.1, 0.1, 0.2])
+    truth = f1(p)
+    for seed in range(200):
+        counts = rng.multinomial(80, p)
+        for method in covered:
+            found = bootstrap_interval(counts, f1, replicates=400, method=method, seed=seed)
+            covered[method] += found.low <= truth <= found.high
+    assert covered["bca"] / 200 >= 0.9
+    assert covered["percentile"] / 200 >= 0.9
+
+
+def test_groups_are_separate_and_seeded():
+    table = np.array([[40, 5, 6, 20], [10, 5, 5, 10]])
+    both = bootstrap_interval(table, f1, seed=5)
+    assert both.low.shape == (2,)
+    assert (both.low < both.value).all()
+    assert (both.value < both.high).all()
+    again = bootstrap_interval(table, f1, seed=5)
+    assert (both.low == again.low).all()
+
+
+def test_no_interval_of_width_zero():
+    found = bootstrap_interval([[5, 0, 0, 20], [0, 0, 0, 0], [9, 0, 0, 0], [40, 0, 1, 0]], f1)
+    assert np.isnan(found.low).all()
+    assert found.reason.tolist() == [
+        "all replicates agree, so they tell no interval",
+        "no rows",
+        "undefined",
+        "all replicates agree, so they tell no interval",
+    ]
+    assert found.undefined[3] == pytest.approx(0.37, abs=0.05)
+
+
+def test_bad_input_is_named():
+    with pytest.raises(DataError, match="whole counts"):
+        bootstrap_interval([0.5, 1], f1)
+    with pytest.raises(ConfigError, match="'bca' or 'percentile'"):
+        bootstrap_interval([5, 1, 2, 3], f1, method="basic")
