@@ -1,6 +1,6 @@
 """Hybrid rows: each feature taken from one of many rows. The common ground of permutation SHAP and of LIME."""
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ import pandas as pd
 
 from evenhand.explain._model import FloatArray, Inner, margin
 
-__all__ = ["Game", "make_game"]
+__all__ = ["Game"]
 
 Index = npt.NDArray[np.intp]
 
@@ -16,49 +16,30 @@ Index = npt.NDArray[np.intp]
 _CELLS = 2_000_000
 
 
-class Game(Protocol):
-    """The margin of hybrid rows, out of a pool of rows."""
+class Game:
+    """Hybrid rows out of a pool of rows, and what a model makes of them.
+
+    Features are swapped in the encoded matrix, a whole block of columns at a time, so that the encoder runs once. For
+    a model without a known encoder they are swapped in the raw frame, at the price of encoding every hybrid row.
+    """
+
+    def __init__(self, inner: Inner, pool: pd.DataFrame) -> None:
+        self._inner = inner
+        self._raw = inner.preprocess is None
+        self._encoded = None if self._raw else inner.encode(pool)
+        self._columns = {name: pool[name].array for name in pool.columns} if self._raw else {}
 
     def margins(self, index: Index) -> FloatArray:
         """Margins of m hybrid rows: feature j of row i is that of the pool's row ``index[i, j]``; index (m, f)."""
-        ...
+        width = len(self._columns) if self._encoded is None else self._encoded.shape[1]
+        step = max(1, _CELLS // max(1, width))
+        parts = (self.rows(index[start : start + step]) for start in range(0, len(index), step))
+        return np.concatenate([margin(self._inner.classifier, part) for part in parts])
 
-
-class _EncodedGame:
-    """Features are swapped in the encoded matrix, a whole block of columns at a time: the encoder runs once."""
-
-    def __init__(self, inner: Inner, pool: pd.DataFrame) -> None:
-        self._classifier = inner.classifier
-        self._sources = inner.sources
-        self._pool = inner.encode(pool)
-
-    def margins(self, index: Index) -> FloatArray:
-        step = max(1, _CELLS // max(1, self._pool.shape[1]))
-        columns = np.arange(self._pool.shape[1])
-        return np.concatenate(
-            [
-                margin(self._classifier, self._pool[index[start : start + step][:, self._sources], columns])
-                for start in range(0, len(index), step)
-            ]
-        )
-
-
-class _RawGame:
-    """Features are swapped in the raw frame: for any model, at the price of encoding every hybrid row."""
-
-    def __init__(self, model: Any, pool: pd.DataFrame) -> None:
-        self._model = model
-        self._columns = {name: pool[name].array for name in pool.columns}
-
-    def margins(self, index: Index) -> FloatArray:
-        step = max(1, _CELLS // max(1, len(self._columns)))
-        return np.concatenate([self._part(index[start : start + step]) for start in range(0, len(index), step)])
-
-    def _part(self, index: Index) -> FloatArray:
-        columns = {name: array.take(index[:, j]) for j, (name, array) in enumerate(self._columns.items())}
-        return margin(self._model, pd.DataFrame(columns))
-
-
-def make_game(inner: Inner, pool: pd.DataFrame) -> Game:
-    """The cheaper game that fits the model."""
-    return _RawGame(inner.classifier, pool) if inner.preprocess is None else _EncodedGame(inner, pool)
+    def rows(self, index: Index) -> Any:
+        """The hybrid rows as the model behind the encoder takes them."""
+        if self._encoded is None:
+            return pd.DataFrame(
+                {name: array.take(index[:, j]) for j, (name, array) in enumerate(self._columns.items())}
+            )
+        return self._encoded[index[:, self._inner.sources], np.arange(self._encoded.shape[1])]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from evenhand.exceptions import MissingExtraError
-from evenhand.explain._games import Game, make_game
+from evenhand.explain._games import Game
 from evenhand.explain._model import FloatArray, Inner
 from evenhand.explain._permutation import row_seeds
 from evenhand.explain.attributions import Attributions
@@ -62,7 +62,7 @@ class LimeAttributor:
     def attribute(self, rows: pd.DataFrame) -> Attributions:
         """Attributions of raw rows; a row's perturbations are drawn from its content, not from the batch."""
         chosen = rows.loc[:, list(self._features)]
-        game = make_game(self._inner, pd.concat([self._background, chosen], ignore_index=True))
+        game = Game(self._inner, pd.concat([self._background, chosen], ignore_index=True))
         codes, size = self._encode(chosen), len(self._background)
         seeds = row_seeds(chosen, self._seed)
         made = [self._row(game, codes[i], size + i, seeds[i]) for i in range(len(chosen))]

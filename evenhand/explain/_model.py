@@ -1,6 +1,7 @@
 """What an explainer needs of a model: its encoder, its classifier and its margin, without the wrappers around them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,34 +17,50 @@ FloatArray = npt.NDArray[np.float64]
 
 # Below this a probability of the margin is cut: the logarithm of an exact 0 has no finite attribution.
 _TINY = 1e-12
+# Rows that are encoded at once.
+_CHUNK = 100_000
 
 
 @dataclass(frozen=True)
 class Inner:
-    """The part of a model whose margin is explained.
+    """The parts of a model, so that its encoder needs to run once only.
 
     Attributes
     ----------
     preprocess
         The fitted encoder of raw rows, or None: then the whole model is explained on raw rows.
     classifier
-        The classifier behind the encoder, or the whole model.
+        The classifier behind the encoder, whose margin is explained, or the whole model.
+    tail
+        All that comes after the encoder, calibration and threshold included, or the whole model.
     sources
         For each encoded column the position of the raw column that it comes from, shape (c,); empty without encoder.
     """
 
     preprocess: Any
     classifier: Any
+    tail: Any
     sources: npt.NDArray[np.intp]
 
-    def encode(self, rows: pd.DataFrame) -> FloatArray:
-        """Raw rows of shape (n, f) as the classifier sees them, shape (n, c)."""
+    def encode(self, rows: pd.DataFrame) -> Any:
+        """Raw rows of shape (n, f) as the classifier sees them, shape (n, c); as they are without an encoder."""
+        if self.preprocess is None:
+            return rows
         encoded = self.preprocess.transform(rows)
         return np.asarray(encoded.toarray() if hasattr(encoded, "toarray") else encoded, dtype=np.float64)
 
+    def answer(self, rows: pd.DataFrame) -> tuple[FloatArray, npt.NDArray[Any]]:
+        """Probabilities (n, k) and labels (n,) of the whole model, a part of the rows at a time."""
+        chances, labels = [], []
+        for start in range(0, len(rows), _CHUNK):
+            encoded = self.encode(rows.iloc[start : start + _CHUNK])
+            chances.append(np.asarray(self.tail.predict_proba(encoded), dtype=np.float64))
+            labels.append(np.asarray(self.tail.predict(encoded), dtype=object))
+        return np.concatenate(chances), np.concatenate(labels)
+
 
 def unwrap(model: Any, columns: Sequence[str]) -> Inner:
-    """Take off threshold and calibration down to ``Pipeline(preprocess, classifier)``.
+    """Take a model apart: threshold and calibration down to ``Pipeline(preprocess, classifier)``.
 
     Parameters
     ----------
@@ -58,8 +75,8 @@ def unwrap(model: Any, columns: Sequence[str]) -> Inner:
         With ``preprocess=None`` and the model itself when there is no pipeline of encoder and classifier inside, or
         when the calibration is an average of several models.
     """
-    inner = _without_wrappers(model)
-    whole = Inner(None, model, np.empty(0, dtype=np.intp))
+    inner, tail = _without_wrappers(model)
+    whole = Inner(None, model, model, np.empty(0, dtype=np.intp))
     steps: list[Any] = getattr(inner, "steps", [])
     if len(steps) != 2:
         return whole
@@ -71,7 +88,7 @@ def unwrap(model: Any, columns: Sequence[str]) -> Inner:
     missing = sorted({name for name in names if name not in position})
     if missing:
         raise ModelError(f"the background lacks columns that the model was fitted on: {', '.join(missing)}")
-    return Inner(preprocess, classifier, np.array([position[name] for name in names], dtype=np.intp))
+    return Inner(preprocess, classifier, tail(classifier), np.array([position[name] for name in names], dtype=np.intp))
 
 
 def _sources(preprocess: Any) -> list[str]:
@@ -86,20 +103,31 @@ def _sources(preprocess: Any) -> list[str]:
     return source_columns(preprocess) if ours else []
 
 
-def _without_wrappers(model: Any) -> Any:
+def _without_wrappers(model: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """The innermost model, and how to put the same wrappers around another one."""
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.frozen import FrozenEstimator
     from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
-    while True:
-        if isinstance(model, FrozenEstimator):
-            model = model.estimator
-        elif isinstance(model, FixedThresholdClassifier | TunedThresholdClassifierCV):
-            model = model.estimator_
-        elif isinstance(model, CalibratedClassifierCV) and len(model.calibrated_classifiers_) == 1:
-            model = model.calibrated_classifiers_[0].estimator
-        else:
-            return model
+    if isinstance(model, FrozenEstimator):
+        inner, around = _without_wrappers(model.estimator)
+        return inner, lambda other: FrozenEstimator(around(other))
+    if isinstance(model, FixedThresholdClassifier | TunedThresholdClassifierCV):
+        inner, around = _without_wrappers(model.estimator_)
+        return inner, lambda other: _with(model, estimator_=around(other))
+    if isinstance(model, CalibratedClassifierCV) and len(model.calibrated_classifiers_) == 1:
+        only = model.calibrated_classifiers_[0]
+        inner, around = _without_wrappers(only.estimator)
+        return inner, lambda other: _with(model, calibrated_classifiers_=[_with(only, estimator=around(other))])
+    return model, lambda other: other
+
+
+def _with(model: Any, **attributes: Any) -> Any:
+    """A shallow copy with other attributes; the model itself stays as it is."""
+    changed = copy(model)
+    for name, value in attributes.items():
+        setattr(changed, name, value)
+    return changed
 
 
 def margin(classifier: Any, rows: Any) -> FloatArray:

@@ -22,11 +22,12 @@ from evenhand.explain.summary import FeatureSummary, summarise_features
 
 __all__ = ["Parts"]
 
-# Evaluations of hybrid rows that permutation SHAP may spend: some ten seconds of a small perceptron. A model whose
-# encoder cannot be reached pays for encoding each of them.
-_EVALUATIONS = 6_000_000
+# Encoded cells that permutation SHAP may evaluate: some ten seconds of a small perceptron. A model whose encoder cannot
+# be reached pays for encoding each hybrid row.
+_CELLS = 250_000_000
 _RAW_EVALUATIONS = 600_000
-_ORDERS = 4
+_LEAST_ROWS = 20
+_ORDERS = 2
 _LIME_ROWS = 200
 _IMPORTANCE_ROWS = 2_000
 _IMPORTANCE_LEAST = 200
@@ -58,6 +59,7 @@ class Parts:
         self.model = model
         self.test = test
         self.background = background
+        self.inner = unwrap(model, [str(name) for name in background.columns])
         self.orientation = orient(list(model.classes_), test.favorable_label)
         self.min_cell = min_cell
         self.confidence = confidence
@@ -92,9 +94,8 @@ class Parts:
         made = self.explainer.attribute(self.test.X.iloc[sample])
         self.notes.append(_reading(made.method))
         if made.method != "lime":
-            inner = unwrap(self.model, list(self.test.X.columns))
-            seen = self.test.X.iloc[sample] if inner.preprocess is None else inner.encode(self.test.X.iloc[sample])
-            self.additivity = additivity_gap(made, self.orientation.turn(margin(inner.classifier, seen)))
+            seen = self.inner.encode(self.test.X.iloc[sample])
+            self.additivity = additivity_gap(made, self.orientation.turn(margin(self.inner.classifier, seen)))
         return sample, made
 
     def _affordable(self, rows: int, background_rows: int) -> int:
@@ -102,9 +103,10 @@ class Parts:
             return min(rows, _LIME_ROWS)
         if self.explainer.method != "permutation":
             return rows
-        reached = unwrap(self.model, list(self.test.X.columns)).preprocess is not None
         each = 2 * _ORDERS * max(1, self.test.X.shape[1] - 1) * min(background_rows, len(self.background))
-        return max(20, min(rows, (_EVALUATIONS if reached else _RAW_EVALUATIONS) // each))
+        cells = each * len(self.inner.sources)
+        budget = _CELLS // cells if cells else _RAW_EVALUATIONS // each
+        return max(_LEAST_ROWS, min(rows, budget))
 
     def summaries(self, sample: Rows, made: Attributions) -> tuple[FeatureSummary, ...]:
         """Every feature's attributions over the sample."""
@@ -149,8 +151,7 @@ class Parts:
 
     def cases(self, sample: Rows, made: Attributions, *, local_rows: int) -> tuple[tuple[Case, ...], LocalExplanation]:
         """The cases as they may be shown, and the restricted rows: some of the sample, then the cases."""
-        chances = np.asarray(self.model.predict_proba(self.test.X), dtype=np.float64)
-        predicted = np.asarray(self.model.predict(self.test.X), dtype=object)
+        chances, predicted = self.inner.answer(self.test.X)
         chosen = choose_cases(
             self.test.sensitive_features,
             self.test.y,

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from evenhand.explain._games import Game, make_game
+from evenhand.explain._games import Game
 from evenhand.explain._model import FloatArray, Inner
 from evenhand.explain._shap import check_additivity
 from evenhand.explain.attributions import Attributions
@@ -51,7 +51,7 @@ class PermutationAttributor:
     def attribute(self, rows: pd.DataFrame) -> Attributions:
         """Attributions of raw rows; a row's orders are drawn from its content, so they do not depend on the batch."""
         chosen = rows.loc[:, list(self._features)]
-        game = make_game(self._inner, pd.concat([self._background, chosen], ignore_index=True))
+        game = Game(self._inner, pd.concat([self._background, chosen], ignore_index=True))
         size, count = len(self._background), len(self._features)
         base = game.margins(np.repeat(np.arange(size)[:, None], count, axis=1)).mean(axis=0)
         own = game.margins(np.repeat(np.arange(size, size + len(chosen))[:, None], count, axis=1))

@@ -6,6 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from evenhand.explain._games import Game
+from evenhand.explain._model import FloatArray, unwrap
 
 __all__ = ["FeatureImportance", "Importance", "permutation_importances"]
 
@@ -32,6 +36,52 @@ class Importance:
     confidence: float
     features: tuple[FeatureImportance, ...]
     reason: str | None = None
+
+
+class _OnIndex(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A model of rows that are named by where each feature comes from: shuffling such a column shuffles the feature.
+
+    So scikit-learn's function works on raw features while the encoder runs once.
+    """
+
+    def __init__(self, tail: Any, game: Game) -> None:
+        self.tail = tail
+        self.game = game
+        self.classes_ = tail.classes_
+
+    def fit(self, X: Any, y: Any) -> "_OnIndex":
+        """Nothing is fitted: the method marks a model."""
+        del X, y
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return self.tail.predict(self.game.rows(X))
+
+    def predict_proba(self, X: Any) -> Any:
+        return self.tail.predict_proba(self.game.rows(X))
+
+
+def _falls(model: Any, X: pd.DataFrame, y: pd.Series, scorer: Scorer, repeats: int, seed: int) -> FloatArray:
+    """The fall of the score in each repeat, shape (repeats, f)."""
+    from sklearn.inspection import permutation_importance
+    from sklearn.utils import resample
+    from threadpoolctl import threadpool_limits
+
+    inner = unwrap(model, [str(column) for column in X.columns])
+    estimator = _OnIndex(inner.tail, Game(inner, X))
+    labels = np.asarray(y, dtype=np.asarray(model.classes_).dtype)
+    falls = np.empty((repeats, X.shape[1]))
+    states = np.random.SeedSequence(seed).generate_state(repeats).tolist()
+    # Thousands of predictions of few rows: threads would wait for one another more than they work.
+    with threadpool_limits(1):
+        for repeat, state in enumerate(states):
+            rows = resample(np.arange(len(X)), stratify=labels, random_state=state)
+            index = np.repeat(rows[:, None], X.shape[1], axis=1)
+            measured = permutation_importance(
+                estimator, index, labels[rows], scoring=scorer, n_repeats=1, random_state=state
+            )
+            falls[repeat] = measured.importances[:, 0]
+    return falls
 
 
 def permutation_importances(
@@ -63,8 +113,6 @@ def permutation_importances(
         At least 2.
     """
     from scipy.stats import t
-    from sklearn.inspection import permutation_importance
-    from sklearn.utils import resample
 
     chosen: Scorer = scorer or ("roc_auc" if len(model.classes_) == 2 else "roc_auc_ovr_weighted")
     name = chosen if isinstance(chosen, str) else getattr(chosen, "__name__", type(chosen).__name__)
@@ -73,11 +121,7 @@ def permutation_importances(
         nothing = tuple(FeatureImportance(str(column), None, None, None) for column in X.columns)
         reason = f"the test rows have no row of class {', '.join(absent)}"
         return Importance(name, len(X), repeats, confidence, nothing, reason)
-    falls = np.empty((repeats, X.shape[1]))
-    for repeat, state in enumerate(np.random.SeedSequence(seed).generate_state(repeats)):
-        rows, labels = resample(X, y, stratify=y, random_state=int(state))
-        measured = permutation_importance(model, rows, labels, scoring=chosen, n_repeats=1, random_state=int(state))
-        falls[repeat] = measured.importances[:, 0]
+    falls = _falls(model, X, y, chosen, repeats, seed)
     mean, half = falls.mean(axis=0), t.ppf(0.5 + confidence / 2, repeats - 1) * falls.std(axis=0, ddof=1)
     made = [
         FeatureImportance(str(column), float(mean[j]), float(mean[j] - half[j]), float(mean[j] + half[j]))

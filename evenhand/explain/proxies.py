@@ -112,7 +112,8 @@ def find_proxies(
     rows = X.iloc[np.flatnonzero(keep)].reset_index(drop=True)
     y = names[keep].map({group: code for code, group in enumerate(groups)}).to_numpy(dtype=np.intp)
     folds = _folds(y, seed)
-    features = [_single(rows[name], y, folds, confidence, seed) for name in rows.columns]
+    labellings = _labellings(y, folds, seed)
+    features = [_single(rows[name], labellings, folds, confidence) for name in rows.columns]
     together, accuracy = _together(rows, y, folds, confidence, seed)
     return ProxyReport(
         str(sensitive.name),
@@ -137,42 +138,77 @@ def _folds(y: Codes, seed: int) -> Codes:
     return folds
 
 
-def _single(column: pd.Series, y: Codes, folds: Codes, confidence: float, seed: int) -> Proxy:
+def _single(column: pd.Series, labellings: Codes, folds: Codes, confidence: float) -> Proxy:
+    """One feature; the first labelling is the true one, the others are shuffles."""
     bands = fit_bands(column, bands=_BANDS, min_cell=2)
-    codes, width = bands.codes(column), len(bands.labels)
-    auc, low, high = _weighted_auc(y, _shares(codes, y, folds, width), confidence)
-    rng = np.random.default_rng(seed)
-    shuffled = (rng.permutation(y) for _ in range(_SHUFFLES))
-    reference = max(_area(z, _shares(codes, z, _folds(z, seed), width)) for z in shuffled)
+    counts = _counts(bands.codes(column), labellings, folds, len(bands.labels))
+    shares = _shares(counts)
+    auc, low, high = _weighted_auc(labellings[0], shares[0][folds, bands.codes(column)], confidence)
+    reference = float(_areas(counts[1:], shares[1:]).max())
     return Proxy(str(column.name), auc, low, high, reference, auc > reference and low > 0.5)
 
 
-def _shares(codes: Codes, y: Codes, folds: Codes, width: int) -> FloatArray:
-    """Out-of-fold share of each group in each row's band, shape (n, groups)."""
-    k = int(y.max()) + 1
-    counts = np.bincount((folds * width + codes) * k + y, minlength=_FOLDS * width * k).reshape(_FOLDS, width, k)
-    others = counts.sum(axis=0) - counts
-    prior = others.sum(axis=1, keepdims=True) / others.sum(axis=(1, 2), keepdims=True)
-    shares = (others + prior) / (others.sum(axis=2, keepdims=True) + 1.0)
-    # Against its own fold's prior, or the folds' slightly different priors would pull the pooled AUC below .5.
-    return np.asarray((shares / prior)[folds, codes])
+def _labellings(y: Codes, folds: Codes, seed: int) -> Codes:
+    """The groups and 19 shuffles of them, each within the folds, shape (20, n)."""
+    rng = np.random.default_rng(seed)
+    made = np.repeat(y[None, :], _SHUFFLES + 1, axis=0)
+    for fold in range(_FOLDS):
+        inside = np.flatnonzero(folds == fold)
+        made[1:, inside] = rng.permuted(made[1:, inside], axis=1)
+    return made
+
+
+def _counts(codes: Codes, labellings: Codes, folds: Codes, width: int) -> Codes:
+    """Rows by labelling, fold, band and group, shape (s, folds, width, k)."""
+    s, k = len(labellings), int(labellings.max()) + 1
+    cells = (np.arange(s)[:, None] * _FOLDS + folds) * width + codes
+    return np.bincount((cells * k + labellings).ravel(), minlength=s * _FOLDS * width * k).reshape(s, _FOLDS, width, k)
+
+
+def _shares(counts: Codes) -> FloatArray:
+    """Out-of-fold share of each group in each band, smoothed by its prior and relative to it, shape as `counts`.
+
+    Relative, since the folds' slightly different priors would otherwise pull the pooled AUC below .5.
+    """
+    others = counts.sum(axis=1, keepdims=True) - counts
+    prior = others.sum(axis=2, keepdims=True) / others.sum(axis=(2, 3), keepdims=True)
+    return np.asarray((others + prior) / (others.sum(axis=3, keepdims=True) + 1.0) / prior)
+
+
+def _areas(counts: Codes, scores: FloatArray) -> FloatArray:
+    """AUC of each labelling, (s,): each group against the rest, weighted by its rows; cells of equal score tie."""
+    s, k = len(counts), counts.shape[-1]
+    flat, score = counts.reshape(s, -1, k).astype(np.float64), scores.reshape(s, -1, k)
+    sizes = flat.sum(axis=1)
+    total = sizes.sum(axis=1)
+    areas = np.zeros(s)
+    for group in range(k):
+        value = score[:, :, group]
+        wins = (value[:, :, None] > value[:, None, :]) + 0.5 * (value[:, :, None] == value[:, None, :])
+        beaten = (wins @ (flat.sum(axis=2) - flat[:, :, group])[:, :, None])[:, :, 0]
+        pairs = sizes[:, group] * (total - sizes[:, group])
+        areas += sizes[:, group] / total * (flat[:, :, group] * beaten).sum(axis=1) / pairs
+    return areas
 
 
 def _together(rows: pd.DataFrame, y: Codes, folds: Codes, confidence: float, seed: int) -> tuple[Proxy, float]:
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
 
     Z = _matrix(rows)
     chances = np.empty((len(y), int(y.max()) + 1))
-    for fold in range(_FOLDS):
-        model: Any = HistGradientBoostingClassifier(
-            max_iter=25,
-            learning_rate=0.2,
-            max_leaf_nodes=8,
-            min_samples_leaf=10,
-            early_stopping=False,
-            random_state=seed,
-        )
-        chances[folds == fold] = model.fit(Z[folds != fold], y[folds != fold]).predict_proba(Z[folds == fold])
+    # On so few rows threads wait for one another more than they work.
+    with threadpool_limits(1):
+        for fold in range(_FOLDS):
+            model: Any = HistGradientBoostingClassifier(
+                max_iter=25,
+                learning_rate=0.2,
+                max_leaf_nodes=8,
+                min_samples_leaf=10,
+                early_stopping=False,
+                random_state=seed,
+            )
+            chances[folds == fold] = model.fit(Z[folds != fold], y[folds != fold]).predict_proba(Z[folds == fold])
     auc, low, high = _weighted_auc(y, chances, confidence)
     return Proxy(None, auc, low, high, None, low > 0.5), float((chances.argmax(axis=1) == y).mean())
 
@@ -196,14 +232,3 @@ def _weighted_auc(y: Codes, scores: FloatArray, confidence: float) -> tuple[floa
     limits = np.array([[one.value, one.low, one.high] for one in found])
     auc, low, high = (float(value) for value in weights @ limits)
     return auc, low, high
-
-
-def _area(y: Codes, scores: FloatArray) -> float:
-    """The value of :func:`_weighted_auc` alone, by mid-ranks (Mann and Whitney 1947)."""
-    from scipy.stats import rankdata
-
-    sizes = np.bincount(y, minlength=scores.shape[1])
-    ranks = rankdata(scores, axis=0)
-    sums = np.array([ranks[y == group, group].sum() for group in range(len(sizes))])
-    areas = (sums - sizes * (sizes + 1) / 2) / (sizes * (len(y) - sizes))
-    return float(sizes @ areas / len(y))

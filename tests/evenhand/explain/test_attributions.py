@@ -20,7 +20,7 @@ from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
 from evenhand.exceptions import DataError, ModelError
 from evenhand.explain import Attributions, LocalExplainer, make_explainer, top_reasons
-from evenhand.explain._model import margin
+from evenhand.explain._model import margin, unwrap
 from evenhand.explain._shap import check_additivity
 
 FORMS = [("logistic", "linear"), ("boosting", "tree"), ("perceptron", "permutation")]
@@ -163,6 +163,9 @@ def test_wrappers_are_taken_off(data, models, name, form):
     made = make_explainer(wrapped, train.X, background_rows=10).attribute(test.X[:5])
     assert made.method == form
     np.testing.assert_array_equal(made.values, plain.values)
+    chances, labels = unwrap(wrapped, list(train.X.columns)).answer(test.X)
+    np.testing.assert_allclose(chances, wrapped.predict_proba(test.X))
+    np.testing.assert_array_equal(labels, wrapped.predict(test.X))
 
 
 def test_a_foreign_pipeline_is_explained_as_a_whole(data):

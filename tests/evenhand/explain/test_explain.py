@@ -220,7 +220,8 @@ def test_sizes_are_bounded_and_stated(data, models, monkeypatch):
     from evenhand.explain import _parts
 
     train, test = data["binary"]
-    monkeypatch.setattr(_parts, "_EVALUATIONS", 2 * 4 * 6 * 10 * 25)
+    columns = len(models["perceptron", "binary"][0].get_feature_names_out())
+    monkeypatch.setattr(_parts, "_CELLS", 2 * 2 * 6 * 10 * columns * 25)
     made = explain(models["perceptron", "binary"], test, background=train.X, rows=100, **FAST)
     assert made.sizes["explained_rows"] == 25
     assert any("25 rows are explained instead of 100" in note for note in made.notes)

@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
 from sklearn.inspection import partial_dependence as reference
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.utils import resample
 
 from evenhand.explain.dependence import partial_dependence
 from evenhand.explain.importance import permutation_importances
@@ -51,6 +56,26 @@ def test_the_interval_covers_the_sampling_of_rows(rows):
         widths.append(first.high - first.low)
     assert widths[1] > 0.5 * widths[0]
     assert widths[1] > 2 * 1.96 * np.sqrt(0.25 / 300) * 0.7
+
+
+@pytest.mark.parametrize("scorer", ["roc_auc", "neg_log_loss", "balanced_accuracy"])
+def test_encoding_once_changes_nothing(data, models, scorer):
+    # The reference shuffles raw columns of the same resample and encodes each time.
+    train, test = data["binary"]
+    inner = CalibratedClassifierCV(FrozenEstimator(models["boosting", "binary"]), method="sigmoid")
+    model = FixedThresholdClassifier(inner.fit(train.X, train.y.to_numpy(object)), threshold=0.4, pos_label="yes")
+    model.fit(train.X, train.y.to_numpy(object))
+    y = test.y.to_numpy(object)
+    expected = []
+    for state in np.random.SeedSequence(3).generate_state(2).tolist():
+        rows = resample(np.arange(len(y)), stratify=y, random_state=state)
+        told = permutation_importance(
+            model, test.X.iloc[rows], y[rows], scoring=scorer, n_repeats=1, random_state=state
+        )
+        expected.append(told.importances[:, 0])
+    made = permutation_importances(model, test.X, test.y, scorer=scorer, repeats=2, seed=3)
+    found = {item.feature: item.value for item in made.features}
+    np.testing.assert_allclose([found[name] for name in test.X.columns], np.mean(expected, axis=0), atol=1e-6)
 
 
 def test_a_missing_class_is_undefined(rows):

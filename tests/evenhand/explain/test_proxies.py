@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from evenhand.explain import find_proxies
-from evenhand.explain.proxies import _area
+from evenhand.explain.proxies import _areas, _counts, _labellings, _shares
 
 
 def frame(n=400, seed=0, groups=("f", "m")):
@@ -77,9 +77,23 @@ def test_one_group_alone_is_undefined_with_its_reason():
 
 
 @pytest.mark.parametrize("k", [2, 4])
-def test_the_area_is_that_of_scikit_learn(k):
+def test_the_areas_of_cells_are_those_of_scikit_learn(k):
     rng = np.random.default_rng(k)
-    y = rng.integers(0, k, 200)
-    scores = np.round(rng.dirichlet(np.ones(k), 200), 1)
-    expected = np.average([roc_auc_score(y == g, scores[:, g]) for g in range(k)], weights=np.bincount(y))
-    assert _area(y, scores) == pytest.approx(expected)
+    y, folds, codes = rng.integers(0, k, 300), np.arange(300) % 5, rng.integers(0, 7, 300)
+    labellings = _labellings(y, folds, seed=0)
+    counts = _counts(codes, labellings, folds, 7)
+    shares = np.round(_shares(counts), 1)  # rounded, so that cells tie
+    weights = np.bincount(y)
+    for place, found in enumerate(_areas(counts, shares)):
+        scores, z = shares[place][folds, codes], labellings[place]
+        expected = np.average([roc_auc_score(z == g, scores[:, g]) for g in range(k)], weights=weights)
+        assert found == pytest.approx(expected)
+
+
+def test_shuffles_keep_every_fold_as_it_is():
+    y, folds = np.random.default_rng(0).integers(0, 3, 200), np.arange(200) % 5
+    made = _labellings(y, folds, seed=1)
+    np.testing.assert_array_equal(made[0], y)
+    for fold in range(5):
+        assert (np.sort(made[:, folds == fold], axis=1) == np.sort(y[folds == fold])).all()
+    assert len({row.tobytes() for row in made}) == 20
