@@ -132,6 +132,16 @@ def test_attributions_of_single_rows_are_not_public(explanation):
     assert near.mean() < 0.02
 
 
+def test_a_case_shows_the_mean_of_its_band_and_no_single_row(explanation):
+    made = explanation.local.attributions
+    shown = [item for case in explanation.cases for item in case.features if item.feature in {"income", "debt"}]
+    assert len(shown) >= 4
+    for item in shown:
+        values = made.values[:, made.features.index(item.feature)]
+        assert not np.isclose(values, item.attribution, rtol=1e-6, atol=0).any()
+        assert values.min() < item.attribution < values.max()
+
+
 def test_small_groups_are_suppressed_and_cannot_be_worked_out(data, models):
     train, test = data["binary"]
     sensitive = test.sensitive_features.copy()
