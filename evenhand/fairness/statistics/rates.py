@@ -92,8 +92,8 @@ def blaker(k: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95) -> Boun
     p = divide(k, n)
     alpha = 1 - confidence
     start = np.where(n > 0, p, 0.0)
-    low = bisect(lambda x: _acceptability(k, n, x) < alpha, np.nan_to_num(outer_low), start)
-    high = bisect(lambda x: _acceptability(k, n, x) >= alpha, start, np.nan_to_num(outer_high))
+    low = bisect(lambda x: _acceptability(k, n, x) < alpha, np.nan_to_num(outer_low), start, steps=36)
+    high = bisect(lambda x: _acceptability(k, n, x) >= alpha, start, np.nan_to_num(outer_high), steps=36)
     # The acceptability jumps, so a bisection may stop at an inner jump: never inside, only outward.
     low, high = _widen(k, n, alpha, low, outer_low, -1), _widen(k, n, alpha, high, outer_high, 1)
     undefined = n == 0
@@ -130,9 +130,9 @@ def binomial_cdf(j: Array, n: Array, p: Array) -> Array:
 def _acceptability(k: Array, n: Array, p: Array) -> Array:
     """Blaker's acceptability of ``p`` given ``k`` of ``n``."""
     lower, upper = binomial_cdf(k, n, p), binomial_cdf(n - k, n, 1 - p)
-    other_up = _largest_tail(n, 1 - p, lower)
-    other_low = _largest_tail(n, p, upper)
-    return np.minimum(1.0, np.where(lower < upper, lower + other_up, upper + other_low))
+    smaller = np.minimum(lower, upper)
+    opposite = _largest_tail(n, np.where(lower < upper, 1 - p, p), smaller)
+    return np.minimum(1.0, smaller + opposite)
 
 
 def _largest_tail(n: Array, p: Array, bound: Array) -> Array:

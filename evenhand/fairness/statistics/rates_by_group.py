@@ -107,7 +107,9 @@ class Rates:
 
     def scaled(self, sizes: Array) -> Rates:
         """The same rates at other group sizes, as effective counts."""
-        return Rates(np.nan_to_num(self.values) * sizes[:, None], sizes, self.names, self.name, self.undefined, effective=True)
+        return Rates(
+            np.nan_to_num(self.values) * sizes[:, None], sizes, self.names, self.name, self.undefined, effective=True
+        )
 
 
 def event_sets(classes: int) -> npt.NDArray[np.bool_]:

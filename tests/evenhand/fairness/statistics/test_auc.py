@@ -10,7 +10,7 @@ from evenhand.exceptions import DataError
 from evenhand.fairness.statistics import auc_delong, auc_from_counts
 
 # A noisy machine is no defect of the code.
-unhurried = settings(deadline=None, max_examples=40)
+unhurried = settings(deadline=None, max_examples=25)
 
 samples = st.tuples(st.integers(2, 25), st.integers(2, 25), st.integers(0, 2**32 - 1), st.integers(1, 30))
 
@@ -67,7 +67,7 @@ def test_covers(m, n, shift):
     rng = np.random.default_rng(4)
     truth = float(np.mean(rng.normal(shift, 1, 400_000) > rng.normal(0, 1, 400_000)))
     y = np.repeat([True, False], [m, n])
-    draws = 600
+    draws = 300
     covered = 0
     for _ in range(draws):
         found = auc_delong(y, np.r_[rng.normal(shift, 1, m), rng.normal(0, 1, n)])

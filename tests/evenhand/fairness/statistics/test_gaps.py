@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from evenhand.exceptions import ConfigError, DataError
 from evenhand.fairness.statistics import Rates, exact_difference, koopman, largest_gap, miettinen_nurminen
 
-unhurried = settings(deadline=None, max_examples=20)
+unhurried = settings(deadline=None, max_examples=15)
 
 groups = st.lists(
-    st.integers(1, 120).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=2, max_size=5
+    st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=2, max_size=4
 )
 
 

@@ -14,7 +14,7 @@ from evenhand.fairness.statistics.power import detectable_gap
 from evenhand.fairness.statistics.rates_by_group import Pairs, pairs_of
 from evenhand.fairness.statistics.verdicts import reversible
 
-unhurried = settings(deadline=None, max_examples=20)
+unhurried = settings(deadline=None, max_examples=15)
 
 
 def claim(k, n, kind="ratio", limit=0.8, **options):
