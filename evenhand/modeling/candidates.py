@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -195,13 +195,7 @@ def _with_space(candidate: Candidate, changes: Mapping[str, Any]) -> tuple[Candi
         problems += wrong
         if dimension is not None:
             space[name] = dimension
-    return _replace_space(candidate, space), problems
-
-
-def _replace_space(candidate: Candidate, space: Mapping[str, Dimension]) -> Candidate:
-    from dataclasses import replace
-
-    return replace(candidate, space=MappingProxyType(dict(space)))
+    return replace(candidate, space=MappingProxyType(space)), problems
 
 
 def space_to_dict(candidate: Candidate) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from evenhand.modeling.fit import Resample, as_labels, check_weights
 from evenhand.modeling.folds import encode_folds, encode_labels, make_folds
 from evenhand.modeling.preprocessing import check_features
 from evenhand.modeling.search_proposers import Method, make_proposer
-from evenhand.modeling.search_results import Prefer, SearchResult, Trial, best_trial, weigh_preferences
+from evenhand.modeling.search_results import Prefer, PreferenceRow, SearchResult, Trial, best_trial, weigh_preferences
 from evenhand.modeling.search_schedule import Plan, Schedule
-from evenhand.modeling.search_scoring import Scorer, resolve_scorer
+from evenhand.modeling.search_scoring import resolve_scorer
 from evenhand.modeling.search_worker import open_pool
 from evenhand.modeling.triallog import TrialLog
 
@@ -123,32 +123,17 @@ def search(
     start = time.monotonic()
     chosen = get_candidates(candidates, space)
     _check(method=method, prefer=prefer, trials=trials, seconds=seconds, batch_size=batch_size, workers=workers)
-    check_features(X)
-    labels = as_labels(y)
-    if len(labels) != len(X):
-        raise DataError(f"the target has {len(labels)} rows and the features {len(X)}: give the same rows to both")
-    codes, classes = encode_labels(labels)
-    weights = check_weights(sample_weight, len(X))
-    score = resolve_scorer(scorer, classes, favorable_label)
-    header = {
-        "method": method,
-        "candidates": {candidate.name: space_to_dict(candidate) for candidate in chosen},
-        "defaults": {candidate.name: repr(sorted(candidate.make({}, 0).get_params().items())) for candidate in chosen},
-        "scorer": [score.name, score.positive],
-        "folds": folds,
-        "batch_size": batch_size,
-        "prune": prune,
-        "resample": resample,
-        "seed": seed,
-        "data": _data_digest(X, codes, classes, weights, groups),
-        "versions": {name: version(name) for name in ("numpy", "scikit-learn", "scikit-optimize")},
-    }
+    data = _prepare(X, y, sample_weight, groups)
+    score = resolve_scorer(scorer, data.classes, favorable_label)
+    options = {"method": method, "folds": folds, "batch_size": batch_size, "prune": prune, "resample": resample}
+    header = {**options, "seed": seed, "scorer": [score.name, score.positive], **_identity(chosen, data)}
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()
-    parts = make_folds(codes, folds, groups=groups, seed=seed)
+    parts = make_folds(data.codes, folds, groups=groups, seed=seed)
 
     def encode(directory: Path) -> None:
         scales = {candidate.scale for candidate in chosen}
-        encode_folds(directory, X, codes, parts, scales=scales, sample_weight=weights, resample=resample, seed=seed)
+        weighting = {"sample_weight": data.weights, "resample": resample}
+        encode_folds(directory, X, data.codes, parts, scales=scales, seed=seed, **weighting)  # type: ignore[arg-type]
 
     def plan(directory: Path) -> Plan:
         proposer = make_proposer(method, chosen, seed)
@@ -158,7 +143,41 @@ def search(
     with ExitStack() as stack:
         book = None if log is None else stack.enter_context(TrialLog(Path(log), {**header, "digest": digest}))
         found = run.trials(book, trials, seconds, on_trial)
-    return _result(found, chosen, score, method, prefer, folds, seed, digest)
+    best, selected, rows = _select(found, chosen, prefer)
+    asked = {"method": method, "prefer": prefer, "folds": folds, "seed": seed, "digest": digest}
+    return SearchResult(found, best, selected, score.name, rows, seconds=found[-1].elapsed, **asked)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The data as the search takes it, checked."""
+
+    codes: npt.NDArray[np.intp]
+    classes: list[Any]
+    weights: npt.NDArray[np.float64] | None
+    digest: str
+
+
+def _prepare(
+    X: pd.DataFrame, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None, groups: npt.ArrayLike | None
+) -> _Data:
+    check_features(X)
+    labels = as_labels(y)
+    if len(labels) != len(X):
+        raise DataError(f"the target has {len(labels)} rows and the features {len(X)}: give the same rows to both")
+    codes, classes = encode_labels(labels)
+    weights = check_weights(sample_weight, len(X))
+    return _Data(codes, classes, weights, _data_digest(X, codes, classes, weights, groups))
+
+
+def _identity(candidates: tuple[Candidate, ...], data: _Data) -> dict[str, Any]:
+    """What else determines the trials: candidates with their spaces and fixed parameters, data, versions."""
+    return {
+        "candidates": {candidate.name: space_to_dict(candidate) for candidate in candidates},
+        "defaults": {c.name: repr(sorted(c.make({}, 0).get_params().items())) for c in candidates},
+        "data": data.digest,
+        "versions": {name: version(name) for name in ("numpy", "scikit-learn", "scikit-optimize")},
+    }
 
 
 def _check(**choices: Any) -> None:
@@ -194,9 +213,9 @@ def _data_digest(
     digest = hashlib.sha256(repr([list(X.columns), [str(d) for d in X.dtypes], [repr(c) for c in classes]]).encode())
     digest.update(pd.util.hash_pandas_object(X, index=False).to_numpy().tobytes())
     digest.update(codes.astype(np.int64).tobytes())
-    for extra in (weights, groups):
+    for name, extra in ((b"weights", weights), (b"groups", groups)):
         if extra is not None:
-            digest.update(b"+" + pd.util.hash_array(np.asarray(extra, dtype=object)).tobytes())
+            digest.update(name + pd.util.hash_array(np.asarray(extra, dtype=object)).tobytes())
     return digest.hexdigest()
 
 
@@ -247,21 +266,12 @@ def _scratch(log: TrialLog | None) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _result(
-    trials: tuple[Trial, ...],
-    candidates: tuple[Candidate, ...],
-    scorer: Scorer,
-    method: Method,
-    prefer: Prefer,
-    folds: int,
-    seed: int,
-    digest: str,
-) -> SearchResult:
+def _select(
+    trials: tuple[Trial, ...], candidates: tuple[Candidate, ...], prefer: Prefer
+) -> tuple[Trial, Trial, tuple[PreferenceRow, ...]]:
     best = best_trial(trials)
     if best is None:
         reasons = sorted({trial.reason for trial in trials})
         raise SearchError(f"none of {len(trials)} trials is complete; reasons: {'; '.join(reasons[:3])}")
     rows = weigh_preferences(trials, {candidate.name: candidate.simplicity for candidate in candidates})
-    number = next(row.trial for row in rows if prefer in row.selected_by)
-    seconds = trials[-1].elapsed
-    return SearchResult(trials, best, trials[number], scorer.name, rows, method, prefer, folds, seed, digest, seconds)
+    return best, trials[next(row.trial for row in rows if prefer in row.selected_by)], rows
