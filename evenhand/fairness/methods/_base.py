@@ -1,0 +1,173 @@
+"""What all mitigation methods share: how they are fitted, how they predict, and what they refuse."""
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from evenhand.exceptions import DataError, ModelError
+from evenhand.fairness.methods._problem import (
+    Codes,
+    Floats,
+    Problem,
+    group_codes,
+    group_labels,
+    read_labels,
+    read_weights,
+    split_estimator,
+    weight_argument,
+)
+
+__all__ = ["MitigationMethod"]
+
+
+class MitigationMethod(ClassifierMixin, BaseEstimator):
+    """A classifier that is fitted with the groups of its rows.
+
+    Frames may hold numbers, booleans, strings and missing values: a pipeline's own preprocessing is used, and a bare
+    classifier gets ours. Sensitive columns travel as metadata and never stand among the features.
+
+    Attributes
+    ----------
+    family
+        ``preprocessing``, ``regularization``, ``ensemble`` or ``postprocessing``.
+    multiclass
+        Whether it works for more than two labels.
+    needs_sensitive_features
+        Whether it needs the groups at prediction time, too; otherwise they may be given and are only checked.
+    classes_, groups_
+        The sorted labels, and the groups that it was fitted on.
+    weights_reached_fit_
+        Whether the training weights (those given, and the method's own) reached the classifier's fit.
+    """
+
+    family: ClassVar[str]
+    multiclass: ClassVar[bool] = True
+    needs_sensitive_features: ClassVar[bool] = False
+
+    # scikit-learn's own way to say what a consumer asks for: a Pipeline then routes these without set_fit_request.
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"sensitive_features": True, "sample_weight": True}
+    __metadata_request__predict: ClassVar[dict[str, bool]] = {"sensitive_features": True}
+    __metadata_request__predict_proba: ClassVar[dict[str, bool]] = {"sensitive_features": True}
+
+    estimator: Any
+    random_state: int
+    classes_: npt.NDArray[Any]
+    groups_: npt.NDArray[Any]
+    weights_reached_fit_: bool
+
+    def fit(
+        self, X: Any, y: npt.ArrayLike, *, sensitive_features: Any = None, sample_weight: npt.ArrayLike | None = None
+    ) -> Self:
+        """Fit on these rows.
+
+        Parameters
+        ----------
+        X, y
+            Features, shape (n, f), and labels, shape (n,), of any kind.
+        sensitive_features
+            Frame or Series of the same rows; the groups are the intersections of its columns.
+        sample_weight
+            Training weights, shape (n,), or None.
+
+        Raises
+        ------
+        DataError
+            Rows, labels or groups that cannot be used.
+        ModelError
+            Labels that the method does not work for.
+        """
+        labels, codes, classes = read_labels(X, y)
+        if len(classes) > 2 and not self.multiclass:
+            raise ModelError(f"{type(self).__name__} is for two labels and the target has {len(classes)}")
+        groups, cells = np.unique(group_labels(sensitive_features, len(labels)), return_inverse=True)
+        if len(groups) < 2:
+            raise DataError(f"all rows are of one group, {groups[0]!r}: there is nothing to compare")
+        self.classes_, self.groups_ = classes, groups
+        self.n_features_in_ = np.shape(X)[1]
+        self.weights_reached_fit_ = True
+        weights = read_weights(sample_weight, len(labels))
+        seed = int(self.random_state)
+        self._fit(X, Problem(self._encode(X, fit=True), labels, codes, classes, np.ravel(cells), groups, weights, seed))
+        return self
+
+    def predict(self, X: Any, *, sensitive_features: Any = None) -> npt.NDArray[Any]:
+        """The label of each row, shape (n,)."""
+        return np.asarray(self.classes_[self._decide(X, self._groups(X, sensitive_features))])
+
+    def predict_proba(self, X: Any, *, sensitive_features: Any = None) -> Floats:
+        """The probability of each class, shape (n, k)."""
+        return self._probabilities(X, self._groups(X, sensitive_features))
+
+    def _groups(self, X: Any, sensitive_features: Any) -> Codes | None:
+        check_is_fitted(self)
+        if sensitive_features is None:
+            if self.needs_sensitive_features:
+                raise ModelError(
+                    f"{type(self).__name__} needs the sensitive attribute at prediction time: pass sensitive_features"
+                )
+            return None
+        return group_codes(group_labels(sensitive_features, len(X)), self.groups_)
+
+    def _encode(self, X: Any, *, fit: bool = False) -> Any:
+        """The rows as the inner classifier takes them."""
+        if fit:
+            self.encoder_, self.classifier_ = split_estimator(self.estimator, X)
+            if self.encoder_ is not None:
+                return self.encoder_.fit_transform(X)
+        elif self.encoder_ is not None:
+            return self.encoder_.transform(X)
+        return X
+
+    def _fit_one(self, Z: Any, labels: npt.NDArray[Any], weights: Floats | None, *, seed: int | None = None) -> Any:
+        """A fitted clone of the inner classifier; notes when weights cannot reach it."""
+        model = clone(self.classifier_)
+        if seed is not None and "random_state" in model.get_params():
+            model.set_params(random_state=seed)
+        name = weight_argument(model)
+        if weights is not None and name is None:
+            self.weights_reached_fit_ = False
+        return model.fit(Z, labels, **({} if weights is None or name is None else {name: weights}))
+
+    def _fit(self, X: Any, problem: Problem) -> None:
+        raise NotImplementedError
+
+    def _decide(self, X: Any, groups: Codes | None) -> Codes:
+        """Class codes, shape (n,)."""
+        return np.argmax(self._probabilities(X, groups), axis=1)
+
+    def _probabilities(self, X: Any, groups: Codes | None) -> Floats:
+        raise NotImplementedError
+
+
+class SingleModelMethod(MitigationMethod):
+    """A method that ends in one classifier, which decides alone."""
+
+    model_: Any
+
+    def _decide(self, X: Any, groups: Codes | None) -> Codes:
+        del groups
+        predicted = pd.Index(self.classes_).get_indexer(pd.Index(self.model_.predict(self._encode(X))))
+        return np.asarray(predicted, dtype=np.intp)
+
+    def _probabilities(self, X: Any, groups: Codes | None) -> Floats:
+        del groups
+        if not hasattr(self.model_, "predict_proba"):
+            raise ModelError(f"{type(self.model_).__name__} gives no probabilities")
+        return aligned_probabilities(self.model_, self._encode(X), self.classes_)
+
+
+def aligned_probabilities(model: Any, Z: Any, classes: npt.NDArray[Any]) -> Floats:
+    """A model's probabilities with a column for each of `classes`; those that it does not know get 0."""
+    given = np.asarray(model.predict_proba(Z), dtype=np.float64)
+    out = np.zeros((len(given), len(classes)))
+    out[:, pd.Index(classes).get_indexer(pd.Index(model.classes_))] = given
+    return out
+
+
+def take_rows(Z: Any, rows: Any) -> Any:
+    """Rows of a frame or an array by position."""
+    return Z.iloc[rows] if isinstance(Z, pd.DataFrame) else Z[rows]

@@ -1,0 +1,198 @@
+"""What every mitigation method starts from: rows, label codes, group codes and weights, checked once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
+
+from evenhand.data.dataset import UNKNOWN
+from evenhand.data.digest import mix, row_digests, text_key
+from evenhand.exceptions import DataError, ModelError, nearest, shorten
+from evenhand.fairness.groups import JOINT
+from evenhand.modeling.fit import as_labels, check_weights
+from evenhand.modeling.preprocessing import check_features, make_preprocessor
+
+__all__ = [
+    "CONSTRAINTS",
+    "Constraint",
+    "Problem",
+    "check_constraint",
+    "fixed_draws",
+    "group_codes",
+    "group_labels",
+    "split_estimator",
+    "weight_argument",
+]
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
+
+Constraint = Literal["demographic_parity", "equalized_odds", "equal_opportunity"]
+
+CONSTRAINTS: tuple[Constraint, ...] = ("demographic_parity", "equalized_odds", "equal_opportunity")
+"""What a method equalises between groups: the predictions; the predictions given the label; or, given the favorable
+label, its recall."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The rows that a method is fitted on.
+
+    Attributes
+    ----------
+    Z
+        Rows as the inner classifier takes them, shape (n, f).
+    labels, codes, classes
+        Labels (n,), their codes into `classes`, and the sorted classes.
+    cells, groups
+        Group codes (n,) and the names that they count.
+    weights
+        Training weights of mean 1, or None.
+    seed
+        Seed of everything random.
+    """
+
+    Z: Any
+    labels: npt.NDArray[Any]
+    codes: Codes
+    classes: npt.NDArray[Any]
+    cells: Codes
+    groups: npt.NDArray[Any]
+    weights: Floats | None
+    seed: int
+
+    @property
+    def weight_or_one(self) -> Floats:
+        """The weights, or ones."""
+        return np.ones(len(self.codes)) if self.weights is None else self.weights
+
+
+def group_labels(sensitive_features: Any, n: int) -> npt.NDArray[Any]:
+    """The group of each row, shape (n,): its values over all columns, joined; missing values are ``unknown``.
+
+    Examples
+    --------
+    >>> group_labels(pd.DataFrame({"race": ["a", None], "sex": ["f", "m"]}), 2).tolist()
+    ['a & f', 'unknown & m']
+    """
+    if sensitive_features is None:
+        raise DataError("the groups are not known: pass sensitive_features, one row for each row of X")
+    frame = sensitive_features if isinstance(sensitive_features, pd.DataFrame) else pd.DataFrame(sensitive_features)
+    if len(frame) != n:
+        raise DataError(f"sensitive_features has {len(frame)} rows and X has {n}: give the same rows to both")
+    if not frame.shape[1]:
+        raise DataError("sensitive_features has no column: name at least one attribute")
+    columns = [frame.iloc[:, at] for at in range(frame.shape[1])]
+    texts = [column.astype(object).where(column.notna(), UNKNOWN).astype(str).to_numpy(object) for column in columns]
+    joined = texts[0]
+    for text in texts[1:]:
+        joined = joined + JOINT + text
+    return np.asarray(joined, dtype=object)
+
+
+def group_codes(labels: npt.NDArray[Any], groups: npt.NDArray[Any]) -> Codes:
+    """The codes of these groups; a group that is not among `groups` is refused by name."""
+    codes = pd.Index(groups, dtype=object).get_indexer(pd.Index(labels, dtype=object))
+    strange = sorted(set(labels[codes < 0].tolist()))
+    if strange:
+        shown = ", ".join(shorten(name) for name in strange[:5])
+        raise DataError(
+            f"{int((codes < 0).sum())} rows are of a group that the model was not fitted on: {shown} "
+            f"(known: {shorten(list(groups))}); fit it on rows of that group, too"
+        )
+    return np.asarray(codes, dtype=np.intp)
+
+
+def check_constraint(constraint: str) -> None:
+    """Refuse a constraint that does not exist."""
+    if constraint not in CONSTRAINTS:
+        raise ModelError(f"constraint {shorten(constraint)} is not known: {nearest(constraint, CONSTRAINTS)}")
+
+
+def favorable_code(favorable_label: Any, classes: Sequence[Any] | npt.NDArray[Any]) -> int:
+    """Where the favorable label stands among the classes; the last one by default for two classes."""
+    known = np.asarray(classes).tolist()
+    if favorable_label is None:
+        if len(known) == 2:
+            return 1
+        raise ModelError("equal_opportunity is about one label: name favorable_label")
+    if favorable_label not in known:
+        raise ModelError(
+            f"favorable_label {shorten(favorable_label)} is not a class: {nearest(favorable_label, known)}"
+        )
+    return known.index(favorable_label)
+
+
+def read_labels(X: Any, y: Any) -> tuple[npt.NDArray[Any], Codes, npt.NDArray[Any]]:
+    """Labels, their codes and the sorted classes; X is checked when it is a frame."""
+    if isinstance(X, pd.DataFrame):
+        check_features(X)
+    labels = as_labels(y)
+    if len(labels) != len(X):
+        raise DataError(f"y has {len(labels)} rows and X has {len(X)}: give the same rows to both")
+    classes, codes = np.unique(labels, return_inverse=True)
+    return labels, np.asarray(codes, dtype=np.intp), classes
+
+
+def read_weights(sample_weight: Any, n: int) -> Floats | None:
+    """Weights of mean 1, or None."""
+    weights = check_weights(sample_weight, n)
+    return None if weights is None else weights / weights.mean()
+
+
+def split_estimator(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """An encoder (or None) and a classifier, both unfitted clones, so that rows are encoded once for many fits.
+
+    A pipeline is cut before its last step. A bare classifier gets our preprocessor when the frame holds anything but
+    complete numbers.
+    """
+    if isinstance(estimator, Pipeline):
+        steps = [(name, clone(step)) for name, step in estimator.steps]
+        return (Pipeline(steps[:-1]) if len(steps) > 1 else None), steps[-1][1]
+    plain = not isinstance(X, pd.DataFrame) or all(
+        getattr(dtype, "kind", "O") in "iuf" and not X[name].isna().any() for name, dtype in X.dtypes.items()
+    )
+    return (None if plain else make_preprocessor(X, scale=True)), clone(estimator)
+
+
+def weight_argument(estimator: Any) -> str | None:
+    """The keyword by which training weights reach an estimator's fit, or None when they cannot.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> weight_argument(Pipeline([("clf", LogisticRegression())])), weight_argument(KNeighborsClassifier())
+    ('clf__sample_weight', None)
+    """
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        inner = weight_argument(last)
+        return None if inner is None else f"{name}__{inner}"
+    return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
+
+
+def fixed_draws(X: Any, groups: npt.NDArray[Any] | None, seed: int) -> Floats:
+    """A draw from [0, 1) for each row that depends on the row's content and the seed alone, shape (n,).
+
+    So the same applicant gets the same answer whenever and with whomever they are asked about.
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"a": [1.0, 2.0, 1.0]})
+    >>> first, second, again = fixed_draws(X, None, seed=0)
+    >>> bool(first == again), bool(first == second)
+    (True, False)
+    """
+    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
+    content = {f"X/{name}": frame.iloc[:, at].to_numpy() for at, name in enumerate(frame.columns)}
+    if groups is not None:
+        content["group"] = groups
+    digests = row_digests(pd.DataFrame(content))
+    return np.asarray(mix(digests ^ text_key(f"draw/{seed}")) >> np.uint64(11), dtype=np.float64) / 2.0**53
