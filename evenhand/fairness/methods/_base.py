@@ -24,7 +24,7 @@ from evenhand.fairness.methods._problem import (
 __all__ = ["MitigationMethod"]
 
 
-class MitigationMethod(ClassifierMixin, BaseEstimator):
+class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A classifier that is fitted with the groups of its rows.
 
     Frames may hold numbers, booleans, strings and missing values: a pipeline's own preprocessing is used, and a bare
@@ -137,7 +137,7 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):
 
     def _decide(self, X: Any, groups: Codes | None) -> Codes:
         """Class codes, shape (n,)."""
-        return np.argmax(self._probabilities(X, groups), axis=1)
+        return np.asarray(np.argmax(self._probabilities(X, groups), axis=1), dtype=np.intp)
 
     def _probabilities(self, X: Any, groups: Codes | None) -> Floats:
         raise NotImplementedError

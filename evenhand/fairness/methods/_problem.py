@@ -126,7 +126,7 @@ def favorable_code(favorable_label: Any, classes: Sequence[Any] | npt.NDArray[An
         raise ModelError(
             f"favorable_label {shorten(favorable_label)} is not a class: {nearest(favorable_label, known)}"
         )
-    return known.index(favorable_label)
+    return int(known.index(favorable_label))
 
 
 def read_labels(X: Any, y: Any) -> tuple[npt.NDArray[Any], Codes, npt.NDArray[Any]]:

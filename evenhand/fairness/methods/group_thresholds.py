@@ -17,7 +17,7 @@ _SMOOTH = 1e-3
 
 
 class GroupThresholds(PostprocessingMethod):
-    r"""Decisions ``argmax`` of probability plus a shift for group and label, learned by a convex dual; nothing is drawn.
+    r"""Decisions ``argmax`` of probability plus a shift for group and label, learned by a convex dual.
 
     Among all decisions it maximises expected accuracy, :math:`\sum_i p_{i,\hat y_i}`, so that the groups' rates of each
     label differ by at most `tolerance` within each event. Events are weighted by e_ij: 1 for demographic parity, the
@@ -26,9 +26,9 @@ class GroupThresholds(PostprocessingMethod):
     .. math:: \max_k \; p_{ik} + \sum_j \lambda_{g_i j k} \, e_{ij} n / E_{g_i j}
 
     plus the tolerance times the size of the shifts, which sum to 0 over groups; it is smoothed a little (a softmax in
-    place of the maximum) and minimised by L-BFGS. With two labels the shifts are thresholds by group. Denis, Elie, Hebiri
-    and Hu (2024), "Fairness guarantees in multi-class classification with demographic parity", give the case of
-    demographic parity; the events extend it.
+    place of the maximum) and minimised by L-BFGS. Nothing is drawn, and with two labels the shifts are thresholds by
+    group. Denis, Elie, Hebiri and Hu (2024), "Fairness guarantees in multi-class classification with demographic
+    parity", give the case of demographic parity; the events extend it.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class GroupThresholds(PostprocessingMethod):
 
 
 def _centred(shifts: Floats) -> Floats:
-    return shifts - shifts.mean(axis=0)
+    return np.asarray(shifts - shifts.mean(axis=0))
 
 
 def shift_objective(

@@ -27,7 +27,7 @@ _FAIRLEARN_NAMES = {
 }
 
 
-class _ScoreColumn(BaseEstimator):
+class _ScoreColumn(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A column of scores in the place of Fairlearn's model: the scores exist already, out of fold."""
 
     def fit(self, X: Any, y: Any = None) -> "_ScoreColumn":

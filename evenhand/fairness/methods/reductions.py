@@ -24,6 +24,7 @@ from evenhand.fairness.methods._problem import (
 __all__ = ["ExponentiatedGradientReduction", "GridSearchReduction"]
 
 Combine = Literal["draw", "majority"]
+_COMBINE = ("draw", "majority")
 
 
 class _Reduction(MitigationMethod):
@@ -136,8 +137,8 @@ class ExponentiatedGradientReduction(_Reduction):
         from fairlearn.reductions import ExponentiatedGradient
 
         del X
-        if self.combine not in ("draw", "majority"):
-            raise ModelError(f"combine {shorten(self.combine)} is not known: {nearest(self.combine, Combine.__args__)}")
+        if self.combine not in _COMBINE:
+            raise ModelError(f"combine {shorten(self.combine)} is not known: {nearest(self.combine, _COMBINE)}")
         reduction = self._reduce(
             ExponentiatedGradient(
                 self._seeded(problem),
