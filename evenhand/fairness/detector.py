@@ -14,7 +14,7 @@ from evenhand.fairness.assess import Estimate, View, audit_view, build_views, gr
 from evenhand.fairness.conditional import with_conditional
 from evenhand.fairness.counts import CountTable, Marginal
 from evenhand.fairness.groups import encode_groups, encode_values
-from evenhand.fairness.inference import MOST_LABELS, Options, estimates_with_intervals, infer
+from evenhand.fairness.inference import MOST_LABELS, estimates_with_intervals, infer
 from evenhand.fairness.inputs import (
     Predictor,
     as_frame,
@@ -26,6 +26,7 @@ from evenhand.fairness.inputs import (
 )
 from evenhand.fairness.judging import DEFAULT_POLICY, JudgedPolicy, judge_policies, with_verdicts
 from evenhand.fairness.policies import Policy
+from evenhand.fairness.replicated import Options
 from evenhand.fairness.report import AttributeAudit, AuditReport
 from evenhand.fairness.rows import check_score, count_rows
 from evenhand.fairness.score_estimates import ScoredRows, score_estimates
@@ -230,8 +231,7 @@ class BiasDetector:
                 )
             groups |= given
         true = encode_values(y_true, name="y_true")
-        score = None if y_score is None else check_score(y_score, len(true.codes), probabilities=score_bins is not None)
-        summed = score is not None and bool(score.min() >= 0 and score.max() <= 1)
+        score, summed = (None, False) if y_score is None else self._score(y_score, len(true.codes), score_bins)
         table = count_rows(
             groups,
             true,
@@ -249,6 +249,14 @@ class BiasDetector:
         self._set(table, favorable_label, attributes, classes)
 
     _rows: ScoredRows | None = None
+
+    @staticmethod
+    def _score(y_score: npt.ArrayLike, n: int, score_bins: int | None) -> tuple[npt.NDArray[Any], bool]:
+        """The scores, and whether they can be summed: where bins are asked for, counting checks that itself."""
+        if score_bins is not None:
+            return np.asarray(y_score), True
+        score = check_score(y_score, n)
+        return score, bool(score.min() >= 0 and score.max() <= 1)
 
     def _set(self, table: CountTable, favorable_label: Any, attributes: tuple[str, ...], classes: Any = None) -> None:
         known = [] if classes is None else np.asarray(classes).tolist()

@@ -9,7 +9,7 @@ other disparity gets Bonferroni limits over pairs of groups from the groups' own
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -19,10 +19,10 @@ from evenhand.fairness.assess import Estimate, View
 from evenhand.fairness.counts import Marginal
 from evenhand.fairness.metrics import Metric
 from evenhand.fairness.policies.families import ConfusionCounts, families
+from evenhand.fairness.replicated import Options, replicated
 from evenhand.fairness.report import AttributeAudit, Disparity, headline
 from evenhand.fairness.statistics import (
     Rates,
-    bootstrap_interval,
     effective_rates,
     equality_p_value,
     largest_gap,
@@ -30,7 +30,7 @@ from evenhand.fairness.statistics import (
     wilson,
 )
 
-__all__ = ["MOST_LABELS", "Options", "confusion", "estimates_with_intervals", "infer"]
+__all__ = ["MOST_LABELS", "confusion", "estimates_with_intervals", "infer"]
 
 NAMED = (
     "demographic_parity",
@@ -42,17 +42,6 @@ NAMED = (
 )
 MOST_LABELS = 10  # total variation compares all sets of labels
 _WEIGHTED = "no replicates under sampling weights"
-
-
-@dataclass(frozen=True)
-class Options:
-    """Level of tests, confidence of intervals, draws and their seed, and whether there are intervals at all."""
-
-    alpha: float = 0.05
-    confidence: float = 0.95
-    replicates: int = 1000
-    seed: int = 0
-    intervals: bool = True
 
 
 def confusion(view: View, marginal: Marginal | None = None) -> ConfusionCounts:
@@ -71,9 +60,13 @@ def estimates_with_intervals(view: View, marginal: Marginal, options: Options) -
     found: dict[str, Estimate] = {}
     rates = [metric for metric in view.metrics if metric.kind == "rate"]
     found |= _rates(rates, marginal, options)
-    for metric in view.metrics:
-        if metric.kind != "rate":
-            found[metric.name] = _replicated(metric, marginal, options)
+    rest = [metric for metric in view.metrics if metric.kind != "rate"]
+    if marginal.weights is None:
+        found |= replicated(rest, marginal, options)
+    else:
+        for metric in rest:
+            plain = _plain(metric, marginal)
+            found[metric.name] = replace(plain, reasons=tuple(reason or _WEIGHTED for reason in plain.reasons))
     return {metric.name: found[metric.name] for metric in view.metrics}
 
 
@@ -107,23 +100,6 @@ def _rates(metrics: Sequence[Metric], marginal: Marginal, options: Options) -> d
 def _plain(metric: Metric, marginal: Marginal) -> Estimate:
     values, n = metric.compute(marginal.table), metric.support(marginal.counts)
     return Estimate(values, n, tuple(metric.undefined if np.isnan(value) else "" for value in values))
-
-
-def _replicated(metric: Metric, marginal: Marginal, options: Options) -> Estimate:
-    values, n = metric.compute(marginal.table), metric.support(marginal.counts)
-    reasons = [metric.undefined if np.isnan(value) else "" for value in values]
-    if marginal.weights is not None:
-        return Estimate(values, n, tuple(reason or _WEIGHTED for reason in reasons))
-    counts = marginal.counts
-    found = bootstrap_interval(
-        counts.reshape(len(counts), -1),
-        lambda cells: metric.compute(cells.reshape(*cells.shape[:-1], *counts.shape[1:])),
-        confidence=options.confidence,
-        replicates=options.replicates,
-        seed=options.seed,
-    )
-    told = tuple(reason or str(why) for reason, why in zip(reasons, found.reason, strict=True))
-    return Estimate(values, n, told, found.low, found.high)
 
 
 def infer(view: View, audit: AttributeAudit, estimates: Mapping[str, Estimate], options: Options) -> AttributeAudit:

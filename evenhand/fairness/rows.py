@@ -219,7 +219,7 @@ class RowCounter:
         """Count all rows."""
         # A block that is small beside the tables would spend its time on adding them up.
         widest = self.slots if self.scores is None else max(self.slots, self.scores.slots * self.scores.bins)
-        for rows, slots in self.index.blocks(max(_BLOCK, widest)):
+        for rows, slots in self.index.blocks(max(_BLOCK, min(widest, 4 * _BLOCK))):
             self._add(rows, slots)
         k = len(classes)
         keep = np.flatnonzero(self.counts.reshape(-1, k * k).any(axis=1))

@@ -10,7 +10,7 @@ from evenhand.fairness.arrays import Array, Bools, Floats, Ints
 from evenhand.fairness.assess import Estimate
 from evenhand.fairness.counts import Marginal
 from evenhand.fairness.groups import Coded
-from evenhand.fairness.inference import Options
+from evenhand.fairness.replicated import Options
 from evenhand.fairness.scores import Area, area_of_histogram, calibration_error, coarse, exact_areas, score_metrics
 from evenhand.fairness.statistics import bootstrap_interval
 from evenhand.fairness.statistics._numeric import critical_value
@@ -122,7 +122,11 @@ def _means(marginal: Marginal, options: Options) -> dict[str, Estimate]:
 
 
 def _calibration(marginal: Marginal, options: Options) -> Estimate:
-    """Replicates of rows by (label, bin), each row with its bin's mean score."""
+    """Replicates of rows by (label, bin), each row with its bin's mean score.
+
+    An error is a sum of distances, so the sample's and even more the replicates' lie above the true one. The upper
+    limit is the replicates' own, the lower one theirs reflected about the estimate: on the safe side at both ends.
+    """
     assert marginal.scores is not None
     sums = marginal.scores
     values = calibration_error(sums.rows, sums.scores)
@@ -146,4 +150,6 @@ def _calibration(marginal: Marginal, options: Options) -> Estimate:
         method="percentile",
         seed=options.seed,
     )
-    return Estimate(values, n, tuple(str(reason) for reason in found.reason), found.low, found.high)
+    high = np.maximum(found.high, values)
+    low = np.where(np.isnan(high), np.nan, np.clip(2 * values - found.high, 0.0, found.low))
+    return Estimate(values, n, tuple(str(reason) for reason in found.reason), np.minimum(low, values), high)

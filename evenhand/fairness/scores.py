@@ -36,7 +36,7 @@ class ScoreSums:
     scores
         Sum of the scores, shape (c, k, b).
     moments
-        Sums of score squared, loss and loss squared, shape (c, k, 3).
+        Sums of loss and of loss squared, shape (c, k, 2).
     """
 
     rows: npt.NDArray[Any]
@@ -67,31 +67,30 @@ class ScoreCounter:
         self.slots, self.bins = slots, bins
         self.rows = np.zeros(slots * bins, dtype=np.float64 if weighted else np.int64)
         self.scores = np.zeros(slots * bins)
-        self.moments = np.zeros((3, slots))
+        self.moments = np.zeros((2, slots))
 
     def add(
         self, slot: npt.NDArray[np.intp], score: Floats, favorable: npt.NDArray[np.bool_], weight: Floats | None
     ) -> None:
         """Add rows: their (cell, label), score in [0, 1], whether the label is favorable, and weight."""
-        at = (score * self.bins).astype(np.intp)
-        np.minimum(at, self.bins - 1, out=at)
-        at += slot * self.bins
-        right = np.where(favorable, score, 1.0 - score)
-        loss = -np.log(np.maximum(right, _EPS, out=right), out=right)
+        at = slot * self.bins
+        at += np.minimum(score * self.bins, self.bins - 1).astype(np.intp)
+        right = np.abs(score - ~favorable)  # the probability given to the label that was true
+        loss = np.log(np.maximum(right, _EPS, out=right), out=right)
         size = self.slots * self.bins
-        times = 1.0 if weight is None else weight
         counted = np.bincount(at, weights=weight, minlength=size)
         self.rows += counted if self.rows.dtype == np.float64 else np.rint(counted).astype(np.int64, copy=False)
-        self.scores += np.bincount(at, weights=score * times, minlength=size)
-        for row, values in enumerate((score * score, loss, loss * loss)):
-            self.moments[row] += np.bincount(slot, weights=values * times, minlength=self.slots)
+        self.scores += np.bincount(at, weights=score if weight is None else score * weight, minlength=size)
+        first = loss if weight is None else loss * weight
+        self.moments[0] -= np.bincount(slot, weights=first, minlength=self.slots)
+        self.moments[1] += np.bincount(slot, weights=first * loss, minlength=self.slots)
 
     def sums(self, cells: npt.NDArray[np.intp], labels: int) -> ScoreSums:
         """The sums of the cells at these positions."""
         return ScoreSums(
             self.rows.reshape(-1, labels, self.bins)[cells],
             self.scores.reshape(-1, labels, self.bins)[cells],
-            np.ascontiguousarray(self.moments.T).reshape(-1, labels, 3)[cells],
+            np.ascontiguousarray(self.moments.T).reshape(-1, labels, 2)[cells],
         )
 
 
@@ -105,7 +104,10 @@ def score_metrics(sums: ScoreSums) -> dict[str, tuple[Floats, Floats]]:
     """
     n = sums.rows.sum(axis=(1, 2)).astype(float)
     hits = sums.rows[:, 1].sum(axis=-1).astype(float)
-    squares, loss, loss2 = np.moveaxis(sums.moments.sum(axis=1), -1, 0)
+    loss, loss2 = np.moveaxis(sums.moments.sum(axis=1), -1, 0)
+    # Within a bin scores differ too little to show in a variance: rows stand at their bin's mean.
+    squares = divide(sums.scores**2, sums.rows)
+    squares = np.where(np.isnan(squares), 0.0, squares).sum(axis=(1, 2))
     mean_loss = divide(loss, n)
     large = divide(sums.scores.sum(axis=(1, 2)) - hits, n)
     # (s - y)^2 summed: y is 1 exactly where the label is the favorable one.

@@ -61,12 +61,9 @@ def largest(values):
 
 def area(y, score):
     """Share of pairs that scores order right, ties counting half."""
-    pairs = [
-        (a > b) + (a == b) / 2
-        for a, i in zip(score, y, strict=True)
-        for b, j in zip(score, y, strict=True)
-        if i and not j
-    ]
+    good = [s for s, hit in zip(score, y, strict=True) if hit]
+    bad = [s for s, hit in zip(score, y, strict=True) if not hit]
+    pairs = [(a > b) + (a == b) / 2 for a in good for b in bad]
     return sum(pairs) / len(pairs) if pairs else NAN
 
 

@@ -14,7 +14,7 @@ from evenhand.fairness.groups import encode_groups, encode_values
 from evenhand.plotting import figure_to_svg
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def people():
     rng = np.random.default_rng(1)
     n = 600
@@ -29,9 +29,15 @@ def people():
     return frame
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def dataset(people):
     return Dataset(people[["x"]], people["y"], people[["race", "sex"]], favorable_label=1)
+
+
+@pytest.fixture(scope="module")
+def report(dataset):
+    model = LogisticRegression().fit(dataset.X, dataset.y)
+    return BiasDetector(model, dataset).detect_bias(reference={"race": "white"})
 
 
 def test_a_classifier_a_function_and_a_pyfunc_audit_alike(dataset):
@@ -55,10 +61,7 @@ def test_a_model_that_cannot_predict_is_refused(dataset):
         BiasDetector("model", dataset)
 
 
-def test_report(dataset):
-    report = BiasDetector(LogisticRegression().fit(dataset.X, dataset.y), dataset).detect_bias(
-        reference={"race": "white"}
-    )
+def test_report(dataset, report):
     white = report.group("race", "white")
     assert white["selection_rate"].interval[0] < white.selection_rate.value < white["selection_rate"].interval[1]
     assert white["recall_score"] is white["true_positive_rate"]
@@ -73,8 +76,7 @@ def test_report(dataset):
     assert "unknown" in ruled.reason
 
 
-def test_dict_is_json_and_shaped_for_a_card(dataset):
-    report = BiasDetector(LogisticRegression().fit(dataset.X, dataset.y), dataset).detect_bias()
+def test_dict_is_json_and_shaped_for_a_card(dataset, report):
     found = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert found["task"] == "binary"
     assert found["n"] == len(dataset)
@@ -89,14 +91,15 @@ def test_dict_is_json_and_shaped_for_a_card(dataset):
     assert found["policies"][0]["policy"]["name"] == "statistical"
 
 
-def test_frames_page_and_figure(dataset):
-    report = BiasDetector(LogisticRegression().fit(dataset.X, dataset.y), dataset).detect_bias()
+def test_frames_page_and_figure(report):
     assert len(report.to_frame()) == 3 + 2 + 6
-    assert set(report.disparities_frame()["method"]) == {"between_groups", "to_overall"}
+    assert set(report.disparities_frame()["method"]) == {"between_groups", "to_overall", "to_reference"}
     svg = figure_to_svg(report.plot(limit=0.8))
     assert "white (n=" in svg
     assert "0.8 of the highest" in svg
-    assert "undefined" not in report._repr_html_().split("intersections")[0] or True
+    page = report._repr_html_()
+    assert "white" in page
+    assert "demographic parity ratio" in page
 
 
 def test_names_are_escaped():
@@ -115,7 +118,7 @@ def test_no_row_reaches_a_report(dataset):
         favorable_label=1,
         key=pd.Series([f"key-{i}" for i in range(len(dataset))]),
     )
-    text = json.dumps(BiasDetector(lambda X: (X["x"] > 0).astype(int), marked).detect_bias().to_dict())
+    text = json.dumps(BiasDetector(lambda X: (X["x"] > 0).astype(int), marked).detect_bias(depth=1).to_dict())
     assert "person-" not in text
     assert "key-" not in text
 
@@ -126,7 +129,7 @@ def test_inputs_are_left_alone(people):
     kept = y.copy(), p.copy()
     BiasDetector.from_predictions(
         y, p, sensitive_features=people[["race", "sex"]], favorable_label=1, y_score=people["x"]
-    ).detect_bias()
+    ).detect_bias(depth=1)
     pd.testing.assert_frame_equal(people, before)
     assert (y == kept[0]).all()
     assert (p == kept[1]).all()
@@ -153,7 +156,7 @@ def test_labels_of_any_kind_give_the_same_audit(people, labels, favorable):
 def test_a_perfect_model_has_no_error_gap(people):
     report = BiasDetector.from_predictions(
         people["y"], people["y"], sensitive_features=people[["race", "sex"]], favorable_label=1
-    ).detect_bias()
+    ).detect_bias(intervals=False)
     for audit in report.audits.values():
         assert audit.disparities["equalized_odds_difference"].value == 0
         assert audit.disparities["accuracy_equality_ratio"].value == 1
@@ -224,7 +227,8 @@ def test_sampling_weights_show_their_design_effect(people):
 
 def test_same_seed_same_report(dataset):
     detector = BiasDetector(lambda X: (X["x"] > 0.3).astype(int), dataset)
-    assert detector.detect_bias(seed=3).to_dict() == detector.detect_bias(seed=3).to_dict()
+    one, other = (detector.detect_bias(depth=1, seed=3).to_dict() for _ in range(2))
+    assert one == other
 
 
 def test_sparse_crossings_count_only_what_occurs():
@@ -278,7 +282,7 @@ def test_wrong_input_is_one_clear_error(change, message):
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda r: r.group("rac", "f"), "did you mean"),
+        (lambda r: r.group("race", "f"), "choose one of 'sex'"),
         (lambda r: r.group("sex", "F"), "no group 'F'"),
         (lambda r: r.disparity("equal_odds_difference", "sex"), "did you mean 'equalized_odds_difference'"),
         (lambda r: r.disparity("equalized_odds_difference", "sex", method="to_reference"), "no reference group"),
