@@ -69,7 +69,7 @@ def auc_delong(y_true: npt.ArrayLike, y_score: npt.ArrayLike, *, confidence: flo
         raise DataError(f"y_true has {positive.size} rows and y_score has {score.size}; they must agree")
     if not np.isfinite(score).all():
         raise DataError(f"y_score has {int((~np.isfinite(score)).sum())} values that are not finite")
-    order = np.argsort(score, kind="stable")
+    order = np.argsort(score)
     starts = np.flatnonzero(np.diff(score[order], prepend=np.nan) != 0) if score.size else np.zeros(0, np.intp)
     hits = positive[order].astype(np.int64)
     positives = np.add.reduceat(hits, starts) if score.size else hits
