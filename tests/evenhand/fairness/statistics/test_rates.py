@@ -29,8 +29,8 @@ def test_published_values(k, n, score, exact):
     assert np.round(clopper_pearson(k, n), 4).tolist() == list(exact)
 
 
-def test_blaker_is_what_its_author_printed():
-    # Blaker (2000), Canadian Journal of Statistics 28:783-798, the S-PLUS function of its appendix at x=3, n=10.
+def test_blaker_at_three_of_ten():
+    # The method of Blaker (2000), Canadian Journal of Statistics 28:783-798; by its definition further down.
     assert np.round(blaker(3, 10), 4).tolist() == [0.0873, 0.6194]
 
 
