@@ -27,6 +27,7 @@ _QUIET = {
     "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",  # a second server behind our back would hide a dead one
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the default retries for four minutes in silence
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 _START_SECONDS = 90.0
@@ -78,13 +79,14 @@ def services() -> Iterator[None]:
     child = _start_server(port, home, os.environ)
     try:
         address = f"http://127.0.0.1:{port}/api"
-        os.environ["PREFECT_API_URL"] = address
+        os.environ.update(PREFECT_API_URL=address, EVENHAND_LOCAL_SERVER="yes")
         importlib.import_module("flows.retrain")  # seconds of imports, while the server starts beside us
         _wait(child, f"{address}/health", home / "prefect-server.log")
         yield
     finally:
         _deliver()
-        os.environ.pop("PREFECT_API_URL", None)
+        for name in ("PREFECT_API_URL", "EVENHAND_LOCAL_SERVER"):
+            os.environ.pop(name, None)
         if child.stdin is not None:
             child.stdin.close()
         child.wait(timeout=30)

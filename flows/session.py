@@ -44,7 +44,8 @@ def tracked_run(config: Config) -> Iterator[RunRef]:
         log(run, [Params({"model_name": config.model, "seed": config.seed, **_flat(asked)})])
         if interrupted is not None:
             emit(Event("note", message=f"going on with the interrupted run {run.run_id}"))
-        emit(Event("link", message=run_url(run)))
+        if run_url(run).startswith("http"):
+            emit(Event("link", message=run_url(run)))
         status = "FAILED"
         try:
             yield run

@@ -1,6 +1,7 @@
 """Put what a person may want to open into one folder, and say what came out."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,7 @@ def _prefect_run() -> dict[str, str]:
 
     page = str(PREFECT_UI_URL.value() or "").rstrip("/")
     found = {"flow_run_id": str(context.flow_run.id), "flow_run_name": str(context.flow_run.name)}
-    if page:
+    if page and not os.environ.get("EVENHAND_LOCAL_SERVER"):  # a server that ends with this command has no page
         found["flow_run_url"] = f"{page}/v2/runs/flow-run/{context.flow_run.id}"
     return found
 

@@ -8,7 +8,9 @@ import pandas as pd
 from evenhand.config import ExplainConfig
 from evenhand.events import Event
 from evenhand.explain.engine import explain as explain_rows
+from evenhand.explain.plots_local import force_html, plot_beeswarm, plot_waterfall
 from evenhand.modeling.persistence import load_model
+from evenhand.plotting import figure_to_png
 from evenhand.store import Ref
 from tasks.step import emit, keep_figure, load_part, note, once, read_json, step, store, table, write_json
 from tasks.tracking import File, Metrics, RunRef, Table, log, metric_name
@@ -73,9 +75,18 @@ def _write(folder: Path, fitted: Ref, develop: Ref, holdout: Ref, explain: Expla
 def _write_restricted(folder: Path, result: Any) -> None:
     """Rows of real people: readable by the owner of the store only, and never sent to the tracking service."""
     folder.mkdir(mode=0o700)
-    local = folder / "local.parquet"
-    result.to_local_frame().to_parquet(local)
-    local.chmod(0o600)
+    result.to_local_frame().to_parquet(folder / "local.parquet")
+    label = result.labels[-1]
+    chosen = [case.row for case in result.local.cases if case.row is not None]
+    (folder / "beeswarm.png").write_bytes(figure_to_png(plot_beeswarm(result.local, label)))
+    for row in dict.fromkeys(chosen):
+        (folder / f"waterfall-{row}.png").write_bytes(figure_to_png(plot_waterfall(result.local, row, label)))
+    if chosen:
+        (folder / "force.html").write_text(
+            force_html(result.local, list(dict.fromkeys(chosen)), label), encoding="utf-8"
+        )
+    for path in folder.iterdir():
+        path.chmod(0o600)
 
 
 def _progress(what: str, done: int, total: int) -> None:

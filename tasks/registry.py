@@ -56,7 +56,7 @@ def latest_contract(model: str) -> dict[str, Any] | None:
 def model_signature(X: pd.DataFrame, y: pd.Series) -> Any:
     """What the registered model takes and gives, by name and type.
 
-    Whole numbers are declared as doubles: a column that is whole today may miss a value tomorrow.
+    Whole numbers stay whole, as in the data contract: MLflow takes no int64 where a double is declared.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
@@ -64,11 +64,12 @@ def model_signature(X: pd.DataFrame, y: pd.Series) -> Any:
     def kind(column: pd.Series) -> str:
         if pd.api.types.is_bool_dtype(column):
             return "boolean"
+        if pd.api.types.is_integer_dtype(column):
+            return "long"
         return "double" if pd.api.types.is_numeric_dtype(column) else "string"
 
-    given = "long" if pd.api.types.is_integer_dtype(y) else kind(y)
     return ModelSignature(
-        inputs=Schema([ColSpec(kind(X[name]), str(name)) for name in X.columns]), outputs=Schema([ColSpec(given)])
+        inputs=Schema([ColSpec(kind(X[name]), str(name)) for name in X.columns]), outputs=Schema([ColSpec(kind(y))])
     )
 
 

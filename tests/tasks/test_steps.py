@@ -128,7 +128,7 @@ def test_the_registered_model_answers_as_the_fitted_one(steps: Steps, version: V
     fitted = load_model(store().folder(steps.fitted) / "model.skops")
     np.testing.assert_array_equal(np.asarray(served.predict(test.X)).ravel(), fitted.predict(test.X))
     found = client().get_model_version_by_alias(version.model, "challenger")
-    assert found.version == version.version
+    assert str(found.version) == version.version
     assert found.tags["evenhand.data_digest"] == data_digest(steps)
 
 
