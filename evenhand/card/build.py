@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from evenhand.card.blocks import Picture
+from evenhand.card.captions import words_for
 from evenhand.card.figures import own_pictures
 from evenhand.card.inputs import HUMAN_FIELDS, Inputs
 from evenhand.card.metadata import hugging_face_metadata
@@ -38,7 +39,9 @@ _PLACED = (
     "importance",
     "gaps",
 )
-_PLACED_BEGINNINGS = ("summary", "groups-", "dependence", "proxies-", "case-")
+# The cases are told in words.
+_TOLD = ("case-",)
+_PLACED_BEGINNINGS = ("summary", "groups-", "dependence", "proxies-")
 
 
 def build_card(
@@ -70,17 +73,18 @@ def build_card(
     human
         The configuration's section ``card``; see :data:`~evenhand.card.inputs.HUMAN_FIELDS`.
     data
-        ``name``, ``digest``, ``rows``, ``source``, ``features``, ``sensitive``, ``classes``, ``split`` (``method``, ``counts``,
-        ``table``), ``contract``, ``findings``.
+        ``name``, ``digest``, ``rows``, ``source``, ``features``, ``sensitive``, ``classes``, ``split``
+        (``method``, ``counts``, ``table``), ``contract``, ``findings``.
     search, evaluation, costs, audit, explanation, calibration, threshold
         ``to_dict()`` of the results of the same names. An explanation's rows of people are not part of that.
     run
         ``run_id``, ``url``, ``code_version``, ``git_commit``, ``seed``, ``machine``, ``packages``, ``date``.
     decision
         ``outcome`` (promote, hold, block), ``reasons`` (sentences, or mappings with ``rule``, ``status``, ``reason``),
-        ``decider``, ``time``, ``champion``, ``ledger_head``, ``difference`` (rows with ``what``, ``champion``, ``challenger``).
+        ``decider``, ``time``, ``champion``, ``ledger_head``, ``difference`` (rows with ``what``,
+        ``champion``, ``challenger``).
     figures
-        By name: a figure, an SVG, or a mapping with ``svg`` or ``png`` or ``figure`` and ``title``, ``alt``, ``caption``.
+        By name: a figure, an SVG, or a mapping with ``svg``, ``png`` or ``figure`` and ``title``, ``alt``, ``caption``.
     min_cell
         Rates that rest on fewer rows of people are withheld.
 
@@ -119,7 +123,7 @@ def build_card(
         decision=decision or {},
         min_cell=min_cell,
     )
-    inputs = replace(inputs, pictures={**_given(figures or {}), **own_pictures(inputs)})
+    inputs = replace(inputs, pictures={**_given(figures or {}, inputs), **own_pictures(inputs)})
     card = ModelCard(
         name=plain(model.get("name") or "unnamed"),
         version=plain(model.get("version") or ""),
@@ -133,15 +137,16 @@ def build_card(
     return card
 
 
-def _given(figures: "Mapping[str, Figure | str | Values]") -> dict[str, Picture]:
+def _given(figures: "Mapping[str, Figure | str | Values]", inputs: Inputs) -> dict[str, Picture]:
     """The figures that the steps left, those without a place of their own under ``further:``."""
     found = {}
     for name, given in figures.items():
-        if name in _REPLACED:
+        if name in _REPLACED or name.startswith(_TOLD):
             continue
         placed = name in _PLACED or name.startswith(_PLACED_BEGINNINGS)
         key = name if placed else f"further:{name}"
-        found[key] = _picture(key, name, given)
+        picture, said = _picture(key, name, given), words_for(name, inputs)
+        found[key] = replace(picture, title=said[0], alt=said[1]) if said else picture
     return found
 
 

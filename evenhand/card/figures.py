@@ -40,7 +40,7 @@ def draw_metrics(inputs: Inputs) -> Picture | None:
     ]
     if not shown:
         return None
-    figure, axes = new_figure(width=6.4, height=0.75 + ROW * len(shown))
+    figure, axes = new_figure(width=5.0, height=0.75 + ROW * len(shown))
     with figure_style():
         _dots(axes, [metric for _, metric in shown], PALETTE[0])
         _rows(axes, [words(name) for name, _ in shown])
@@ -56,14 +56,16 @@ def draw_group_rates(name: str, audited: Mapping[str, Any], min_cell: int) -> Pi
     rates = rates or [rate for rate in SHOWN_RATES_MULTICLASS if any(_showable(g, rate, min_cell) for g in groups)]
     if not groups or not rates:
         return None
-    figure, panels = new_figure(
-        width=6.4, height=0.95 + ROW * len(groups), ncols=len(rates), sharey=True, sharex=True, squeeze=False
+    figure, found = new_figure(
+        width=5.4, height=0.95 + ROW * len(groups), ncols=len(rates), sharey=True, sharex=True, squeeze=False
     )
+    panels: Any = found
     with figure_style():
         for place, (rate, axes) in enumerate(zip(rates, panels[0], strict=True)):
             _dots(axes, [_showable(group, rate, min_cell) for group in groups], PALETTE[place])
             axes.set_title(words(rate), fontsize=9.5)
             axes.set_xlim(0, 1)
+            axes.set_xticks([0, 0.5, 1], labels=["0", "0.5", "1"])
         _rows(panels[0][0], [f"{plain_label(group['group'], limit=22)} ({group['n']:,})" for group in groups])
     alt = "; ".join(_group_words(rate, groups, min_cell) for rate in rates) + "."
     title = f"Rates of each group of {plain(name)} with their intervals"
@@ -112,7 +114,7 @@ def draw_composition(inputs: Inputs) -> Picture | None:
     bars = [(attribute, part) for attribute in attributes for part in PARTS]
     if not rows:
         return None
-    figure, axes = new_figure(width=6.4, height=0.7 + 0.26 * len(bars))
+    figure, axes = new_figure(width=5.0, height=0.7 + 0.26 * len(bars))
     with figure_style():
         for place, (attribute, part) in enumerate(bars):
             _bar(

@@ -1,6 +1,7 @@
 """The card as one page that loads nothing."""
 
 import base64
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["render_html"]
 
+_VIEW_BOX = re.compile(r'viewBox="\S+ \S+ (\d+(?:\.\d+)?) ')
+WIDE = 400.0
+"""In the units of a drawing, 72 to the inch."""
 Run = list[tuple[int, Block]]
 
 
@@ -52,7 +56,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     made.filters.update(runs=_runs, drawing=_drawing, without_label=_without_label)
-    made.tests["panel"] = _needs_panel
+    made.tests.update(panel=_needs_panel, wide=_is_wide)
     return made
 
 
@@ -78,11 +82,18 @@ def _needs_panel(picture: Picture) -> bool:
     return INK not in picture.svg
 
 
+def _is_wide(picture: Picture) -> bool:
+    """Whether a drawing is wider than half the page: beside another its text would be too small to read."""
+    found = _VIEW_BOX.search(picture.svg)
+    return found is not None and float(found.group(1)) > WIDE
+
+
 def _drawing(picture: Picture, prefix: str) -> Markup:
     if picture.png:
         data = base64.b64encode(picture.png).decode("ascii")
         return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(data, picture.alt)
     opening, rest = clean_svg(picture.svg, prefix=prefix).split(">", 1)
-    words = f'<title id="{prefix}-title">{escape(picture.title)}</title><desc id="{prefix}-desc">{escape(picture.alt)}</desc>'
+    words = f'<title id="{prefix}-title">{escape(picture.title)}</title>'
+    words += f'<desc id="{prefix}-desc">{escape(picture.alt)}</desc>'
     named = f'{opening} role="img" aria-labelledby="{prefix}-title {prefix}-desc">{words}{rest}'
     return Markup(named)  # noqa: S704 (clean_svg lets nothing through but drawing, and the words are escaped)

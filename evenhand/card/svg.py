@@ -13,20 +13,104 @@ from evenhand.plotting import GRID, INK, MUTED
 
 __all__ = ["clean_svg"]
 
+# fmt: off (one name a line would take a page each)
 _ELEMENTS = frozenset(
-    "svg g defs path rect circle ellipse line polyline polygon text tspan use clipPath image linearGradient "
-    "radialGradient stop marker pattern symbol mask".split()
+    (
+        "svg",
+        "g",
+        "defs",
+        "path",
+        "rect",
+        "circle",
+        "ellipse",
+        "line",
+        "polyline",
+        "polygon",
+        "text",
+        "tspan",
+        "use",
+        "clipPath",
+        "image",
+        "linearGradient",
+        "radialGradient",
+        "stop",
+        "marker",
+        "pattern",
+        "symbol",
+        "mask",
+    )
 )
 _ATTRIBUTES = frozenset(
-    "id class style d x y x1 y1 x2 y2 cx cy r rx ry fx fy dx dy width height points transform viewBox fill stroke opacity "
-    "fill-opacity fill-rule stroke-width stroke-opacity stroke-linecap stroke-linejoin stroke-dasharray stroke-dashoffset "
-    "clip-path clip-rule text-anchor dominant-baseline font-size font-family font-weight font-style offset stop-color "
-    "stop-opacity gradientUnits gradientTransform spreadMethod patternUnits patternTransform markerUnits markerWidth "
-    "markerHeight refX refY orient clipPathUnits preserveAspectRatio mask rotate textLength lengthAdjust".split()
+    (
+        "id",
+        "class",
+        "style",
+        "d",
+        "x",
+        "y",
+        "x1",
+        "y1",
+        "x2",
+        "y2",
+        "cx",
+        "cy",
+        "r",
+        "rx",
+        "ry",
+        "fx",
+        "fy",
+        "dx",
+        "dy",
+        "width",
+        "height",
+        "points",
+        "transform",
+        "viewBox",
+        "fill",
+        "stroke",
+        "opacity",
+        "fill-opacity",
+        "fill-rule",
+        "stroke-width",
+        "stroke-opacity",
+        "stroke-linecap",
+        "stroke-linejoin",
+        "stroke-dasharray",
+        "stroke-dashoffset",
+        "clip-path",
+        "clip-rule",
+        "text-anchor",
+        "dominant-baseline",
+        "font-size",
+        "font-weight",
+        "font-style",
+        "offset",
+        "stop-color",
+        "stop-opacity",
+        "gradientUnits",
+        "gradientTransform",
+        "spreadMethod",
+        "patternUnits",
+        "patternTransform",
+        "markerUnits",
+        "markerWidth",
+        "markerHeight",
+        "refX",
+        "refY",
+        "orient",
+        "clipPathUnits",
+        "preserveAspectRatio",
+        "mask",
+        "rotate",
+        "textLength",
+        "lengthAdjust",
+    )
 )
+# fmt: on
 _REFERENCE = re.compile(r"url\(\s*['\"]?#([^)'\"]+)['\"]?\s*\)")
 _FETCHES = re.compile(r"url\(\s*['\"]?(?!#)|expression|javascript:|@import|\\", re.IGNORECASE)
 _IMAGE = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=\s]*\Z")
+_FONT = re.compile(r"font-family:[^;]*;?\s*")
 _THEME = ((INK, "var(--ink)"), (MUTED, "var(--muted)"), (GRID, "var(--line)"))
 
 
@@ -82,11 +166,8 @@ def _write(element: ET.Element, prefix: str) -> str:
     for child in element:
         inner += _write(child, prefix)
         inner += escape(child.tail or "") if name in ("text", "tspan") else ""
-    return (
-        f"<{name}{_attributes(element, prefix)}>{inner}</{name}>"
-        if inner
-        else f"<{name}{_attributes(element, prefix)}/>"
-    )
+    opening = f"<{name}{_attributes(element, prefix)}"
+    return f"{opening}>{inner}</{name}>" if inner or name == "svg" else f"{opening}/>"
 
 
 def _attributes(element: ET.Element, prefix: str) -> str:
@@ -100,7 +181,7 @@ def _attributes(element: ET.Element, prefix: str) -> str:
         elif name == "id":
             value = f"{prefix}-{value}"
         if value:
-            value = _recolour(_REFERENCE.sub(rf"url(#{prefix}-\1)", value))
+            value = _recolour(_REFERENCE.sub(rf"url(#{prefix}-\1)", _FONT.sub("", value)))
             kept.append(f" {name}={quoteattr(value)}")
     return "".join(kept)
 

@@ -65,8 +65,8 @@ def _split(inputs: Inputs) -> tuple[Block, ...]:
     sizes = parts_of(inputs)
     said = ", ".join(f"{part} {count(sizes[part])}" for part in PARTS if part in sizes)
     text = (
-        f"Divided by {plain(split.get('method', 'an unnamed method'))} into {said or 'parts'}. Train serves the search, "
-        "validation the calibration and the threshold; test was opened for the evidence on this card only."
+        f"Divided by {plain(split.get('method', 'an unnamed method'))} into {said or 'parts'}. Train serves the "
+        "search, validation the calibration and the threshold; test was opened for the evidence on this card only."
     )
     rows = tuple(
         (
@@ -75,7 +75,11 @@ def _split(inputs: Inputs) -> tuple[Block, ...]:
         )
         for row in split_rows(inputs)
     )
-    table = (Table("Rows of each class and group in each part", ("", *map(words, PARTS)), rows),) if rows else ()
+    table = (
+        (Table("Rows of each class and group in each part", ("Class or group", *map(words, PARTS)), rows),)
+        if rows
+        else ()
+    )
     return (Text(text), *inputs.drawn(["composition"]), *table)
 
 
@@ -95,8 +99,8 @@ def _contract(inputs: Inputs) -> tuple[Block, ...]:
             Cell(plain(each["name"])),
             Cell(plain(each["kind"])),
             Cell("may be missing" if each["nullable"] else "complete"),
+            _range(each),
         )
-        + (_range(each),)
         for each in columns
     )
     return (

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evenhand.card.blocks import Block, Cell, Facts, Section, Table, Text, Tone
-from evenhand.card.headings import SOURCES
+from evenhand.card.headings import SOURCES, SourceName
 from evenhand.card.inputs import Inputs
 from evenhand.card.text import plain, words
 
@@ -118,8 +118,7 @@ def governance_section(inputs: Inputs) -> Section:
 
 def appendix_section(inputs: Inputs, sections: Sequence[Section]) -> Section:
     """Glossary, and where each heading of each source is answered."""
-    covers = {"hugging_face": ("Glossary",)}
-    own = Section("appendix", "Appendix", covers=covers)  # type: ignore[arg-type]
+    own = Section("appendix", "Appendix", covers={"hugging_face": ("Glossary",)})
     numbered = list(enumerate((*sections, own)))
     tables = tuple(
         Table(
@@ -140,6 +139,6 @@ def appendix_section(inputs: Inputs, sections: Sequence[Section]) -> Section:
     return Section(own.id, own.title, (), parts, own.covers)
 
 
-def _answers(source: str, heading: str, numbered: Sequence[tuple[int, Section]]) -> str:
-    found = [f"{k} {section.title}" for k, section in numbered if heading in dict(section.covers).get(source, ())]
+def _answers(source: SourceName, heading: str, numbered: Sequence[tuple[int, Section]]) -> str:
+    found = [f"{k} {section.title}" for k, section in numbered if heading in (section.covers.get(source) or ())]
     return ", ".join(found)

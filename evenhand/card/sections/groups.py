@@ -7,7 +7,7 @@ from evenhand.card.blocks import Block, Cell, Section, Table, Text, Tone
 from evenhand.card.inputs import Inputs
 from evenhand.card.text import count, join, metric_cell, number, percent, plain, words
 
-__all__ = ["VERDICT_TONES", "gap_rows", "groups_section", "headline_gap", "verdict_cell"]
+__all__ = ["GAPS", "NOT_AUDITED", "four_fifths", "gap_cell", "groups_section", "headline_gap", "verdict_cell"]
 
 VERDICT_TONES: Mapping[str, Tone] = {"PASS": "good", "FAIL": "flag", "INCONCLUSIVE": "open"}
 RATES = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "accuracy", "auc", "roc_auc")
@@ -21,6 +21,7 @@ GAPS = (
     "accuracy_equality_difference",
     "accuracy_equality_ratio",
 )
+FOUR_FIFTHS = 0.8
 NOT_AUDITED = "The model's decisions were not compared between groups."
 
 
@@ -32,38 +33,69 @@ def verdict_cell(gap: Mapping[str, Any]) -> Cell:
     return Cell(plain(verdict), tone=VERDICT_TONES.get(str(verdict), "plain"))
 
 
-def headline_gap(audited: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+def headline_gap(audited: Mapping[str, Any], min_cell: int) -> tuple[str, Mapping[str, Any]] | None:
     """The gap of an attribute that a reader wants first: one with a verdict, the worst before the others."""
-    gaps = audited.get("disparities") or {}
+    gaps, few = audited.get("disparities") or {}, _few(audited, min_cell)
     named = [(name, gaps[name]) for name in GAPS if name in gaps]
+    shown = [(name, gap) for name, gap in named if not few & set(map(str, gap.get("between") or ()))]
     for wanted in ("FAIL", "INCONCLUSIVE", "PASS"):
-        for name, gap in named:
+        for name, gap in (*shown, *named):
             if gap.get("verdict") == wanted:
                 return name, gap
-    return named[0] if named else None
+    return next(iter((*shown, *named)), None)
 
 
-def four_fifths(audited: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The four-fifths flag of an attribute."""
-    found: Mapping[str, Any] = (audited.get("disparities") or {}).get("four_fifths") or audited.get("four_fifths") or {}
-    return found
+def _few(audited: Mapping[str, Any], min_cell: int) -> set[str]:
+    """Groups so small that a figure about them tells what happened to each."""
+    return {str(group["group"]) for group in audited.get("groups") or () if group["n"] < min_cell}
 
 
-def gap_rows(audited: Mapping[str, Any]) -> tuple[tuple[Cell, ...], ...]:
+def gap_cell(gap: Mapping[str, Any], audited: Mapping[str, Any], min_cell: int) -> Cell:
+    """A gap with its interval, unless one side of it is a group whose rates are withheld: it would give them away."""
+    withheld = _few(audited, min_cell) & set(map(str, gap.get("between") or ()))
+    if withheld:
+        detail = f"rests on {join(sorted(withheld))}, fewer than {min_cell} rows"
+        return Cell("withheld", tone="muted", detail=detail)
+    return metric_cell(gap)
+
+
+def four_fifths(audited: Mapping[str, Any], min_cell: int) -> Mapping[str, Any]:
+    """The four-fifths flag of an attribute, over the groups whose rates are shown.
+
+    The audit takes it over every group. Where its lowest or highest rate is that of a group of very few rows, the ratio
+    says nothing and gives that rate away, so it is taken here over the others.
+    """
+    found: Mapping[str, Any] = (audited.get("disparities") or {}).get("four_fifths") or {}
+    few = _few(audited, min_cell)
+    if not few & {str(found.get("group")), str(found.get("reference"))}:
+        return found
+    rates = {
+        str(group["group"]): group["metrics"].get("selection_rate", {}).get("value")
+        for group in audited.get("groups") or ()
+        if str(group["group"]) not in few
+    }
+    known = {group: rate for group, rate in rates.items() if rate is not None}
+    if len(known) < 2 or max(known.values()) == 0:
+        return {}
+    low, high = min(known, key=lambda group: known[group]), max(known, key=lambda group: known[group])
+    ratio = known[low] / known[high]
+    return {"ratio": ratio, "flag": ratio < FOUR_FIFTHS, "group": low, "reference": high, "among": min_cell}
+
+
+def gap_rows(audited: Mapping[str, Any], min_cell: int) -> tuple[tuple[Cell, ...], ...]:
     """A row for each main gap: value, interval, p-value, between whom, verdict."""
     gaps = audited.get("disparities") or {}
-    return tuple(_gap_row(name, gaps[name]) for name in GAPS if name in gaps)
+    return tuple(_gap_row(name, gaps[name], gap_cell(gaps[name], audited, min_cell)) for name in GAPS if name in gaps)
 
 
-def _gap_row(name: str, gap: Mapping[str, Any]) -> tuple[Cell, ...]:
-    cell = metric_cell(gap)
-    defined = gap.get("low") is not None and gap.get("high") is not None
+def _gap_row(name: str, gap: Mapping[str, Any], cell: Cell) -> tuple[Cell, ...]:
+    bounded = cell.value is not None and gap.get("low") is not None and gap.get("high") is not None
     left = gap.get("undefined") or {}
     without = f"not defined for {join(list(left))}" if left else ""
     return (
         Cell(words(name), detail=without),
-        Cell(cell.text, cell.value, cell.tone),
-        Cell(cell.detail) if defined else Cell("none", tone="absent"),
+        Cell(cell.text, cell.value, cell.tone, "" if bounded else cell.detail),
+        Cell(cell.detail) if bounded else Cell("none", tone="absent"),
         Cell("none" if gap.get("p_value") is None else number(gap["p_value"]), gap.get("p_value")),
         Cell(" and ".join(plain(group) for group in gap.get("between") or ()) or "none"),
         verdict_cell(gap),
@@ -90,11 +122,12 @@ def _groups_table(name: str, audited: Mapping[str, Any], min_cell: int) -> Table
     return Table(f"Every group of {plain(name)} on the test part", ("Group", "Rows", *map(words, names)), rows)
 
 
-def _flag(audited: Mapping[str, Any]) -> tuple[Block, ...]:
-    found = four_fifths(audited)
+def _flag(audited: Mapping[str, Any], min_cell: int) -> tuple[Block, ...]:
+    found = four_fifths(audited, min_cell)
     if found.get("ratio") is None:
         return ()
     between = f"{plain(found.get('group'))} to {plain(found.get('reference'))}"
+    between += f", among groups of at least {min_cell} rows" if found.get("among") else ""
     text = f"Lowest over highest selection rate: {number(found['ratio'])} ({between})."
     if found.get("flag"):
         return (Text(f"{text} Under four fifths (29 CFR 1607.4D): a flag, not a verdict.", tone="flag"),)
@@ -109,13 +142,13 @@ def _attribute(inputs: Inputs, name: str, audited: Mapping[str, Any], place: int
         if gap in GAPS and found.get("verdict") and found.get("reason")
     )
     blocks: tuple[Block, ...] = (
-        *_flag(audited),
+        *_flag(audited, inputs.min_cell),
         *inputs.drawn([f"rates:{name}"]),
         _groups_table(name, audited, inputs.min_cell),
-        Table(f"Disparities of {plain(name)} between groups", columns, gap_rows(audited)),
+        Table(f"Disparities of {plain(name)} between groups", columns, gap_rows(audited, inputs.min_cell)),
         *reasons,
     )
-    return Section(f"{kind}-{place}", plain(name), blocks)
+    return Section(f"{kind}-{place}", f"By {plain(name)}", blocks)
 
 
 def _policies(inputs: Inputs) -> tuple[Block, ...]:
@@ -173,8 +206,8 @@ def _factors(inputs: Inputs) -> tuple[Block, ...]:
     text = (
         f"Decisions on the {count(audit.get('n'))} rows of the test part, compared over {join(list(inputs.audits()))}"
         f" and their intersections.{about} Intervals hold with {confidence} confidence each.{small} Rates that rest on "
-        f"fewer than {inputs.min_cell} rows are withheld, so that nobody can be singled out. Rows without a value are the "
-        "group unknown."
+        f"fewer than {inputs.min_cell} rows are withheld, so that nobody can be singled out. Rows without a value are "
+        "the group unknown."
     )
     return (Text(text), *inputs.drawn(["gaps"]))
 

@@ -18,7 +18,7 @@ def _of_audit(inputs: Inputs) -> Iterator[Cell]:
     for kind in ("attributes", "intersections"):
         for name, audited in inputs.audits(kind).items():
             yield from _of_groups(plain(name), audited)
-            yield from _of_gaps(plain(name), audited)
+            yield from _of_gaps(plain(name), audited, inputs.min_cell)
 
 
 def _of_groups(name: str, audited: Mapping[str, Any]) -> Iterator[Cell]:
@@ -36,9 +36,10 @@ def _of_groups(name: str, audited: Mapping[str, Any]) -> Iterator[Cell]:
         yield Cell(f"{name}: {join(list(unknown))} undefined for at least one group.", tone="open")
 
 
-def _of_gaps(name: str, audited: Mapping[str, Any]) -> Iterator[Cell]:
-    if four_fifths(audited).get("flag"):
-        ratio = number(four_fifths(audited)["ratio"])
+def _of_gaps(name: str, audited: Mapping[str, Any], min_cell: int) -> Iterator[Cell]:
+    ratio_found = four_fifths(audited, min_cell)
+    if ratio_found.get("flag"):
+        ratio = number(ratio_found["ratio"])
         yield Cell(f"{name}: the lowest selection rate is {ratio} of the highest, under four fifths.", tone="flag")
     for gap, found in (audited.get("disparities") or {}).items():
         if found.get("verdict") == "FAIL":
@@ -110,8 +111,8 @@ def _evidence(inputs: Inputs) -> tuple[Block, ...]:
 def limits_section(inputs: Inputs) -> Section:
     """Limitations, ethical considerations, recommendations."""
     advice = Text(
-        "Read every figure with its interval. Where a verdict is inconclusive, treat the difference as possible. Before the "
-        "model is used on other people, places or years than those of its data, assess it there."
+        "Read every figure with its interval. Where a verdict is inconclusive, treat the difference as possible. "
+        "Before the model is used on other people, places or years than those of its data, assess it there."
     )
     return Section(
         "limits",

@@ -44,8 +44,8 @@ def _metrics(inputs: Inputs) -> tuple[Block, ...]:
         remark = plain(metric.get("reason") or "") or ("lower is better" if name in LOWER_IS_BETTER else "")
         rows.append((Cell(words(name)), Cell(cell.text, cell.value, cell.tone), interval, Cell(remark)))
     intro = (
-        f"{count(inputs.evaluation.get('n'))} rows of the test part, which took no part in training, search, calibration or "
-        f"the choice of the threshold. Intervals hold with {confidence} confidence."
+        f"{count(inputs.evaluation.get('n'))} rows of the test part, which took no part in training, search, "
+        f"calibration or the choice of the threshold. Intervals hold with {confidence} confidence."
     )
     positive = inputs.evaluation.get("positive_label")
     about = f" Precision, recall and F1 are about the outcome {plain(positive)}." if positive is not None else ""
@@ -59,8 +59,11 @@ def _by_class(inputs: Inputs) -> tuple[Block, ...]:
         return (Text("No figures by class were recorded.", tone="absent"),)
     names = tuple(name for name in ("precision", "recall", "f1", "roc_auc") if name in classes[0]["metrics"])
     rows = tuple(
-        (Cell(plain(each["label"])), Cell(count(each["n"]), float(each["n"])))
-        + tuple(metric_cell(each["metrics"].get(name)) for name in names)
+        (
+            Cell(plain(each["label"])),
+            Cell(count(each["n"]), float(each["n"])),
+            *(metric_cell(each["metrics"].get(name)) for name in names),
+        )
         for each in classes
     )
     return (Table("Each class against the rest", ("Class", "Rows", *map(words, names)), rows),)
@@ -75,7 +78,7 @@ def _confusion(inputs: Inputs) -> tuple[Block, ...]:
         (Cell(f"Truly {plain(label)}"), *(Cell(count(n), float(n)) for n in line))
         for label, line in zip(labels, counts, strict=False)
     )
-    columns = ("", *(f"Predicted {plain(label)}" for label in labels))
+    columns = ("Truth", *(f"Predicted {plain(label)}" for label in labels))
     return (*inputs.drawn(["confusion"]), Table("Rows by truth and prediction", columns, rows))
 
 

@@ -63,8 +63,8 @@ def _subgroups(inputs: Inputs) -> tuple[Block, ...]:
 def _proxies(inputs: Inputs) -> tuple[Block, ...]:
     blocks: list[Block] = [
         Text(
-            "How well the features tell a sensitive attribute that the model is never given: 0.5 is chance, 1 gives the "
-            "group away."
+            "How well the features tell a sensitive attribute that the model is never given: 0.5 is chance, 1 gives "
+            "the group away."
         )
     ]
     for report in inputs.explanation.get("proxies") or ():
@@ -110,8 +110,7 @@ def _cases(inputs: Inputs) -> tuple[Block, ...]:
         score = plain(case.get("score") or "withheld")
         items.append(Cell(f"{head}: probability {score}, predicted {plain(case.get('predicted'))}. {drivers}"))
     intro = Text("For each group the closest denial and the most confident error, in bands that several people share.")
-    pictures = inputs.drawn([name for name in inputs.pictures if name.startswith("case-")])
-    return (intro, *pictures, Items(tuple(items))) if items else (Text("No cases were chosen.", tone="absent"),)
+    return (intro, Items(tuple(items))) if items else (Text("No cases were chosen.", tone="absent"),)
 
 
 def reasons_section(inputs: Inputs) -> Section:

@@ -1,10 +1,13 @@
 """The first screen: what it is, for whom, on which data, how good, who differs, what is missing, what was decided."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from evenhand.card.blocks import Block, Cell, Facts, Items, Section, Table, Text
 from evenhand.card.inputs import HUMAN_FIELDS, Inputs
 from evenhand.card.sections.data import parts_of, rows_of
 from evenhand.card.sections.governance import OUTCOMES, decision_of
-from evenhand.card.sections.groups import NOT_AUDITED, four_fifths, headline_gap, verdict_cell
+from evenhand.card.sections.groups import NOT_AUDITED, four_fifths, gap_cell, headline_gap, verdict_cell
 from evenhand.card.sections.limits import limitations
 from evenhand.card.sections.performance import NOT_EVALUATED, headline_metrics
 from evenhand.card.text import count, join, metric_cell, name_of, number, plain, words
@@ -64,29 +67,29 @@ def _differ(inputs: Inputs) -> tuple[Block, ...]:
         return (Text(NOT_AUDITED, tone="absent"),)
     rows = []
     for name, audited in inputs.audits().items():
-        gap = headline_gap(audited)
+        gap = headline_gap(audited, inputs.min_cell)
         if gap is None:
-            rows.append((Cell(plain(name)), Cell("no disparity is defined", tone="absent"), Cell(""), Cell("")))
+            rows.append((Cell(plain(name)), Cell("no disparity is defined", tone="absent"), Cell("none", tone="muted")))
             continue
-        value, between = metric_cell(gap[1]), " and ".join(plain(group) for group in gap[1].get("between") or ())
-        rows.append((Cell(plain(name), detail=between), Cell(words(gap[0])), value, _verdicts(audited)))
-    columns = ("Over", "Disparity", "Value", "Verdict")
-    return (Table("Largest differences between groups", columns, tuple(rows)),)
-
-
-def _verdicts(audited: object) -> Cell:
-    """The worst verdict of the attribute, and the four-fifths flag beside it."""
-    assert isinstance(audited, dict)
-    gap = headline_gap(audited)
-    cell = verdict_cell(gap[1] if gap else {})
-    flag = four_fifths(audited)
-    if flag.get("flag"):
-        return Cell(
-            cell.text,
-            tone=cell.tone if cell.tone == "flag" else "open",
-            detail=f"ratio {number(flag['ratio'])}, under 4/5",
+        cell, between = (
+            gap_cell(gap[1], audited, inputs.min_cell),
+            " and ".join(map(plain, gap[1].get("between") or ())),
         )
-    return cell
+        said = f"{words(gap[0])}: {cell.detail}" if cell.detail else words(gap[0])
+        value = Cell(cell.text, cell.value, cell.tone, said)
+        rows.append((Cell(plain(name), detail=between), value, _verdicts(audited, inputs.min_cell)))
+    return (Table("Largest differences between groups", ("Over", "Difference", "Verdict"), tuple(rows)),)
+
+
+def _verdicts(audited: Mapping[str, Any], min_cell: int) -> Cell:
+    """The worst verdict of the attribute, and the four-fifths flag beside it."""
+    gap = headline_gap(audited, min_cell)
+    cell = verdict_cell(gap[1] if gap else {})
+    flag = four_fifths(audited, min_cell)
+    if not flag.get("flag"):
+        return cell
+    tone = cell.tone if cell.tone == "flag" else "open"
+    return Cell(cell.text, tone=tone, detail=f"selection ratio {number(flag['ratio'])}, under 4/5")
 
 
 def _missing(inputs: Inputs) -> tuple[Block, ...]:

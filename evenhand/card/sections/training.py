@@ -29,9 +29,9 @@ def _search(inputs: Inputs) -> tuple[Block, ...]:
     pruned = sum(trial.get("status") == "pruned" for trial in trials)
     failed = sum(trial.get("status") == "failed" for trial in trials)
     text = (
-        f"{count(search.get('n_trials', len(trials)))} trials by {plain(search.get('method', 'an unnamed method'))} search, "
-        f"{plain(search.get('folds', '?'))} folds, optimising {words(search.get('scorer', '?'))}; {pruned} stopped early, "
-        f"{failed} failed. Selected: trial {plain(best.get('number', '?'))}, preferring "
+        f"{count(search.get('n_trials', len(trials)))} trials by {plain(search.get('method', 'an unnamed method'))} "
+        f"search, {plain(search.get('folds', '?'))} folds, optimising {words(search.get('scorer', '?'))}; "
+        f"{pruned} stopped early, {failed} failed. Selected: trial {plain(best.get('number', '?'))}, preferring "
         f"{'the simplest within one standard error of the best' if search.get('prefer') == 'simplest' else 'the best'}."
     )
     rows = tuple(
@@ -72,7 +72,7 @@ def _calibration(inputs: Inputs) -> tuple[Block, ...]:
         )
         for each in report.get("candidates") or ()
     )
-    columns = ("Calibration", "Log loss", "Brier score", "")
+    columns = ("Calibration", "Log loss", "Brier score", "Remark")
     table = (Table("Calibrations compared on the validation part", columns, rows),) if rows else ()
     return (Text(f"Applied: {plain(report.get('method', '?'))}. {plain(report.get('reason') or '')}"), *table)
 
