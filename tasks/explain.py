@@ -77,9 +77,9 @@ def _write_restricted(folder: Path, result: Any) -> None:
     folder.mkdir(mode=0o700)
     result.to_local_frame().to_parquet(folder / "local.parquet")
     label = result.labels[-1]
-    chosen = [case.row for case in result.local.cases if case.row is not None]
+    chosen = list(dict.fromkeys(case.row for case in result.local.cases if case.row is not None))
     (folder / "beeswarm.png").write_bytes(figure_to_png(plot_beeswarm(result.local, label)))
-    for row in dict.fromkeys(chosen):
+    for row in chosen:
         (folder / f"waterfall-{row}.png").write_bytes(figure_to_png(plot_waterfall(result.local, row, label)))
     if chosen:
         (folder / "force.html").write_text(
