@@ -1,11 +1,14 @@
 """Compare the model's decisions between groups on the test part."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from evenhand.config import AuditConfig
+from evenhand.data.dataset import Dataset
+from evenhand.exceptions import ConfigError, Problem, nearest, shorten
 from evenhand.fairness import BiasDetector
 from evenhand.store import Ref
 from tasks.step import keep_figure, load_part, note, once, read_json, step, store, table, write_json
@@ -57,10 +60,12 @@ def _write(folder: Path, evidence: Ref, holdout: Ref, audit: AuditConfig, seed: 
         sensitive_features=test.sensitive_features,
         favorable_label=test.favorable_label,
         y_score=scores[:, classes.index(test.favorable_label)] if binary else None,
+        legitimate_factors=_factors(test, audit.legitimate_factors),
     )
     report = detector.detect_bias(
         depth=audit.depth,
         min_group_size=audit.min_group_size,
+        policies=audit.policies,
         confidence=audit.confidence,
         replicates=audit.replicates,
         seed=seed,
@@ -71,6 +76,18 @@ def _write(folder: Path, evidence: Ref, holdout: Ref, audit: AuditConfig, seed: 
     keep_figure(
         folder, "groups", report.plot(), title="Rates of each group with intervals", alt=_sentence(report.to_dict())
     )
+
+
+def _factors(test: Dataset, names: Sequence[str]) -> pd.DataFrame | None:
+    """The columns that may explain a difference."""
+    missing = [
+        Problem("audit.legitimate_factors", f"{shorten(name)} is no feature", nearest(name, test.X.columns))
+        for name in names
+        if name not in test.X.columns
+    ]
+    if missing:
+        raise ConfigError("the configuration does not fit the data", missing)
+    return test.X[list(names)] if names else None
 
 
 SHOWN = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "accuracy", "roc_auc")
