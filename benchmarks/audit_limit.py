@@ -104,9 +104,7 @@ def main() -> int:
     print(f"counts    {counted * 1e3:8.1f} ms   {counted / once:6.2f} bincounts, at most {COUNT_BOUND:g}")
     print(f"histogram {scored * 1e3:8.1f} ms   {scored / once:6.2f} bincounts, at most {SCORE_BOUND:g}")
     print(f"areas     {exact * 1e3:8.1f} ms   {exact / sort:6.2f} argsorts, at most {AREA_BOUND:g}")
-    print(
-        f"whole     {whole * 1e3:8.1f} ms   {whole / once:6.2f} bincounts: with gaps, tests and verdicts; no bound of its own"
-    )
+    print(f"whole     {whole * 1e3:8.1f} ms   {whole / once:6.2f} bincounts: gaps, tests and verdicts too (no bound)")
     for name, share in memory.items():
         print(f"extra memory, {name}: {share:.2f} of the input columns, at most {MEMORY_BOUND:g}")
     worst = max(

@@ -153,7 +153,7 @@ def audit_view(
         disparities=between,
         to_overall=overall,
         to_reference=to_reference,
-        four_fifths=_four_fifths(estimates, labels),
+        four_fifths=_four_fifths(estimates, marginal, small),
         reference=reference,
     )
 
@@ -298,20 +298,27 @@ def _rank(item: tuple[str, Gap]) -> tuple[int, int]:
 
 def _disparity(name: str, attribute: str, gap: Gap, method: str) -> Disparity:
     reason = gap.reason
-    if not reason and gap.undefined:
+    if not reason and method != "between_groups":
+        reason = "no interval: intervals and tests are of gaps between groups"
+    if not gap.reason and gap.undefined:
         reason = f"taken over the other groups: undefined for {', '.join(gap.undefined)}"
     return Disparity(
         name, attribute, gap.value, reason=reason, between=gap.between, undefined=gap.undefined, method=method
     )
 
 
-def _four_fifths(estimates: Mapping[str, Estimate], labels: Sequence[str]) -> FourFifths | None:
+def _four_fifths(estimates: Mapping[str, Estimate], marginal: Marginal, small: int) -> FourFifths | None:
+    """The flag over the groups of known value; groups of few rows count, and are named."""
     found = estimates.get("selection_rate")
     if found is None:
         return None
-    gap = ratio(found.values, labels)
+    known = [at for at, group in enumerate(marginal.groups) if not is_unknown(group)]
+    gap = ratio(found.values[known], [marginal.labels[at] for at in known])
     low, high = gap.between or (None, None)
-    return FourFifths(gap.value, None if np.isnan(gap.value) else gap.value < FOUR_FIFTHS, low, high, gap.reason)
+    sizes = dict(zip(marginal.labels, marginal.n.tolist(), strict=True))
+    few = [f"{label} has {sizes[label]} rows" for label in gap.between or () if sizes[label] < small]
+    flag = None if np.isnan(gap.value) else gap.value < FOUR_FIFTHS
+    return FourFifths(gap.value, flag, low, high, gap.reason or ", ".join(few))
 
 
 def join_reference(attributes: Sequence[str], reference: Mapping[str, Any]) -> str | None:

@@ -75,7 +75,14 @@ def as_frame(sensitive: Any) -> pd.DataFrame:
 
 def present_labels(table: CountTable, known: Sequence[Any] = ()) -> tuple[Any, ...]:
     """The labels that occur in the table, and those that the model knows."""
-    seen = table.counts.any(axis=(0, 2)) | table.counts.any(axis=(0, 1))
+    true, predicted = table.counts.any(axis=(0, 2)), table.counts.any(axis=(0, 1))
+    seen = true | predicted
+    if seen.sum() > 2 and not (true & predicted).any():
+        shown = [[table.classes[i] for i in np.flatnonzero(part)] for part in (true, predicted)]
+        raise DataError(
+            f"the labels are {shorten(shown[0])} and the predicted ones {shorten(shown[1])}: "
+            "give both in the same terms"
+        )
     return merge_labels([table.classes[i] for i in np.flatnonzero(seen)], known)
 
 

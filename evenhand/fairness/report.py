@@ -174,6 +174,8 @@ class Disparity:
 class FourFifths:
     """The four-fifths flag: a selection rate under 4/5 of the highest group's (29 CFR 1607.4D). Not a verdict.
 
+    It is about groups of known value: ``unknown`` is none.
+
     Attributes
     ----------
     ratio
@@ -183,7 +185,7 @@ class FourFifths:
     group, reference
         The group of the lowest rate and that of the highest.
     reason
-        Why it is undefined, or "".
+        Why it is undefined, or which of the two has few rows, or "".
     """
 
     ratio: float

