@@ -9,6 +9,8 @@
 0.5
 """
 
+from typing import TYPE_CHECKING, Any
+
 from evenhand.fairness.clarify import clarify_metrics
 from evenhand.fairness.counts import CountTable, merge
 from evenhand.fairness.detector import BiasDetector
@@ -16,17 +18,36 @@ from evenhand.fairness.report import AttributeAudit, AuditReport, Disparity, Fou
 from evenhand.fairness.rows import count_rows
 from evenhand.fairness.streaming import count_parquet
 
+if TYPE_CHECKING:
+    from evenhand.fairness.mitigation_result import MitigationResult
+    from evenhand.fairness.mitigator import BiasMitigator
+
 __all__ = [
     "AttributeAudit",
     "AuditReport",
     "BiasDetector",
+    "BiasMitigator",
     "CountTable",
     "Disparity",
     "FourFifths",
     "GroupResult",
     "MetricValue",
+    "MitigationResult",
     "clarify_metrics",
     "count_parquet",
     "count_rows",
     "merge",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Mitigation on first use: it brings all of scikit-learn with it, which an audit does without."""
+    if name == "BiasMitigator":
+        from evenhand.fairness.mitigator import BiasMitigator
+
+        return BiasMitigator
+    if name == "MitigationResult":
+        from evenhand.fairness.mitigation_result import MitigationResult
+
+        return MitigationResult
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

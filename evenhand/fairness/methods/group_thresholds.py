@@ -1,17 +1,19 @@
 """Mitigation after the fit for any number of labels: one shift of the decision for each group and label."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from evenhand.exceptions import ModelError, shorten
+from evenhand.exceptions import ModelError, nearest, shorten
 from evenhand.fairness.methods._problem import Codes, Constraint, Floats, Problem, check_constraint, favorable_code
 from evenhand.fairness.methods._scores import PostprocessingMethod
 
 __all__ = ["GroupThresholds", "shift_objective"]
 
+Objective = Literal["accuracy_score", "balanced_accuracy_score"]
+_OBJECTIVES = ("accuracy_score", "balanced_accuracy_score")
 _TEMPERATURE = 0.01
 _SMOOTH = 1e-3
 
@@ -37,6 +39,8 @@ class GroupThresholds(PostprocessingMethod):
         again.
     constraint
         ``demographic_parity``, ``equalized_odds`` or ``equal_opportunity``.
+    objective
+        ``accuracy_score``, or ``balanced_accuracy_score``, which divides each label's probability by its share.
     tolerance
         The gap to leave open.
     favorable_label
@@ -57,6 +61,7 @@ class GroupThresholds(PostprocessingMethod):
         estimator: Any,
         *,
         constraint: Constraint = "demographic_parity",
+        objective: Objective = "accuracy_score",
         tolerance: float = 0.0,
         favorable_label: Any = None,
         cv: int = 3,
@@ -64,6 +69,7 @@ class GroupThresholds(PostprocessingMethod):
     ) -> None:
         self.estimator = estimator
         self.constraint = constraint
+        self.objective = objective
         self.tolerance = tolerance
         self.favorable_label = favorable_label
         self.cv = cv
@@ -71,12 +77,18 @@ class GroupThresholds(PostprocessingMethod):
 
     def _learn(self, scores: Floats, problem: Problem) -> None:
         check_constraint(self.constraint)
+        if self.objective not in _OBJECTIVES:
+            remedy = nearest(self.objective, _OBJECTIVES)
+            raise ModelError(f"objective {shorten(self.objective)} is not known: {remedy}")
         if not 0 <= self.tolerance < 1:
             raise ModelError(f"tolerance is {shorten(self.tolerance)}: give a gap from 0 to 1")
         self.favorable_code_ = -1
         if self.constraint == "equal_opportunity":
             self.favorable_code_ = favorable_code(self.favorable_label, problem.classes)
         weights = problem.weight_or_one
+        shares = np.bincount(problem.codes, weights, len(problem.classes)) / weights.sum()
+        balanced = self.objective == "balanced_accuracy_score"
+        self.gains_ = 1 / (len(shares) * shares) if balanced else np.ones(len(shares))
         events = self._events(scores)
         shape = (len(problem.groups), events.shape[1], len(problem.classes))
         totals = np.stack([np.bincount(problem.cells, weights * event, shape[0]) for event in events.T], axis=1)
@@ -84,7 +96,7 @@ class GroupThresholds(PostprocessingMethod):
         found = minimize(
             shift_objective,
             np.zeros(int(np.prod(shape))),
-            args=(shape, scores, rates, problem.cells, weights / weights.sum(), self.tolerance),
+            args=(shape, scores * self.gains_, rates, problem.cells, weights / weights.sum(), self.tolerance),
             jac=True,
             method="L-BFGS-B",
             options={"maxiter": 500},
@@ -100,7 +112,7 @@ class GroupThresholds(PostprocessingMethod):
 
     def _decide(self, X: Any, groups: Codes | None) -> Codes:
         scores = self._scores(X)
-        moved = scores + np.einsum("ij,ijk->ik", self._events(scores), self.shifts_[groups])
+        moved = scores * self.gains_ + np.einsum("ij,ijk->ik", self._events(scores), self.shifts_[groups])
         return np.asarray(np.argmax(moved, axis=1), dtype=np.intp)
 
 
@@ -122,7 +134,7 @@ def shift_objective(
     Parameters
     ----------
     scores, rates
-        Probabilities (n, k), and each row's share of its group's events times n, (n, j).
+        What each decision gains (n, k), and each row's share of its group's events times n, (n, j).
     weights
         Of the rows, summing to 1.
     """

@@ -1,0 +1,133 @@
+"""What a mitigation changed for each group, and whether it closed a gap by taking from everybody."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from evenhand.data.dataset import Dataset
+from evenhand.fairness.methods import Constraint
+
+__all__ = ["GroupChange", "group_changes", "levelled_down", "paired_difference"]
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class GroupChange:
+    """A group's rate before and after, on the same rows.
+
+    Attributes
+    ----------
+    attribute, group, n
+        The group and the rows that the rate rests on.
+    metric
+        ``selection_rate``, ``true_positive_rate`` (both of the favorable label) or ``accuracy``.
+    before, after, change
+        The rates and their difference; None where there is no row.
+    low, high
+        Interval of the change for paired rows.
+    """
+
+    attribute: str
+    group: str
+    n: int
+    metric: str
+    before: float | None
+    after: float | None
+    change: float | None
+    low: float | None
+    high: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A dict of JSON types."""
+        return asdict(self)
+
+
+def paired_difference(before: Flags, after: Flags, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval for the change of a rate on the same rows (Bonett and Price 2012, adjusted Wald).
+
+    "Adjusted Wald confidence interval for a difference of binomial proportions based on paired data", Journal of
+    Educational and Behavioral Statistics 37(4): one row is added to each of the two discordant counts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> low, high = paired_difference(np.array([True, False] * 20), np.array([True, True] * 20))
+    >>> round(low, 2), round(high, 2)
+    (0.31, 0.64)
+    """
+    n = len(before)
+    lost = (float((before & ~after).sum()) + 1) / (n + 2)
+    won = (float((~before & after).sum()) + 1) / (n + 2)
+    width = float(stats.norm.ppf(0.5 + confidence / 2)) * sqrt((won + lost - (won - lost) ** 2) / (n + 2))
+    return max(-1.0, won - lost - width), min(1.0, won - lost + width)
+
+
+def group_changes(
+    test: Dataset,
+    before: npt.NDArray[Any],
+    after: npt.NDArray[Any],
+    attributes: Sequence[str],
+    confidence: float = 0.95,
+) -> tuple[GroupChange, ...]:
+    """The change of every group's rates: those of the favorable label where one is declared, and accuracy."""
+    truth = np.asarray(test.y, dtype=object)
+    everybody = np.ones(len(truth), dtype=bool)
+    rates: list[tuple[str, Flags, Flags, Flags]] = []
+    if test.favorable_label is not None:
+        good_before, good_after = before == test.favorable_label, after == test.favorable_label
+        rates = [("selection_rate", everybody, good_before, good_after)]
+        rates += [("true_positive_rate", truth == test.favorable_label, good_before, good_after)]
+    rates.append(("accuracy", everybody, before == truth, after == truth))
+    changes = []
+    for attribute in attributes:
+        column = test.sensitive_features[attribute].to_numpy(dtype=object)
+        for group in sorted(set(column.tolist()), key=str):
+            for metric, event, first, second in rates:
+                rows = np.asarray((column == group) & event, dtype=bool)
+                changes.append(_change(attribute, str(group), metric, first[rows], second[rows], confidence))
+    return tuple(changes)
+
+
+def _change(attribute: str, group: str, metric: str, before: Any, after: Any, confidence: float) -> GroupChange:
+    first, second = np.asarray(before, dtype=bool), np.asarray(after, dtype=bool)
+    if not len(first):
+        return GroupChange(attribute, group, 0, metric, None, None, None, None, None)
+    low, high = paired_difference(first, second, confidence)
+    old, new = float(first.mean()), float(second.mean())
+    return GroupChange(attribute, group, len(first), metric, old, new, new - old, low, high)
+
+
+def benefit_of(constraint: Constraint, favorable_label: Any) -> str:
+    """The rate by which a group is better off: selection, or recall where the constraint conditions on the truth."""
+    if favorable_label is None:
+        return "accuracy"
+    return "selection_rate" if constraint == "demographic_parity" else "true_positive_rate"
+
+
+def levelled_down(changes: Sequence[GroupChange], attribute: str, benefit: str) -> bool:
+    """Whether no group of the attribute is better off and at least one is worse off.
+
+    A rise that lies within its interval's reach of 0 does not outweigh a fall that does not: then nobody was shown to
+    be better off.
+
+    Examples
+    --------
+    >>> rise = GroupChange("sex", "f", 500, "selection_rate", .5, .502, .002, -.01, .014)
+    >>> fall = GroupChange("sex", "m", 500, "selection_rate", .7, .5, -.2, -.24, -.16)
+    >>> levelled_down([rise, fall], "sex", "selection_rate")
+    True
+    """
+    own = [c for c in changes if c.attribute == attribute and c.metric == benefit and c.change is not None]
+    if not any(c.change is not None and c.change < 0 for c in own):
+        return False
+    if not any(c.change is not None and c.change > 0 for c in own):
+        return True
+    surely_better = any(c.low is not None and c.low > 0 for c in own)
+    surely_worse = any(c.high is not None and c.high < 0 for c in own)
+    return surely_worse and not surely_better

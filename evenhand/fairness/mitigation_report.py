@@ -1,0 +1,162 @@
+"""From a finished search to its result: both assessments, the changes, and what a reader has to know."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from evenhand.exceptions import ModelError
+from evenhand.fairness.detector import BiasDetector
+from evenhand.fairness.inference import MOST_LABELS
+from evenhand.fairness.methods import MitigationMethod
+from evenhand.fairness.mitigation_alternatives import Alternative, Parts, predict_dataset
+from evenhand.fairness.mitigation_changes import GroupChange, benefit_of, group_changes, levelled_down
+from evenhand.fairness.mitigation_limits import as_policy
+from evenhand.fairness.mitigation_result import Assessment, MitigationResult
+from evenhand.modeling.evaluation import evaluate
+
+__all__ = ["assess_model", "build_result"]
+
+
+def assess_model(model: Any, parts: Parts, settings: Mapping[str, Any]) -> Assessment:
+    """Performance and audit on the test part, with intervals, and verdicts on the limits."""
+    test = parts.test
+    calls = predict_dataset(model, test, parts.attributes)
+    classes = getattr(model, "classes_", None)
+    labels = list(parts.train.classes) if classes is None else np.asarray(classes).tolist()
+    proba = None if classes is None else _probabilities(model, parts)
+    evaluation = evaluate(
+        test.y,
+        calls,
+        y_proba=proba,
+        classes=labels,
+        favorable_label=test.favorable_label if len(labels) == 2 else None,
+        confidence=settings["confidence"],
+        replicates=settings["replicates"],
+        seed=settings["seed"],
+    )
+    score = None
+    if proba is not None and len(labels) == 2 and test.favorable_label in labels:
+        score = proba[:, labels.index(test.favorable_label)]
+    detector = BiasDetector.from_predictions(
+        np.asarray(test.y, dtype=object).tolist(),
+        calls.tolist(),
+        sensitive_features=test.sensitive_features,
+        favorable_label=test.favorable_label,
+        y_score=score,
+    )
+    policy = as_policy(parts.limits, parts.attributes, parts.minimum_group)
+    audit = detector.detect_bias(
+        depth=settings["depth"],
+        policies=[policy] if len(labels) <= MOST_LABELS else [],
+        confidence=settings["confidence"],
+        replicates=settings["replicates"],
+        seed=settings["seed"],
+    )
+    return Assessment(evaluation, audit)
+
+
+def _probabilities(model: Any, parts: Parts) -> Any:
+    if not hasattr(model, "predict_proba"):
+        return None
+    if not isinstance(model, MitigationMethod):
+        return np.asarray(model.predict_proba(parts.test.X))
+    sensitive = parts.test.sensitive_features[list(parts.attributes)] if model.needs_sensitive_features else None
+    try:
+        return np.asarray(model.predict_proba(parts.test.X, sensitive_features=sensitive))
+    except ModelError:  # its inner classifier has none
+        return None
+
+
+def build_result(
+    final: Sequence[Alternative],
+    best: int,
+    parts: Parts,
+    *,
+    before: Assessment,
+    after: Assessment,
+    met: bool,
+    settings: Mapping[str, Any],
+) -> MitigationResult:
+    """The result with the changes of every group and the notes."""
+    selected, given = final[best], final[0]
+    changes = group_changes(
+        parts.test,
+        predict_dataset(given.model, parts.test, parts.attributes),
+        predict_dataset(selected.model, parts.test, parts.attributes),
+        parts.attributes,
+        settings["confidence"],
+    )
+    levelled = () if best == 0 else _levelled(changes, before, after, parts, settings)
+    return MitigationResult(
+        model=selected.model,
+        selected=selected,
+        alternatives=tuple(final),
+        limits=parts.limits,
+        met=met,
+        attributes=parts.attributes,
+        performance=parts.performance,
+        before=before,
+        after=after,
+        changes=changes,
+        levelling_down=levelled,
+        notes=_notes(final, best, parts, after, met=met, levelled=levelled, settings=settings),
+        rows={name: len(getattr(parts, name)) for name in ("train", "validation", "test")},
+        settings=settings,
+    )
+
+
+def _levelled(
+    changes: Sequence[GroupChange],
+    before: Assessment,
+    after: Assessment,
+    parts: Parts,
+    settings: Mapping[str, Any],
+) -> tuple[str, ...]:
+    benefit = benefit_of(settings["constraint"], parts.test.favorable_label)
+    limit = parts.limits[0]
+    found = []
+    for attribute in parts.attributes:
+        old = limit.gap(before.audit.disparity(limit.metric, attribute).value)
+        new = limit.gap(after.audit.disparity(limit.metric, attribute).value)
+        if new < old and levelled_down(changes, attribute, benefit):
+            found.append(attribute)
+    return tuple(found)
+
+
+def _notes(
+    final: Sequence[Alternative],
+    best: int,
+    parts: Parts,
+    after: Assessment,
+    *,
+    met: bool,
+    levelled: Sequence[str],
+    settings: Mapping[str, Any],
+) -> tuple[str, ...]:
+    selected = final[best]
+    notes = []
+    if not met:
+        notes.append(f"no alternative keeps the limit on the validation part; {selected.label} comes nearest")
+    elif best == 0:
+        notes.append("the given model performs best inside the limit: it is not changed")
+    benefit = benefit_of(settings["constraint"], parts.test.favorable_label)
+    notes += [
+        f"the gap by {attribute} was closed by levelling down: no group's {benefit} is better than before"
+        for attribute in levelled
+    ]
+    notes += [f"{selected.label}: {note}" for note in selected.notes]
+    notes += [f"the given model: {note}" for note in final[0].notes if best]
+    notes += _verdicts(after)
+    lost = [one.label for one in final if one.weights_reached_fit is False]
+    if lost:
+        notes.append(f"the training weights did not reach the fit of {', '.join(lost)}")
+    return tuple(notes)
+
+
+def _verdicts(after: Assessment) -> list[str]:
+    return [
+        f"on the test part {rule['metric']} by {rule['attribute']}: {rule['verdict']} ({rule['reason']})"
+        for judged in after.audit.policies
+        for rule in judged.to_dict()["rules"]
+    ]

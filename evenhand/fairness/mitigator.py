@@ -1,0 +1,237 @@
+"""Mitigate disparities: try the methods that fit a model, choose on validation data, report on test data."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evenhand.data.dataset import Dataset
+from evenhand.data.splits import SplitMethod
+from evenhand.exceptions import DataError, ModelError, nearest, shorten
+from evenhand.fairness.methods import Constraint
+from evenhand.fairness.methods._problem import check_constraint
+from evenhand.fairness.mitigation_alternatives import (
+    PERFORMANCE,
+    Alternative,
+    Parts,
+    Performance,
+    choose,
+    predict_dataset,
+    try_plan,
+)
+from evenhand.fairness.mitigation_limits import Limit, as_limits, steering
+from evenhand.fairness.mitigation_plans import Plan, Setting, make_plans
+from evenhand.fairness.mitigation_report import assess_model, build_result
+from evenhand.fairness.mitigation_result import MitigationResult
+from evenhand.fairness.mitigation_start import as_alternative, baseline_of, divide, template_for
+from evenhand.fairness.policies import Policy
+
+__all__ = ["BiasMitigator"]
+
+
+class BiasMitigator:
+    """Search a model's less discriminatory alternatives and report what the chosen one changes.
+
+    Parameters
+    ----------
+    model
+        A scikit-learn classifier or pipeline, fitted or not, calibrated or not. What cannot be fitted again (a
+        function, an MLflow pyfunc) is left as it is and only methods that need no fit of it are tried.
+    dataset
+        All rows; they are divided into training, validation and test parts, and the model is fitted anew on the
+        training part, since it may have seen the others.
+    train, validation, test
+        The parts, in place of `dataset`; then a fitted model is taken as it is.
+    attributes
+        The sensitive attributes to mitigate for; all by default. Methods balance their intersections, limits hold for
+        each attribute.
+    sample_weight
+        Training weights of the rows of `dataset` (or of `train`), shape (n,).
+    split
+        How `dataset` is divided: ``stratified`` by default, ``group`` where rows have one.
+    seed
+        Seed of the division and of every method.
+
+    Raises
+    ------
+    DataError
+        Neither `dataset` nor all three parts, or attributes that do not exist.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> rng = np.random.default_rng(0)
+    >>> sex = pd.DataFrame({"sex": rng.choice(["f", "m"], 600)})
+    >>> X = pd.DataFrame({"x": rng.normal(size=600) + 1.5 * (sex["sex"] == "m"), "z": rng.normal(size=600)})
+    >>> y = (X["x"] + X["z"] + rng.normal(size=600) > 1).astype(int)
+    >>> data = Dataset(X, y, sex, favorable_label=1)
+    >>> result = BiasMitigator(LogisticRegression(), data).mitigate_bias(methods=["group_thresholds"])
+    >>> result.met, result.selected.name, result.needs_sensitive_features
+    (True, 'group_thresholds', True)
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        dataset: Dataset | None = None,
+        *,
+        train: Dataset | None = None,
+        validation: Dataset | None = None,
+        test: Dataset | None = None,
+        attributes: Sequence[str] | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+        split: SplitMethod | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._seed = seed
+        self._train, self._validation, self._test, self._weights = divide(
+            dataset, train, validation, test, sample_weight=sample_weight, split=split, seed=seed
+        )
+        known = list(self._train.sensitive_features.columns)
+        chosen = known if attributes is None else list(attributes)
+        for name in chosen:
+            if name not in known:
+                raise DataError(f"attributes names {shorten(name)}: {nearest(name, known)}")
+        if not chosen:
+            raise DataError("the data have no sensitive attribute: name one under data.sensitive")
+        self._attributes = tuple(chosen)
+        self._model, self._as_given = model, dataset is None
+
+    def mitigate_bias(
+        self,
+        *,
+        limits: Mapping[str, float] | Policy | None = None,
+        constraint: Constraint | None = None,
+        performance: Performance = "balanced_accuracy",
+        methods: Sequence[str] | None = None,
+        candidates: Mapping[str, Any] | None = None,
+        seconds: float | None = 300.0,
+        allow_sensitive_features: bool = True,
+        minimum_group: int = 20,
+        depth: int = 2,
+        confidence: float = 0.95,
+        replicates: int = 1000,
+        on_alternative: Callable[[Alternative, int, int], None] | None = None,
+    ) -> MitigationResult:
+        """Try the alternatives, choose the best performer inside the limits, report before and after.
+
+        Parameters
+        ----------
+        limits
+            ``{"demographic_parity_difference": 0.1}``, a policy, or None: the plain statistical limit of the groups'
+            rates (see :func:`~evenhand.fairness.mitigation_limits.as_limits`). A limit is a constraint: what lies
+            inside it is chosen by performance alone.
+        constraint
+            What methods equalise; by default what serves the first limit.
+        performance
+            The figure that alternatives are compared by.
+        methods
+            Names out of :data:`~evenhand.fairness.mitigation_plans.METHODS`; all by default.
+        candidates
+            Further models to consider, by name, such as a search's near-optimal trials.
+        seconds
+            Budget of wall time: no alternative is started after it. Those left out are logged.
+        allow_sensitive_features
+            False leaves out methods that need the sensitive attribute at prediction time.
+        minimum_group
+            Groups of fewer rows in a part are reported and take no part in the limits, like ``unknown``.
+        depth, confidence, replicates
+            Of the audits before and after.
+        on_alternative
+            Called with each alternative, how many are done and how many there are.
+
+        Raises
+        ------
+        DataError, ModelError
+            Limits, methods or a model that cannot be used.
+        """
+        if performance not in PERFORMANCE:
+            raise ModelError(f"performance is {shorten(performance)}: {nearest(performance, PERFORMANCE)}")
+        found_limits = as_limits(limits, self._train.task)
+        aim = constraint if constraint is not None else steering(found_limits)
+        check_constraint(aim)
+        parts = Parts(
+            self._train,
+            self._validation,
+            self._test,
+            self._attributes,
+            found_limits,
+            performance,
+            minimum_group,
+            self._weights,
+        )
+        first = baseline_of(self._model, parts, as_given=self._as_given)
+        setting = self._setting(aim, found_limits, first.model, performance)
+        plans = make_plans(
+            template_for(self._model, self._train), first.model, setting, None if methods is None else tuple(methods)
+        )
+        log = [first, *(as_alternative(name, one, parts) for name, one in (candidates or {}).items())]
+        log += _run(plans, parts, seconds, on_alternative, allow_sensitive_features=allow_sensitive_features)
+        final, best, met = choose(log, found_limits, performance)
+        settings = {
+            "constraint": aim,
+            "tolerance": setting.tolerance,
+            "seconds": seconds,
+            "allow_sensitive_features": allow_sensitive_features,
+            "minimum_group": minimum_group,
+            "depth": depth,
+            "confidence": confidence,
+            "replicates": replicates,
+            "seed": self._seed,
+        }
+        before = assess_model(final[0].model, parts, settings)
+        after = before if best == 0 else assess_model(final[best].model, parts, settings)
+        return build_result(final, best, parts, before=before, after=after, met=met, settings=settings)
+
+    def _setting(self, aim: Constraint, limits: Sequence[Limit], model: Any, performance: Performance) -> Setting:
+        train, multiclass = self._train, self._train.task == "multiclass"
+        if aim == "equal_opportunity" and train.favorable_label is None:
+            raise DataError("equal opportunity is about one label: the data declare no favorable_label")
+        return Setting(
+            constraint=aim,
+            tolerance=self._tolerance(limits[0], model),
+            favorable_label=train.favorable_label,
+            objective="accuracy_score" if performance == "accuracy" else "balanced_accuracy_score",
+            multiclass=multiclass,
+            seed=self._seed,
+        )
+
+    def _tolerance(self, limit: Limit, model: Any) -> float:
+        """The largest difference that the limit allows; for a ratio, at the highest rate that a group has now."""
+        if limit.kind == "difference":
+            return limit.bound
+        calls = predict_dataset(model, self._train, self._attributes) == self._train.favorable_label
+        rates = [
+            float(calls[rows].mean())
+            for name in self._attributes
+            for rows in self._train.sensitive_features.reset_index(drop=True).groupby(name).indices.values()
+        ]
+        return float(np.clip((1 - limit.bound) * max(rates), 0.01, 0.99))
+
+
+def _run(
+    plans: Sequence[Plan],
+    parts: Parts,
+    seconds: float | None,
+    on_alternative: Callable[[Alternative, int, int], None] | None,
+    *,
+    allow_sensitive_features: bool,
+) -> list[Alternative]:
+    start, log = time.perf_counter(), []
+    for plan in plans:
+        needs = bool(plan.model.needs_sensitive_features)
+        skipped = Alternative(plan.name, plan.family, plan.params, status="skipped", needs_sensitive_features=needs)
+        if needs and not allow_sensitive_features:
+            one = replace(skipped, reason="needs the sensitive attribute at prediction time, which was not allowed")
+        elif seconds is not None and time.perf_counter() - start > seconds:
+            one = replace(skipped, reason=f"the budget of {seconds:g} s was spent")
+        else:
+            one = try_plan(plan, parts)
+        log.append(one)
+        if on_alternative is not None:
+            on_alternative(one, len(log), len(plans))
+    return log
