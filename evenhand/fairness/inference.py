@@ -144,6 +144,8 @@ def _pairwise(
     """Limits of the largest gap of any metric whose groups have limits of their own."""
     found = estimates.get(base) or next((part for name, part in estimates.items() if headline(name) == base), None)
     nothing = (float("nan"), float("nan"))
+    if base in {"demographic_parity", "equalized_odds"}:
+        return (*nothing, f"no interval: total variation is compared over all sets of up to {MOST_LABELS} labels")
     if base == "average_odds":
         return (*nothing, "no interval: a mean of largest gaps has no closed form")
     if found is None or found.low is None or found.high is None:

@@ -132,7 +132,8 @@ class Disparity:
     value
         The estimate; NaN where it is undefined.
     low, high
-        Ends of its interval, or None.
+        Ends of its interval, or None. With a verdict they are the limits that it rests on, each missing with the
+        rule's level; else those of the report's confidence.
     p_value
         Of the test that the groups are equal, or None.
     verdict
