@@ -1,6 +1,6 @@
 """What a section of a card is made of: small values that say what is shown, and nothing about how."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -99,13 +99,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure. Its drawing is part of the page only; JSON and Markdown carry its words."""
+    """A figure. Its drawing is part of the page only, and made when the page is; JSON and Markdown carry its words."""
 
     name: str
     title: str
     alt: str
     caption: str = ""
-    svg: str = field(default="", repr=False)
+    svg: str | Callable[[], str] = field(default="", repr=False, compare=False)
     png: bytes = field(default=b"", repr=False)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The figures that the card draws itself, each with words made from its numbers."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evenhand.card.blocks import Picture
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_composition", "draw_group_rates", "draw_metrics", "own_pictures"]
 
+Point = tuple[float, float | None, float | None]
 SHOWN_RATES = ("selection_rate", "true_positive_rate", "false_positive_rate")
 SHOWN_RATES_MULTICLASS = ("accuracy", "selection_rate")
 MOST_GROUPS = 24
@@ -32,21 +34,26 @@ def own_pictures(inputs: Inputs) -> dict[str, Picture]:
 
 def draw_metrics(inputs: Inputs) -> Picture | None:
     """Each metric between 0 and 1 as a dot with its interval."""
-    shown = [
-        (name, metric)
+    shown = {
+        words(name): metric
         for name, metric in inputs.metrics.items()
         if metric.get("value") is not None and 0 <= metric["value"] <= 1 and name not in LOWER_IS_BETTER
         if not name.startswith("calibration")
-    ]
+    }
     if not shown:
         return None
-    figure, axes = new_figure(width=5.0, height=0.75 + ROW * len(shown))
+    said = ", ".join(f"{name} {_said(metric)}" for name, metric in shown.items())
+    draw = partial(_metrics_svg, tuple(shown), tuple(map(_point, shown.values())))
+    return Picture("metrics", "Figures on the test part with their intervals", f"{said}.", svg=draw)
+
+
+def _metrics_svg(names: Sequence[str], points: Sequence[Point | None]) -> str:
+    figure, axes = new_figure(width=5.0, height=0.75 + ROW * len(names))
     with figure_style():
-        _dots(axes, [metric for _, metric in shown], PALETTE[0])
-        _rows(axes, [words(name) for name, _ in shown])
+        _dots(axes, points, PALETTE[0])
+        _rows(axes, names)
         axes.set_xlim(0, 1)
-    said = ", ".join(f"{words(name)} {_said(metric)}" for name, metric in shown)
-    return Picture("metrics", "Figures on the test part with their intervals", f"{said}.", svg=figure_to_svg(figure))
+    return figure_to_svg(figure)
 
 
 def draw_group_rates(name: str, audited: Mapping[str, Any], min_cell: int) -> Picture | None:
@@ -56,21 +63,26 @@ def draw_group_rates(name: str, audited: Mapping[str, Any], min_cell: int) -> Pi
     rates = rates or [rate for rate in SHOWN_RATES_MULTICLASS if any(_showable(g, rate, min_cell) for g in groups)]
     if not groups or not rates:
         return None
-    figure, found = new_figure(
-        width=5.4, height=0.95 + ROW * len(groups), ncols=len(rates), sharey=True, sharex=True, squeeze=False
-    )
-    panels: Any = found
-    with figure_style():
-        for place, (rate, axes) in enumerate(zip(rates, panels[0], strict=True)):
-            _dots(axes, [_showable(group, rate, min_cell) for group in groups], PALETTE[place])
-            axes.set_title(words(rate), fontsize=9.5)
-            axes.set_xlim(0, 1)
-            axes.set_xticks([0, 0.5, 1], labels=["0", "0.5", "1"])
-        _rows(panels[0][0], [f"{plain_label(group['group'], limit=22)} ({group['n']:,})" for group in groups])
+    panels = {words(rate): tuple(_point(_showable(group, rate, min_cell)) for group in groups) for rate in rates}
+    labels = tuple(f"{plain_label(group['group'], limit=22)} ({group['n']:,})" for group in groups)
     alt = "; ".join(_group_words(rate, groups, min_cell) for rate in rates) + "."
     title = f"Rates of each group of {plain(name)} with their intervals"
     caption = "Rows in brackets. No dot: undefined, or withheld because it rests on too few rows."
-    return Picture(f"rates:{name}", title, alt, caption, figure_to_svg(figure))
+    return Picture(f"rates:{name}", title, alt, caption, partial(_group_rates_svg, panels, labels))
+
+
+def _group_rates_svg(panels: Mapping[str, Sequence[Point | None]], labels: Sequence[str]) -> str:
+    height = 0.95 + ROW * len(labels)
+    figure, made = new_figure(width=5.4, height=height, ncols=len(panels), sharey=True, sharex=True, squeeze=False)
+    row: Any = made
+    with figure_style():
+        for (title, points), axes, colour in zip(panels.items(), row[0], PALETTE, strict=False):
+            _dots(axes, points, colour)
+            axes.set_title(title, fontsize=9.5)
+            axes.set_xlim(0, 1)
+            axes.set_xticks([0, 0.5, 1], labels=["0", "0.5", "1"])
+        _rows(row[0][0], labels)
+    return figure_to_svg(figure)
 
 
 def _showable(group: Mapping[str, Any], rate: str, min_cell: int) -> Mapping[str, Any] | None:
@@ -91,13 +103,18 @@ def _said(metric: Mapping[str, Any]) -> str:
     return f"{number(metric['value'])} ({number(metric['low'])} to {number(metric['high'])})"
 
 
-def _dots(axes: "Axes", metrics: Sequence[Mapping[str, Any] | None], colour: str) -> None:
-    for place, metric in enumerate(metrics):
-        if metric is None:
+def _point(metric: Mapping[str, Any] | None) -> Point | None:
+    return None if metric is None else (metric["value"], metric.get("low"), metric.get("high"))
+
+
+def _dots(axes: "Axes", points: Sequence[Point | None], colour: str) -> None:
+    for place, point in enumerate(points):
+        if point is None:
             continue
-        if metric.get("low") is not None and metric.get("high") is not None:
-            axes.plot([metric["low"], metric["high"]], [place, place], color=colour, linewidth=2.2, alpha=0.55)
-        axes.plot([metric["value"]], [place], "o", color=colour, markersize=5.5)
+        value, low, high = point
+        if low is not None and high is not None:
+            axes.plot([low, high], [place, place], color=colour, linewidth=2.2, alpha=0.55)
+        axes.plot([value], [place], "o", color=colour, markersize=5.5)
     axes.grid(visible=False, axis="y")
 
 
@@ -111,25 +128,30 @@ def draw_composition(inputs: Inputs) -> Picture | None:
     """What share of each part every group makes up: one bar for each attribute and part."""
     rows = split_rows(inputs)
     attributes = list(dict.fromkeys(str(row["attribute"]) for row in rows))
-    bars = [(attribute, part) for attribute in attributes for part in PARTS]
     if not rows:
         return None
-    figure, axes = new_figure(width=5.0, height=0.7 + 0.26 * len(bars))
-    with figure_style():
-        for place, (attribute, part) in enumerate(bars):
-            _bar(
-                axes,
-                place,
-                [row["parts"].get(part, (0, None))[1] or 0 for row in rows if str(row["attribute"]) == attribute],
-            )
-        _rows(axes, [f"{plain_label(attribute, limit=20)}, {part}" for attribute, part in bars])
-        axes.set_xlim(0, 1)
-        axes.set_xticks([0, 0.25, 0.5, 0.75, 1], labels=["0%", "25%", "50%", "75%", "100%"])
+    bars = {
+        f"{plain_label(attribute, limit=20)}, {part}": tuple(
+            row["parts"].get(part, (0, None))[1] or 0.0 for row in rows if str(row["attribute"]) == attribute
+        )
+        for attribute in attributes
+        for part in PARTS
+    }
     said = "; ".join(_composition_words(attribute, rows) for attribute in attributes)
     caption = "From left to right in the order of the table; shares of one attribute should look alike in every part."
-    return Picture(
-        "composition", "How the parts are composed", f"Share of the test part: {said}.", caption, figure_to_svg(figure)
-    )
+    alt = f"Share of the test part: {said}."
+    return Picture("composition", "How the parts are composed", alt, caption, partial(_composition_svg, bars))
+
+
+def _composition_svg(bars: Mapping[str, Sequence[float]]) -> str:
+    figure, axes = new_figure(width=5.0, height=0.7 + 0.26 * len(bars))
+    with figure_style():
+        for place, shares in enumerate(bars.values()):
+            _bar(axes, place, shares)
+        _rows(axes, list(bars))
+        axes.set_xlim(0, 1)
+        axes.set_xticks([0, 0.25, 0.5, 0.75, 1], labels=["0%", "25%", "50%", "75%", "100%"])
+    return figure_to_svg(figure)
 
 
 def _bar(axes: "Axes", place: int, shares: Sequence[float]) -> None:

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -56,7 +57,6 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     made.filters.update(runs=_runs, drawing=_drawing, without_label=_without_label)
-    made.tests.update(panel=_needs_panel, wide=_is_wide)
     return made
 
 
@@ -77,23 +77,29 @@ def _without_label(text: str) -> str:
     return text.split(" is missing. ", 1)[-1]
 
 
-def _needs_panel(picture: Picture) -> bool:
-    """Whether a drawing has colours of its own, made for a light page."""
-    return INK not in picture.svg
+@dataclass(frozen=True)
+class _Drawn:
+    """A drawing as it stands in the page.
+
+    `classes` are ``wide`` where it is wider than half the page, since beside another its text would be too small to
+    read, and ``panel`` where it has colours of its own, made for a light page.
+    """
+
+    classes: str
+    markup: Markup
 
 
-def _is_wide(picture: Picture) -> bool:
-    """Whether a drawing is wider than half the page: beside another its text would be too small to read."""
-    found = _VIEW_BOX.search(picture.svg)
-    return found is not None and float(found.group(1)) > WIDE
-
-
-def _drawing(picture: Picture, prefix: str) -> Markup:
+def _drawing(picture: Picture, prefix: str) -> _Drawn:
     if picture.png:
         data = base64.b64encode(picture.png).decode("ascii")
-        return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(data, picture.alt)
-    opening, rest = clean_svg(picture.svg, prefix=prefix).split(">", 1)
+        return _Drawn("panel", Markup('<img src="data:image/png;base64,{}" alt="{}">').format(data, picture.alt))
+    svg = picture.svg if isinstance(picture.svg, str) else picture.svg()
+    opening, rest = clean_svg(svg, prefix=prefix).split(">", 1)
     words = f'<title id="{prefix}-title">{escape(picture.title)}</title>'
     words += f'<desc id="{prefix}-desc">{escape(picture.alt)}</desc>'
     named = f'{opening} role="img" aria-labelledby="{prefix}-title {prefix}-desc">{words}{rest}'
-    return Markup(named)  # noqa: S704 (clean_svg lets nothing through but drawing, and the words are escaped)
+    box = _VIEW_BOX.search(opening)
+    classes = ["wide"] if box and float(box.group(1)) > WIDE else []
+    classes += [] if INK in svg else ["panel"]
+    # clean_svg lets nothing through but drawing, and the words are escaped.
+    return _Drawn(" ".join(classes), Markup(named))  # noqa: S704

@@ -1,0 +1,252 @@
+"""What the card says: everything it is given, nothing else, and what is missing."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from evenhand.card import (
+    HUMAN_FIELDS,
+    SOURCES,
+    Table,
+    Text,
+    build_card,
+    card_schema,
+    render_html,
+    render_json,
+    render_markdown,
+)
+from evenhand.config.card import CardConfig
+from evenhand.exceptions import DataError, EvenhandError
+
+
+def _texts(section):
+    return json.dumps(section.to_dict(), ensure_ascii=False)
+
+
+def test_every_heading_of_every_source_is_covered_by_a_section(any_inputs):
+    card = build_card(**any_inputs)
+    for source, listed in SOURCES.items():
+        covered = {heading for section in card.walk() for heading in section.covers.get(source, ())}
+        assert covered == set(listed.headings), source
+
+
+def test_the_appendix_names_a_section_for_every_heading(inputs):
+    tables = [block for block in build_card(**inputs).section("coverage").blocks if isinstance(block, Table)]
+    rows = [row for table in tables for row in table.rows]
+    assert len(rows) == sum(len(source.headings) for source in SOURCES.values())
+    assert all(row[1].text for row in rows)
+
+
+def test_what_nobody_said_is_missing_and_shows_as_missing():
+    card = build_card(model={"name": "loans"})
+    required = {name for name, field in HUMAN_FIELDS.items() if field.required}
+    assert set(card.missing) == required
+    shown = {block.field for block in card.blocks() if isinstance(block, Text) and block.tone == "missing"}
+    assert required - {"owners", "license"} <= shown
+    assert render_html(card).count('class="missing"') >= len(required)
+
+
+@pytest.mark.parametrize("name", [name for name, field in HUMAN_FIELDS.items() if field.required])
+def test_one_missing_statement_is_named(inputs, name):
+    inputs["human"][name] = "   " if isinstance(inputs["human"][name], str) else []
+    card = build_card(**inputs)
+    assert card.missing == (name,)
+    assert HUMAN_FIELDS[name].label in _texts(card.section("summary-missing"))
+
+
+def test_a_complete_card_misses_nothing(inputs):
+    assert build_card(**inputs).missing == ()
+
+
+def test_what_people_said_stands_as_they_said_it(inputs):
+    page = render_html(build_card(**inputs))
+    for name, said in inputs["human"].items():
+        for part in [said] if isinstance(said, str) else said:
+            assert part.replace("<", "&lt;").replace(">", "&gt;") in page, name
+
+
+def test_every_field_of_the_configuration_is_known_to_the_card():
+    assert set(CardConfig.model_fields) <= {*HUMAN_FIELDS, "title"}
+    build_card(model={"name": "loans"}, human=CardConfig().model_dump())
+
+
+def test_an_unknown_field_is_an_error_with_the_nearest_name():
+    with pytest.raises(DataError, match="did you mean 'intended_use'"):
+        build_card(model={"name": "loans"}, human={"intended_uses": "x"})
+
+
+@pytest.mark.parametrize(
+    ("left_out", "section", "said"),
+    [
+        ("evaluation", "performance", "was not evaluated"),
+        ("audit", "groups", "were not compared"),
+        ("explanation", "reasons", "was not explained"),
+        ("costs", "costs", "not measured"),
+        ("search", "search", "No search was recorded"),
+        ("calibration", "calibration", "was not recorded"),
+        ("threshold", "threshold", "was not recorded"),
+        ("data", "data", "Nothing was recorded"),
+        ("decision", "decision", "No decision"),
+    ],
+)
+def test_what_was_not_measured_is_said(inputs, left_out, section, said):
+    inputs[left_out] = None
+    assert said in _texts(build_card(**inputs).section(section))
+
+
+def test_an_undefined_figure_is_undefined_with_its_reason_and_never_a_number(inputs):
+    rows = {row[0].text: row for row in build_card(**inputs).section("performance").blocks[-2].rows}
+    assert rows["F1"][1].text == "undefined"
+    assert rows["F1"][1].value is None
+    assert rows["F1"][3].text == "no row is predicted 1"
+
+
+def test_the_first_screen_names_the_worst_verdict_of_each_attribute(inputs):
+    table = build_card(**inputs).section("summary-differ").blocks[0]
+    assert [(row[0].text, row[2].text, row[2].tone) for row in table.rows] == [
+        ("race", "FAIL", "flag"),
+        ("sex", "PASS", "good"),
+    ]
+
+
+def test_limitations_come_from_the_evidence(inputs):
+    said = _texts(build_card(**inputs).section("limits-evidence"))
+    for expected in (
+        "demographic parity ratio lies beyond its declared limit",
+        "whether equalized odds difference keeps its limit cannot be said",
+        "too few rows to say much about unknown (4)",
+        "accuracy equality difference is undefined",
+        "true positive rate undefined",
+        "Undefined on the test part: F1",
+        "Uncertain by more than a tenth on 374 rows: ROC AUC",
+        "predicts the target alone",
+        "the features together tell it with an AUC of 0.700",
+    ):
+        assert expected in said
+
+
+def test_missing_evidence_is_a_limitation_of_its_own():
+    said = _texts(build_card(model={"name": "loans"}).section("limits-evidence"))
+    assert "Not measured: performance" in said
+    assert "Not measured: differences between groups" in said
+
+
+def _rates(card):
+    """Rows of the table of race's groups by name."""
+    table = next(block for block in card.section("group-1").blocks if isinstance(block, Table))
+    return {row[0].text: row for row in table.rows}
+
+
+class TestFewPeople:
+    """Rates that rest on fewer than ten people tell what happened to each of them."""
+
+    def test_their_rates_are_withheld_and_their_number_is_shown(self, inputs):
+        rows = _rates(build_card(**inputs))
+        assert rows["unknown"][1].text == "4"
+        assert [cell.text for cell in rows["unknown"][2:]] == ["withheld", "undefined", "withheld"]
+        assert rows["black"][2].text == "0.530"
+
+    def test_no_disparity_gives_a_withheld_rate_away(self, inputs):
+        card = build_card(**inputs)
+        for rendered in (render_html(card), render_markdown(card), render_json(card)):
+            assert "0.471" not in rendered  # the difference to the group of four
+            assert "0.4242" not in rendered  # a policy's table
+            assert "0.424" not in rendered
+
+    def test_the_four_fifths_flag_is_taken_over_the_others(self, inputs):
+        said = _texts(build_card(**inputs).section("group-1"))
+        assert "0.624 (black to white, among groups of at least 10 rows)" in said
+
+    def test_confusion_counts_of_groups_are_not_shown(self, inputs):
+        card = build_card(**inputs)
+        assert "123456789" not in render_html(card) + render_json(card)
+        assert "123,456,789" not in render_html(card) + render_json(card)
+
+    def test_the_limit_can_be_raised(self, inputs):
+        rows = _rates(build_card(**inputs, min_cell=50))
+        assert rows["black"][2].text == "withheld"
+
+
+def test_secrets_of_an_address_are_left_out(inputs):
+    card = build_card(**inputs)
+    assert "hunter2" not in render_html(card) + render_markdown(card) + render_json(card)
+
+
+@pytest.mark.parametrize("outcome", ["promote", "hold", "block"])
+def test_the_decision_has_its_slot(inputs, outcome):
+    inputs["decision"]["outcome"] = outcome
+    card = build_card(**inputs)
+    assert card.status == outcome
+    said = _texts(card.section("decision"))
+    assert "race fails" in said
+    assert "e" * 64 in said
+    assert "Changes against the champion" in said
+
+
+def test_an_unknown_outcome_is_no_decision(inputs):
+    inputs["decision"]["outcome"] = "whatever"
+    assert build_card(**inputs).status == "undecided"
+
+
+def test_the_json_satisfies_its_schema(any_inputs):
+    from jsonschema import Draft202012Validator
+
+    Draft202012Validator.check_schema(card_schema())
+    found = json.loads(render_json(build_card(**any_inputs)))
+    assert list(Draft202012Validator(card_schema()).iter_errors(found)) == []
+
+
+@pytest.mark.parametrize("broken", [{"status": "perhaps"}, {"digest": "x"}, {"more": 1}, {"sections": []}])
+def test_the_schema_refuses_what_is_no_card(inputs, broken):
+    from evenhand.card import validate_card
+
+    with pytest.raises(EvenhandError, match="breaks its schema"):
+        validate_card({**build_card(**inputs).to_dict(), **broken})
+
+
+def test_equal_inputs_give_equal_bytes(any_inputs):
+    first, second = build_card(**any_inputs), build_card(**any_inputs)
+    assert first.digest == second.digest
+    for render in (render_html, render_markdown, render_json):
+        assert render(first) == render(second)
+
+
+def test_the_digest_follows_what_the_card_says(inputs):
+    before = build_card(**inputs).digest
+    inputs["evaluation"]["metrics"]["accuracy"]["value"] = 0.91
+    assert build_card(**inputs).digest != before
+
+
+def test_inputs_are_not_changed(inputs):
+    before = json.dumps(inputs, default=repr)
+    build_card(**inputs)
+    assert json.dumps(inputs, default=repr) == before
+
+
+def test_every_class_of_a_multiclass_model_is_on_the_card(multiclass):
+    card = build_card(**multiclass)
+    assert [row[0].text for row in card.section("by-class").blocks[0].rows] == ["A", "N", "U", "Y"]
+    assert "four classes" in _texts(card.section("threshold"))
+    assert len(card.section("confusion").blocks[-1].columns) == 5
+
+
+def test_a_figure_that_is_none_is_refused(inputs):
+    inputs["figures"]["bad"] = {"figure": 3}
+    with pytest.raises(DataError, match="'bad' is a int"):
+        build_card(**inputs)
+
+
+def test_the_audits_own_drawing_is_replaced_by_one_that_withholds(inputs):
+    inputs["figures"]["groups"] = "<svg><text>rates of everybody</text></svg>"
+    page = render_html(build_card(**inputs))
+    assert "rates of everybody" not in page
+    assert "Rates of each group of race" in page
+
+
+def test_importing_the_card_imports_nothing_heavy():
+    heavy = ("matplotlib", "jinja2", "jsonschema", "sklearn", "pandas", "numpy", "yaml")
+    code = f"import sys, evenhand.card; sys.exit(', '.join(set({heavy}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
