@@ -95,7 +95,7 @@ _BOOSTING = Candidate(
     space=MappingProxyType(
         {
             "learning_rate": Range(0.02, 0.3, log=True),
-            "max_iter": Range(30, 150, log=True, integer=True),
+            "max_iter": Range(30, 100, log=True, integer=True),
             "max_leaf_nodes": Range(4, 32, log=True, integer=True),
             "min_samples_leaf": Range(5, 100, log=True, integer=True),
             "l2_regularization": Range(1e-6, 10.0, log=True),
@@ -104,7 +104,7 @@ _BOOSTING = Candidate(
     defaults=MappingProxyType(
         {
             "learning_rate": 0.1,
-            "max_iter": 80,
+            "max_iter": 60,
             "max_leaf_nodes": 12,
             "min_samples_leaf": 20,
             "l2_regularization": 1e-3,
@@ -125,10 +125,10 @@ _PERCEPTRON = Candidate(
         {
             "alpha": Range(1e-6, 1.0, log=True),
             "learning_rate_init": Range(5e-4, 2e-2, log=True),
-            "max_iter": Range(5, 60, log=True, integer=True),
+            "max_iter": Range(4, 40, log=True, integer=True),
         }
     ),
-    defaults=MappingProxyType({"alpha": 1e-3, "learning_rate_init": 3e-3, "max_iter": 20}),
+    defaults=MappingProxyType({"alpha": 1e-3, "learning_rate_init": 3e-3, "max_iter": 12}),
     build=functools.partial(MLPClassifier, hidden_layer_sizes=(HIDDEN_UNITS,)),
     fixed=MappingProxyType({"activation": "relu"}),
 )

@@ -1,6 +1,7 @@
 """Fitting folds, here or in worker processes that share the encoded matrices."""
 
 import contextlib
+import functools
 import math
 import os
 import threading
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 
 from sklearn.base import ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from evenhand.exceptions import SearchError, shorten
 from evenhand.modeling.fit import fit_errors
@@ -50,7 +51,7 @@ def fit_fold(task: FoldTask) -> FoldOutcome:
     """Fit on the fold's training rows with their weights and score on its test rows, on one thread."""
     start = time.perf_counter()
     fold = load_fold(task.directory, task.fold, scale=task.scale)
-    with threadpool_limits(1), warnings.catch_warnings():
+    with _threads().limit(limits=1), warnings.catch_warnings():
         # Whether a fit has settled and whether a metric is defined shows in the score, which is what counts here;
         # overflowing fits end as a failed trial with its reason.
         for category in (ConvergenceWarning, UndefinedMetricWarning, RuntimeWarning):
@@ -63,6 +64,12 @@ def fit_fold(task: FoldTask) -> FoldOutcome:
             return FoldOutcome(math.nan, time.perf_counter() - start, reason)
     reason = "" if math.isfinite(score) else f"fold {task.fold}: the score is {score}"
     return FoldOutcome(score, time.perf_counter() - start, reason)
+
+
+@functools.cache
+def _threads() -> ThreadpoolController:
+    # Finding the thread pools takes as long as a small fit, and all of them are loaded with the candidates.
+    return ThreadpoolController()
 
 
 class Outcome(Protocol):
