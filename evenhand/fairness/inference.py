@@ -41,6 +41,12 @@ NAMED = (
     "accuracy_equality",
 )
 MOST_LABELS = 10  # total variation compares all sets of labels
+_MANY = f"total variation is compared over all sets of up to {MOST_LABELS} labels"
+_NO_INTERVAL = {
+    "demographic_parity": _MANY,
+    "equalized_odds": _MANY,
+    "average_odds": "a mean of largest gaps has no closed form",
+}
 _WEIGHTED = "no replicates under sampling weights"
 
 
@@ -142,6 +148,10 @@ def _pairwise(
     base: str, kind: Literal["difference", "ratio"], estimates: Mapping[str, Estimate], confidence: float
 ) -> tuple[float, float, str]:
     """Limits of the largest gap of any metric whose groups have limits of their own."""
+    found = estimates.get(base) or next((part for name, part in estimates.items() if headline(name) == base), None)
+    nothing = (float("nan"), float("nan"))
+    if base in _NO_INTERVAL:
+        return (*nothing, f"no interval: {_NO_INTERVAL[base]}")
     found = estimates.get(base) or next((part for name, part in estimates.items() if headline(name) == base), None)
     nothing = (float("nan"), float("nan"))
     if base in {"demographic_parity", "equalized_odds"}:
