@@ -147,30 +147,28 @@ def _finish(found: Disparity, low: float, high: float, p_value: float | None, wh
 def _pairwise(
     base: str, kind: Literal["difference", "ratio"], estimates: Mapping[str, Estimate], confidence: float
 ) -> tuple[float, float, str]:
-    """Limits of the largest gap of any metric whose groups have limits of their own."""
+    """Limits of the largest gap of any metric whose groups have limits of their own; else why there are none."""
     found = estimates.get(base) or next((part for name, part in estimates.items() if headline(name) == base), None)
-    nothing = (float("nan"), float("nan"))
-    if base in _NO_INTERVAL:
-        return (*nothing, f"no interval: {_NO_INTERVAL[base]}")
-    found = estimates.get(base) or next((part for name, part in estimates.items() if headline(name) == base), None)
-    nothing = (float("nan"), float("nan"))
-    if base in {"demographic_parity", "equalized_odds"}:
-        return (*nothing, f"no interval: total variation is compared over all sets of up to {MOST_LABELS} labels")
-    if base == "average_odds":
-        return (*nothing, "no interval: a mean of largest gaps has no closed form")
+    why = _NO_INTERVAL.get(base) or _silent(found, kind)
+    if why or found is None or found.low is None or found.high is None:
+        return float("nan"), float("nan"), f"no interval: {why}"
+    known = ~np.isnan(found.values)
+    parts = [part[known] for part in (found.values, found.low, found.high)]
+    if kind == "ratio":
+        low, high = _mover(*(np.log(part) for part in parts), confidence)
+        return float(np.exp(-high)), float(np.exp(-low)), ""
+    low, high = _mover(*parts, confidence)
+    return float(low), float(high), ""
+
+
+def _silent(found: Estimate | None, kind: str) -> str:
+    """Why the groups' own limits give none of their gaps, or ""."""
     if found is None or found.low is None or found.high is None:
-        return (*nothing, "no interval: the groups' values have none")
+        return "the groups' values have none"
     known = ~np.isnan(found.values)
     if np.isnan(found.low[known]).any() or np.isnan(found.high[known]).any():
-        return (*nothing, "no interval: a group's value has none")
-    value, low, high = found.values[known], found.low[known], found.high[known]
-    if kind == "ratio":
-        if (low <= 0).any():
-            return (*nothing, "no interval: a group's interval reaches 0")
-        low, high = _mover(np.log(value), np.log(low), np.log(high), confidence)
-        return float(np.exp(-high)), float(np.exp(-low)), ""
-    low, high = _mover(value, low, high, confidence)
-    return float(low), float(high), ""
+        return "a group's value has none"
+    return "a group's interval reaches 0" if kind == "ratio" and (found.low[known] <= 0).any() else ""
 
 
 def _mover(value: Floats, low: Floats, high: Floats, confidence: float) -> tuple[Floats, Floats]:
