@@ -153,11 +153,11 @@ def _pairwise(
     if why or found is None or found.low is None or found.high is None:
         return float("nan"), float("nan"), f"no interval: {why}"
     known = ~np.isnan(found.values)
-    parts = [part[known] for part in (found.values, found.low, found.high)]
+    values, lows, highs = found.values[known], found.low[known], found.high[known]
     if kind == "ratio":
-        low, high = _mover(*(np.log(part) for part in parts), confidence)
+        low, high = _mover(np.log(values), np.log(lows), np.log(highs), confidence)
         return float(np.exp(-high)), float(np.exp(-low)), ""
-    low, high = _mover(*parts, confidence)
+    low, high = _mover(values, lows, highs, confidence)
     return float(low), float(high), ""
 
 
