@@ -13,7 +13,6 @@ from evenhand.config import Config, load_config
 from evenhand.data.dataset import Dataset
 from evenhand.data.findings import find_all
 from evenhand.data.splits import split_dataset
-from evenhand.data.target import require_favorable_label
 
 __all__ = ["check_configuration"]
 
@@ -27,7 +26,6 @@ def check_configuration(path: Path, overrides: Sequence[str]) -> int:
     from tasks.ingest import load_rows
 
     rows = load_rows(config.data)
-    require_favorable_label(rows)
     for line in _about(rows, config):
         _say(out, line)
     split = split_dataset(rows, **config.split.model_dump(), seed=config.seed)

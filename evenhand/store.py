@@ -9,9 +9,10 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from evenhand.exceptions import StoreError
 __all__ = ["Ref", "Store", "canonical_json", "digest_bytes", "digest_file", "digest_json", "write_text"]
 
 MANIFEST = "manifest.json"
+_DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,9 @@ class Store:
             The digest of everything that determines the result.
         """
         target = self._folder(step, key)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # snapshots and predictions are about people
+        target.parent.mkdir(exist_ok=True)
+        _sweep(target.parent)
         draft = target.with_name(f".draft-{target.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
         draft.mkdir()
         try:
@@ -179,7 +183,8 @@ class Store:
             with (draft / name).open("rb") as stream:
                 os.fsync(stream.fileno())
         write_text(draft / MANIFEST, json.dumps({"files": files}, indent=1, sort_keys=True))
-        _sync_folder(draft)
+        for folder in {draft, *(path.parent for path in map(draft.joinpath, files))}:
+            _sync_folder(folder)
         try:
             draft.rename(target)
         except OSError:
@@ -200,9 +205,18 @@ class Store:
 
     def work_folder(self, step: str, key: str) -> Path:
         """A folder for what an unfinished step keeps while it runs (a trial log); it outlives a kill."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = self.root / step / f".work-{key[:32]}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed, or damage, left a day ago and longer."""
+    for left in [*folder.glob(".draft-*"), *folder.glob(".damaged-*")]:
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _DAY:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _files(folder: Path) -> list[str]:

@@ -27,7 +27,7 @@ class GroupRow:
     Attributes
     ----------
     attribute, group
-        ``race`` and ``black``; for an intersection ``race x sex`` and ``black x female``.
+        ``race`` and ``black``; for an intersection ``race & sex`` and ``black & female``.
     n
         Its test rows.
     selection_rate, true_positive_rate

@@ -80,9 +80,10 @@ def retrain(
         card=card,
         record=record,
     )
-    with tracked_run(config) as run:
-        rows = ingest_data(data, latest_contract(model))
-        parts = split_rows(rows, split, seed)
+    promised = latest_contract(model) if data.contract == "enforce" else None
+    rows = ingest_data(data, promised)
+    with tracked_run(config, rows) as run:
+        parts = split_rows(rows, split, promised, seed)
         develop, holdout = parts["develop"], parts["holdout"]
         weights = weigh_rows(develop, weight)
         found = tune_model(develop, weights, search, weight, grouped=split.method == "group", seed=seed, run=run)
@@ -93,6 +94,7 @@ def retrain(
         results = {
             "rows": rows,
             "develop": develop,
+            "contract": parts["contract"],
             "found": found,
             "fitted": fitted,
             "evidence": evidence,
@@ -100,7 +102,7 @@ def retrain(
             "reasons": reasons,
         }
         page = write_card(results, config.model_dump(mode="json"), run=run)
-        version = register_model(rows, develop, fitted, page, record, config=config.model_dump(mode="json"), run=run)
+        version = register_model(rows, parts, fitted, page, record, config=config.model_dump(mode="json"), run=run)
         return conclude_run(results, page, version, run=run)
 
 

@@ -10,7 +10,7 @@ from evenhand.config import AuditConfig
 from evenhand.data.dataset import Dataset
 from evenhand.exceptions import ConfigError, Problem, nearest, shorten
 from evenhand.fairness import BiasDetector
-from evenhand.store import Ref
+from evenhand.store import Ref, digest_file
 from tasks.step import keep_figure, load_part, note, once, read_json, step, store, table, write_json
 from tasks.tracking import File, Metrics, RunRef, Table, log, metric_name
 
@@ -36,6 +36,7 @@ def audit_groups(evidence: Ref, holdout: Ref, audit: AuditConfig, *, seed: int, 
         "evidence": evidence.digest,
         "holdout": holdout.digest,
         "audit": audit.model_dump(mode="json"),
+        "policies": [digest_file(Path(name)) for name in audit.policies if Path(name).is_file()],
         "seed": seed,
     }
     ref = once("audit", parts, lambda folder: _write(folder, evidence, holdout, audit, seed))

@@ -7,7 +7,7 @@ from evenhand.card import build_card, render_html, render_json, render_markdown
 from evenhand.provenance import code_version, git_commit, machine, packages
 from evenhand.store import Ref
 from tasks.step import note, once, read_json, step, store, write_json
-from tasks.tracking import RunRef, run_url
+from tasks.tracking import RunRef, run_url, started_on
 
 __all__ = ["write_card"]
 
@@ -44,7 +44,7 @@ def _write(folder: Path, results: dict[str, Ref], config: dict[str, Any], run: R
         threshold=read_json(at["fitted"] / "threshold.json"),
         evaluation=read_json(at["evidence"] / "evaluation.json"),
         costs={**read_json(at["evidence"] / "costs.json"), "training": read_json(at["fitted"] / "training.json")},
-        audit=read_json(at["groups"] / "audit.json"),
+        audit={**read_json(at["groups"] / "audit.json"), "min_cell": config["explain"]["min_cell"]},
         explanation=read_json(at["reasons"] / "explanation.json"),
         run=_about_run(config, run),
         decision=None,
@@ -73,7 +73,7 @@ def _about_data(at: dict[str, Path], config: dict[str, Any]) -> dict[str, Any]:
         **read_json(at["rows"] / "about.json"),
         "excluded": config["data"]["exclude"],
         "split": read_json(at["develop"] / "split.json"),
-        "contract": read_json(at["develop"] / "contract.json"),
+        "contract": read_json(at["contract"] / "contract.json"),
         "findings": read_json(at["develop"] / "findings.json"),
     }
 
@@ -82,6 +82,7 @@ def _about_run(config: dict[str, Any], run: RunRef) -> dict[str, Any]:
     return {
         **run.to_dict(),
         "url": run_url(run),
+        "date": started_on(run),
         "code_version": code_version(),
         "git_commit": git_commit(),
         "machine": machine(),

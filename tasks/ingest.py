@@ -1,6 +1,5 @@
 """Read the rows, hold them to their contract, and keep a snapshot."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from evenhand.data.sensitive import Sensitive
 from evenhand.data.snapshot import read_dataset, write_dataset
 from evenhand.data.sources import read_source
 from evenhand.data.target import cut_target, require_favorable_label
-from evenhand.store import Ref, digest_json
-from tasks.step import note, once, step, store
+from evenhand.store import Ref
+from tasks.step import note, once, step, store, write_json
 
 __all__ = ["ingest_data", "load_rows", "read_rows"]
 
@@ -31,7 +30,7 @@ def ingest_data(data: DataConfig, contract: dict[str, Any] | None) -> Ref:
     data
         The configuration's section.
     contract
-        What the model's first data promised, or None at first sight.
+        What the model's first data promised; None at first sight, or when a new contract is asked for.
 
     Raises
     ------
@@ -39,12 +38,10 @@ def ingest_data(data: DataConfig, contract: dict[str, Any] | None) -> Ref:
         With every violation.
     """
     rows = load_rows(data)
-    if contract is not None and data.contract == "enforce":
+    if contract is not None:
         Contract.from_dict(contract).check(rows)
-    promised = None if contract is None else digest_json(contract)
     about = data.model_dump(mode="json", exclude={"source", "contract"})
-    parts = {"rows": rows.digest, "data": about, "contract": promised}
-    ref = once("ingest", parts, lambda folder: _write(folder, rows, data))
+    ref = once("ingest", {"rows": rows.digest, "data": about}, lambda folder: _write(folder, rows, data))
     note(f"{len(rows):,} rows, {rows.X.shape[1]} features, {rows.task}, digest {rows.digest[:12]}")
     return ref
 
@@ -103,7 +100,7 @@ def _write(folder: Path, rows: Dataset, data: DataConfig) -> None:
             for name in rows.sensitive_features.columns
         },
     }
-    (folder / "about.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_json(folder / "about.json", about)
 
 
 def read_rows(ref: Ref) -> Dataset:

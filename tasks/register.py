@@ -9,7 +9,7 @@ from evenhand.config import RecordConfig
 from evenhand.modeling.persistence import load_model
 from evenhand.provenance import code_version, machine, packages
 from evenhand.store import Ref, digest_file
-from tasks.registry import Version, log_model, model_signature, register_version
+from tasks.registry import Version, log_model, model_signature, register_version, registered_digest
 from tasks.step import load_part, note, read_json, step, store, write_json
 from tasks.tracking import File, RunRef, Tags, log, log_dataset
 
@@ -18,14 +18,21 @@ __all__ = ["register_model"]
 
 @step("register", "Stores the model with its data contract, card and provenance, and registers it as a new version.")
 def register_model(
-    rows: Ref, develop: Ref, fitted: Ref, page: Ref, record: RecordConfig, *, config: dict[str, Any], run: RunRef
+    rows: Ref,
+    parts: dict[str, Ref],
+    fitted: Ref,
+    page: Ref,
+    record: RecordConfig,
+    *,
+    config: dict[str, Any],
+    run: RunRef,
 ) -> Version:
     """A registered version with the configured alias.
 
     Parameters
     ----------
-    rows, develop, fitted, page
-        Results of earlier steps: the snapshot, its parts, the model, the card.
+    rows, parts, fitted, page
+        Results of earlier steps: the snapshot, its parts and contract, the model, the card.
     record
         The configuration's section.
     config
@@ -42,10 +49,11 @@ def register_model(
         "evenhand.card_digest": digest_file(store().folder(page) / "card.json"),
         "evenhand.code_version": code_version(),
     }
-    _log_provenance(run, rows, develop, page, config, tags)
-    train = load_part(develop, "train")
+    _log_provenance(run, rows, parts, page, config, tags)
+    train = load_part(parts["develop"], "train")
     log_dataset(run, about["name"], about["digest"], json.dumps(about["source"]), train)
     uri = log_model(run, load_model(file), signature=model_signature(train.X, train.y), tags=tags)
+    tags["evenhand.file_digest"] = registered_digest(uri)
     version = register_version(run, uri, alias=record.alias, tags=tags, description=_describe(about))
     log(run, [Tags({"evenhand.model_version": version.version})])
     note(f"{version.model} version {version.version} is {version.alias}")
@@ -53,9 +61,9 @@ def register_model(
 
 
 def _log_provenance(
-    run: RunRef, rows: Ref, develop: Ref, page: Ref, config: dict[str, Any], tags: dict[str, str]
+    run: RunRef, rows: Ref, parts: dict[str, Ref], page: Ref, config: dict[str, Any], tags: dict[str, str]
 ) -> None:
-    parts, card = store().folder(develop), store().folder(page)
+    develop, contract, card = (store().folder(ref) for ref in (parts["develop"], parts["contract"], page))
     provenance = {
         "config.json": config,
         "packages.json": packages(),
@@ -63,7 +71,7 @@ def _log_provenance(
             "code_version": code_version(),
             "machine": machine(),
             "seed": config["seed"],
-            "results": {"rows": rows.to_dict(), "develop": develop.to_dict(), "card": page.to_dict()},
+            "results": {name: ref.to_dict() for name, ref in {"rows": rows, **parts, "card": page}.items()},
         },
     }
     with tempfile.TemporaryDirectory() as scratch:
@@ -74,7 +82,8 @@ def _log_provenance(
             run,
             [
                 File(folder, "provenance"),
-                *(File(parts / f"{name}.json", "data") for name in ("contract", "split", "findings")),
+                File(contract / "contract.json", "data"),
+                *(File(develop / f"{name}.json", "data") for name in ("split", "findings")),
                 *(File(path, "card") for path in sorted(card.glob("card.*"))),
                 Tags(tags),
             ],

@@ -10,9 +10,10 @@ import pandas as pd
 from evenhand.exceptions import ServiceError
 from evenhand.modeling.persistence import TRUSTED_TYPES
 from evenhand.provenance import serving_requirements
-from tasks.tracking import RunRef, client
+from evenhand.store import digest_file
+from tasks.tracking import RunRef, client, reachable
 
-__all__ = ["Version", "latest_contract", "log_model", "model_signature", "register_version"]
+__all__ = ["Version", "latest_contract", "log_model", "model_signature", "register_version", "registered_digest"]
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,28 @@ class Version:
 
 def latest_contract(model: str) -> dict[str, Any] | None:
     """The data contract that the newest version of a model was stored with, or None when there is no version."""
+    with reachable():
+        versions = client().search_model_versions(f"name = '{model}'", order_by=["version_number DESC"], max_results=20)
+        for version in versions:
+            run_id = version.tags.get("evenhand.run_id") or version.run_id
+            if _has_contract(run_id):
+                path = client().download_artifacts(run_id, "data/contract.json")
+                found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+                return found
+    return None
+
+
+def _has_contract(run_id: str) -> bool:
+    """Whether a run still has its contract; a run that was deleted has none, a store that is silent is an error."""
     from mlflow.exceptions import MlflowException
 
-    versions = client().search_model_versions(f"name = '{model}'", order_by=["version_number DESC"], max_results=20)
-    for version in versions:
-        run_id = version.tags.get("evenhand.run_id") or version.run_id
-        try:
-            path = client().download_artifacts(run_id, "data/contract.json")
-        except (MlflowException, OSError):
-            continue  # its run was deleted: the version before it still has one
-        found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-        return found
-    return None
+    try:
+        client().get_run(run_id)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+    return any(entry.path == "data/contract.json" for entry in client().list_artifacts(run_id, "data"))
 
 
 def model_signature(X: pd.DataFrame, y: pd.Series) -> Any:
@@ -78,6 +89,11 @@ def log_model(run: RunRef, model: Any, *, signature: Any, tags: dict[str, str]) 
 
     A model that an interrupted process had stored already is taken as it is; a half-stored one is passed over.
     """
+    with reachable():
+        return _log_model(run, model, signature, tags)
+
+
+def _log_model(run: RunRef, model: Any, signature: Any, tags: dict[str, str]) -> str:
     import mlflow
     import mlflow.sklearn
 
@@ -113,17 +129,31 @@ def register_version(run: RunRef, uri: str, *, alias: str, tags: dict[str, str],
     tags, description
         Of the version.
     """
+    with reachable():
+        _create_name(run.model)
+        found = client().search_model_versions(f"name = '{run.model}' and run_id = '{run.run_id}'")
+        version = found[0] if found else _create(run, uri, tags, description)
+        client().set_registered_model_alias(run.model, alias, version.version)
+    return Version(run.model, str(version.version), alias, f"models:/{run.model}/{version.version}")
+
+
+def _create_name(model: str) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
-        client().create_registered_model(run.model)
+        client().create_registered_model(model)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    found = client().search_model_versions(f"name = '{run.model}' and run_id = '{run.run_id}'")
-    version = found[0] if found else _create(run, uri, tags, description)
-    client().set_registered_model_alias(run.model, alias, version.version)
-    return Version(run.model, str(version.version), alias, f"models:/{run.model}/{version.version}")
+
+
+def registered_digest(uri: str) -> str:
+    """SHA-256 of the model file as MLflow keeps it: what a later reader compares before it loads the file."""
+    from mlflow.artifacts import download_artifacts
+
+    with reachable():
+        place = client().get_logged_model(uri.removeprefix("models:/")).artifact_location
+        return digest_file(Path(download_artifacts(f"{place}/model.skops")))
 
 
 def _create(run: RunRef, uri: str, tags: dict[str, str], description: str) -> Any:

