@@ -1,5 +1,6 @@
 """Each step leaves what the next one needs, and the test part stays closed until there is a model."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -11,13 +12,14 @@ import pytest
 
 from evenhand.config import DataConfig, SourceConfig
 from evenhand.data.snapshot import read_dataset
-from evenhand.exceptions import ContractError, StoreError
+from evenhand.exceptions import ContractError, ServiceError, StoreError
 from evenhand.modeling.persistence import load_model
 from evenhand.store import Ref
 from tasks.evaluate import evaluate_model
 from tasks.fit import fit_model
 from tasks.ingest import ingest_data, load_rows
 from tasks.registry import Version, latest_contract
+from tasks.split import split_rows
 from tasks.step import store
 from tasks.tracking import client
 from tasks.tune import tune_model
