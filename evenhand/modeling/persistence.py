@@ -11,6 +11,7 @@ __all__ = ["TRUSTED_TYPES", "load_model", "save_model"]
 TRUSTED_TYPES = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "numpy.dtype",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     *CALIBRATION_TYPES,
     "sklearn._loss.link.LogitLink",
     "sklearn._loss.link.MultinomialLogit",

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 
@@ -20,7 +21,8 @@ def outcomes(home: Home) -> list[dict]:
 
 
 def mlflow_of(home: Home) -> MlflowClient:
-    return MlflowClient(tracking_uri=f"sqlite:///{home.folder / 'mlflow.db'}")
+    mlflow.set_tracking_uri(f"sqlite:///{home.folder / 'mlflow.db'}")
+    return MlflowClient()
 
 
 def artifacts(client: MlflowClient, run_id: str, folder: str = "") -> set[str]:
