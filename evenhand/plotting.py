@@ -77,7 +77,7 @@ _STYLE: Mapping[str, Any] = {
     "ytick.labelsize": 8.5,
 }
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]+")
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _PROLOGUE = re.compile(r"^.*?(?=<svg)", re.DOTALL)

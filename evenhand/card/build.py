@@ -145,7 +145,7 @@ def _given(figures: "Mapping[str, Figure | str | Values]", inputs: Inputs) -> di
             continue
         placed = name in _PLACED or name.startswith(_PLACED_BEGINNINGS)
         key = name if placed else f"further:{name}"
-        picture, said = _picture(key, name, given), words_for(name, inputs)
+        picture, said = _picture(plain(key), name, given), words_for(name, inputs)
         found[key] = replace(picture, title=said[0], alt=said[1]) if said else picture
     return found
 

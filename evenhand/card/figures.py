@@ -68,7 +68,7 @@ def draw_group_rates(name: str, audited: Mapping[str, Any], min_cell: int) -> Pi
     alt = "; ".join(_group_words(rate, groups, min_cell) for rate in rates) + "."
     title = f"Rates of each group of {plain(name)} with their intervals"
     caption = "Rows in brackets. No dot: undefined, or withheld because it rests on too few rows."
-    return Picture(f"rates:{name}", title, alt, caption, partial(_group_rates_svg, panels, labels))
+    return Picture(f"rates:{plain(name)}", title, alt, caption, partial(_group_rates_svg, panels, labels))
 
 
 def _group_rates_svg(panels: Mapping[str, Sequence[Point | None]], labels: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from evenhand.card.sections.governance import OUTCOMES
 __all__ = ["escape_markdown", "render_markdown"]
 
 _MARKUP = re.compile(r"([\\`*_\[\]()#+!|~{}$@^=])")
-_LINE_START = re.compile(r"\A(\s*)([-+>]|\d+[.)])")
+_LINE_START = re.compile(r"\A(?:[-+](?=[-+\s]|\Z)|\d+[.)](?=\s|\Z))")
 _TONES = {"flag": "⚠ ", "missing": "**Missing.** "}
 
 
@@ -27,11 +27,9 @@ def escape_markdown(text: str) -> str:
     line = _MARKUP.sub(r"\\\1", line)
     line = re.sub(r"(?i)\b(https?|ftp|mailto|xmpp):", r"\1\\:", line)
     line = re.sub(r"(?i)\bwww\.", r"www\\.", line)
-    if _LINE_START.match(line):
-        head = _LINE_START.match(line)
-        assert head is not None
-        place = head.end() - 1
-        line = f"{line[:place]}\\{line[place:]}"
+    head = _LINE_START.match(line)
+    if head is not None:
+        line = f"{line[: head.end() - 1]}\\{line[head.end() - 1 :]}"
     return line
 
 

@@ -3,9 +3,12 @@
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evenhand.exceptions import EvenhandError
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 __all__ = ["card_schema", "validate_card"]
 
@@ -13,6 +16,13 @@ __all__ = ["card_schema", "validate_card"]
 @cache
 def _text() -> str:
     return files("evenhand.card").joinpath("schema.json").read_text(encoding="utf-8")
+
+
+@cache
+def _validator() -> "Draft202012Validator":
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(card_schema())
 
 
 def card_schema() -> dict[str, Any]:
@@ -35,9 +45,7 @@ def validate_card(card: Any) -> None:
     EvenhandError
         When it does not satisfy it: a card that we built wrongly is a defect of ours.
     """
-    from jsonschema import Draft202012Validator
-
-    problem = next(Draft202012Validator(card_schema()).iter_errors(card), None)
+    problem = next(_validator().iter_errors(card), None)
     if problem is not None:
         where = "/".join(str(part) for part in problem.absolute_path) or "the card"
         raise EvenhandError(

@@ -8,6 +8,7 @@ import re
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
 
+from evenhand.card.text import visible
 from evenhand.exceptions import DataError
 from evenhand.plotting import GRID, INK, MUTED
 
@@ -162,10 +163,10 @@ def _write(element: ET.Element, prefix: str) -> str:
     name = _local(element.tag)
     if name not in _ELEMENTS:
         return ""
-    inner = escape(element.text or "") if name in ("text", "tspan") else ""
+    inner = escape(visible(element.text or "")) if name in ("text", "tspan") else ""
     for child in element:
         inner += _write(child, prefix)
-        inner += escape(child.tail or "") if name in ("text", "tspan") else ""
+        inner += escape(visible(child.tail or "")) if name in ("text", "tspan") else ""
     opening = f"<{name}{_attributes(element, prefix)}"
     return f"{opening}>{inner}</{name}>" if inner or name == "svg" else f"{opening}/>"
 

@@ -7,7 +7,19 @@ from typing import Any
 
 from evenhand.card.blocks import Cell
 
-__all__ = ["count", "duration", "join", "metric_cell", "name_of", "number", "percent", "plain", "size", "words"]
+__all__ = [
+    "count",
+    "duration",
+    "join",
+    "metric_cell",
+    "name_of",
+    "number",
+    "percent",
+    "plain",
+    "size",
+    "visible",
+    "words",
+]
 
 # Controls, and the marks that turn the direction of writing round: they make a page show what is not there.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
@@ -57,7 +69,12 @@ def plain(value: object) -> str:
         return ", ".join(f"{plain(key)}: {plain(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(plain(item) for item in value)
-    return _ADDRESS_SECRET.sub("***@", _UNSEEN.sub("", str(value))).strip()
+    return _ADDRESS_SECRET.sub("***@", visible(str(value))).strip()
+
+
+def visible(text: str) -> str:
+    """Text without the characters that show nothing or turn the direction of writing round."""
+    return _UNSEEN.sub("", text)
 
 
 def number(value: Any, digits: int = 3) -> str:

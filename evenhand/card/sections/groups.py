@@ -143,7 +143,7 @@ def _attribute(inputs: Inputs, name: str, audited: Mapping[str, Any], place: int
     )
     blocks: tuple[Block, ...] = (
         *_flag(audited, inputs.min_cell),
-        *inputs.drawn([f"rates:{name}"]),
+        *inputs.drawn([f"rates:{plain(name)}"]),
         _groups_table(name, audited, inputs.min_cell),
         Table(f"Disparities of {plain(name)} between groups", columns, gap_rows(audited, inputs.min_cell)),
         *reasons,
