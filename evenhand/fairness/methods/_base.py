@@ -96,7 +96,8 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
     def predict(self, X: Any, *, sensitive_features: Any = None) -> npt.NDArray[Any]:
         """The label of each row, shape (n,)."""
-        return np.asarray(self.classes_[self._decide(X, self._groups(X, sensitive_features))])
+        codes = self._decide(X, self._groups(X, sensitive_features))
+        return np.asarray(self.classes_[codes])
 
     def predict_proba(self, X: Any, *, sensitive_features: Any = None) -> Floats:
         """The probability of each class, shape (n, k)."""

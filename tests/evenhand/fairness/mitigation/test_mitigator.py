@@ -1,0 +1,382 @@
+"""BiasMitigator: what it chooses, on which rows, and what it says about it."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+
+from evenhand.data.dataset import Dataset
+from evenhand.data.splits import split_dataset
+from evenhand.exceptions import DataError, ModelError
+from evenhand.fairness import BiasDetector, BiasMitigator, MitigationResult
+from evenhand.fairness.mitigation_changes import GroupChange, levelled_down, paired_difference
+from evenhand.fairness.mitigation_limits import Limit, as_limits, read_disparities, steering
+from evenhand.fairness.mitigation_plans import METHODS
+
+QUICK = {"replicates": 200, "depth": 1}
+CHEAP = ["reweighing", "group_thresholds", "penalized_regression", "correlation_removal"]
+
+
+@pytest.fixture(scope="module")
+def dataset(many_people):
+    p = many_people
+    return Dataset(p.X, pd.Series(p.y), p.sensitive, favorable_label="approved")
+
+
+@pytest.fixture(scope="module")
+def parts(dataset):
+    divided = split_dataset(dataset, method="stratified")
+    return {name: dataset.take(divided.rows(name)) for name in ("train", "validation", "test")}
+
+
+@pytest.fixture(scope="module")
+def result(many_people, dataset) -> MitigationResult:
+    limits = {"demographic_parity_difference": 0.1}
+    return BiasMitigator(many_people.base(), dataset).mitigate_bias(limits=limits, **QUICK)
+
+
+def test_the_best_performer_inside_the_limit_on_validation_rows_is_selected(result):
+    rated = [one for one in result.alternatives if one.validation is not None]
+    inside = [o for o in rated if o.validation.readings["demographic_parity_difference"].value <= 0.1]
+    assert result.met
+    assert 1 < len(inside) < len(rated)
+    assert result.selected.validation.performance == max(one.validation.performance for one in inside)
+    assert result.selected.status == "selected"
+    assert result.model is result.selected.model
+
+
+def test_every_method_is_in_the_log_with_a_reason(result):
+    assert {one.name for one in result.alternatives} == {"unmitigated", *METHODS}
+    assert sum(one.status == "selected" for one in result.alternatives) == 1
+    assert all(one.reason for one in result.alternatives)
+    assert all(one.status in ("selected", "lost") for one in result.alternatives), result.to_frame()[
+        ["method", "reason"]
+    ]
+    given = result.alternatives[0]
+    assert "outside the limit of 0.1" in given.reason
+
+
+def test_before_and_after_are_the_audits_of_the_test_part(result, dataset):
+    divided = split_dataset(dataset, method="stratified")
+    test = dataset.take(divided.rows("test"))
+    assert result.rows["test"] == len(test) == result.after.audit.n
+    for assessment, chosen in ((result.before, result.alternatives[0]), (result.after, result.selected)):
+        detector = BiasDetector.from_predictions(
+            test.y,
+            chosen.model.predict(test.X, **_groups(chosen, test)),
+            sensitive_features=test.sensitive_features,
+            favorable_label="approved",
+        )
+        expected = detector.detect_bias(depth=1, intervals=False)
+        for name in ("demographic_parity_difference", "equalized_odds_difference"):
+            found = assessment.audit.disparity(name, "race")
+            assert found.value == expected.disparity(name, "race").value
+            assert found.low < found.high
+        assert assessment.evaluation["accuracy"].low < assessment.evaluation["accuracy"].value
+    gap = "demographic_parity_difference"
+    assert result.after.audit.disparity(gap, "race").value < result.before.audit.disparity(gap, "race").value
+    assert result.after.audit.disparity(gap, "race").verdict in ("PASS", "FAIL", "INCONCLUSIVE")
+
+
+def _groups(one, test):
+    return {"sensitive_features": test.sensitive_features} if one.needs_sensitive_features else {}
+
+
+def test_the_result_shows_itself(result):
+    frame = result.to_frame()
+    assert len(frame) == len(result.alternatives)
+    assert frame["validation_balanced_accuracy"].notna().all()
+    assert {"test_demographic_parity_difference", "reason", "pareto", "needs_sensitive_features"} <= set(frame)
+    stored = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert stored["selected"] == result.selected.label
+    assert len(stored["alternatives"]) == len(frame)
+    assert stored["after"]["audit"]["n"] == result.rows["test"]
+    assert {"race"} == set(result.changes_frame()["attribute"])
+    axes = result.plot().axes[0]
+    assert axes.get_xlabel() == "demographic_parity_difference"
+    assert "selected" in [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_no_alternative_beats_one_of_the_pareto_front(result):
+    points = {
+        one.label: (
+            one.validation.performance,
+            one.validation.readings["demographic_parity_difference"].value,
+            one.pareto,
+        )
+        for one in result.alternatives
+    }
+    for performance, gap, front in points.values():
+        beaten = any(p >= performance and g <= gap and (p, g) != (performance, gap) for p, g, _ in points.values())
+        assert front is not beaten
+
+
+def test_it_says_that_the_model_needs_the_sensitive_attribute(many_people, dataset):
+    mitigator = BiasMitigator(many_people.base(), dataset)
+    limits = {"demographic_parity_difference": 0.1}
+    needing = mitigator.mitigate_bias(methods=["group_thresholds"], limits=limits, **QUICK)
+    assert needing.needs_sensitive_features
+    assert any("needs the sensitive attribute at prediction time" in note for note in needing.notes)
+    assert set(needing.predict(dataset)) == {"approved", "denied"}
+    refused = mitigator.mitigate_bias(methods=CHEAP, limits=limits, allow_sensitive_features=False, **QUICK)
+    assert not refused.needs_sensitive_features
+    skipped = {one.name for one in refused.alternatives if one.status == "skipped"}
+    assert skipped == {"group_thresholds", "correlation_removal"}
+
+
+def test_the_given_model_stays_when_nothing_is_wrong_with_it(many_people, parts):
+    rng = np.random.default_rng(0)
+    blind = {
+        name: replace(part, sensitive_features=pd.DataFrame({"coin": rng.choice(["h", "t"], len(part))}))
+        for name, part in parts.items()
+    }
+    model = many_people.base().fit(blind["train"].X, blind["train"].y)
+    found = BiasMitigator(model, **blind).mitigate_bias(
+        limits={"demographic_parity_difference": 0.3}, methods=[], **QUICK
+    )
+    assert found.met
+    assert found.model is model  # the parts are the caller's: it is not fitted again
+    assert any("it is not changed" in note for note in found.notes)
+    assert all(change.change == 0 for change in found.changes)
+
+
+def test_no_alternative_inside_is_said(many_people, dataset):
+    found = BiasMitigator(many_people.base(), dataset).mitigate_bias(
+        limits={"demographic_parity_difference": 0.01}, methods=["reweighing"], **QUICK
+    )
+    assert not found.met
+    assert "no alternative keeps the limit" in found.notes[0]
+    assert "comes nearest" in found.selected.reason
+
+
+def test_levelling_down_is_said(many_people, parts):
+    """A model that approves nobody has equal groups, and nobody is better off."""
+    found = BiasMitigator(many_people.base(), **parts).mitigate_bias(
+        limits={"demographic_parity_difference": 0.1},
+        methods=[],
+        candidates={"nobody": lambda X: np.full(len(X), "denied")},
+        performance="accuracy",
+        **QUICK,
+    )
+    assert found.selected.name == "nobody"
+    assert found.selected.family == "candidate"
+    assert found.levelling_down == ("race",)
+    assert any("levelling down: no group's selection_rate" in note for note in found.notes)
+    assert all(c.after == 0 for c in found.changes if c.metric == "selection_rate")
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([(-0.1, -0.2, -0.05), (0.0, -0.01, 0.01)], True),
+        ([(-0.1, -0.2, -0.05), (0.01, -0.03, 0.05)], True),
+        ([(-0.1, -0.2, -0.05), (0.1, 0.05, 0.2)], False),
+        ([(0.0, -0.1, 0.1), (0.1, -0.05, 0.2)], False),
+        ([(-0.01, -0.1, 0.1), (0.1, -0.05, 0.2)], False),
+    ],
+)
+def test_who_is_better_off(rows, expected):
+    changes = [
+        GroupChange("sex", str(i), 50, "selection_rate", 0.5, 0.5 + c, c, lo, hi) for i, (c, lo, hi) in enumerate(rows)
+    ]
+    assert levelled_down(changes, "sex", "selection_rate") is expected
+
+
+def test_the_paired_interval_covers():
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(400):
+        before = rng.random(60) < 0.5
+        after = np.where(rng.random(60) < 0.2, rng.random(60) < 0.8, before)
+        low, high = paired_difference(before, after)
+        hits += low <= 0.2 * 0.3 <= high
+    assert hits >= 0.93 * 400
+    low, high = paired_difference(np.ones(10, dtype=bool), np.ones(10, dtype=bool))
+    assert low < 0 < high
+
+
+def test_it_says_when_weights_do_not_reach_the_fit(many_people, dataset):
+    found = BiasMitigator(KNeighborsClassifier(), dataset, sample_weight=np.ones(len(dataset))).mitigate_bias(
+        methods=["reweighing", "balanced_resampling", "grid_search"], **QUICK
+    )
+    by_name = {one.name: one for one in found.alternatives}
+    assert by_name["reweighing"].status == "failed"
+    assert "its weights did not reach fit" in by_name["reweighing"].reason
+    assert by_name["unmitigated"].weights_reached_fit is False
+    assert by_name["balanced_resampling"].weights_reached_fit is False
+    assert "takes no sample_weight" in by_name["grid_search"].reason
+    assert any("did not reach the fit of" in note for note in found.notes)
+
+
+def test_the_budget_ends_the_search(many_people, dataset):
+    seen = []
+    found = BiasMitigator(many_people.base(), dataset).mitigate_bias(
+        seconds=0.0, on_alternative=lambda one, done, total: seen.append((done, total)), **QUICK
+    )
+    tried = [one for one in found.alternatives[1:] if one.status != "skipped"]
+    assert len(tried) <= 1
+    assert found.alternatives[-1].reason == "the budget of 0 s was spent"
+    assert seen == [(at + 1, len(found.alternatives) - 1) for at in range(len(seen))]
+
+
+def test_models_as_retrain_hands_them_over(many_people, parts):
+    train = parts["train"]
+    calibrated = CalibratedClassifierCV(
+        FrozenEstimator(many_people.base().fit(train.X, train.y)), method="sigmoid", ensemble=False, cv=2
+    ).fit(train.X, train.y)
+    model = FixedThresholdClassifier(FrozenEstimator(calibrated), threshold=0.4, pos_label="approved").fit(
+        train.X, train.y
+    )
+    found = BiasMitigator(model, **parts).mitigate_bias(methods=CHEAP, **QUICK)
+    assert found.alternatives[0].model is model
+    assert all(one.status in ("selected", "lost") for one in found.alternatives)
+    assert found.met
+
+
+def test_a_function_is_left_as_it_is(dataset):
+    found = BiasMitigator(lambda X: np.where(X["income"] > 0, "approved", "denied"), dataset).mitigate_bias(**QUICK)
+    assert {one.name for one in found.alternatives} == {"unmitigated", "penalized_regression"}
+    assert "cannot be fitted again" in found.alternatives[0].notes[0]
+
+
+def test_equalized_odds_can_be_the_limit(many_people, dataset):
+    found = BiasMitigator(many_people.base(), dataset).mitigate_bias(
+        limits={"equalized_odds_difference": 0.2}, methods=["group_thresholds", "randomized_thresholds"], **QUICK
+    )
+    assert found.settings["constraint"] == "equalized_odds"
+    before = found.alternatives[0].validation.readings["equalized_odds_difference"].value
+    assert min(o.validation.readings["equalized_odds_difference"].value for o in found.alternatives) < before
+
+
+def test_a_group_without_a_rate_never_keeps_a_limit():
+    y, sensitive = [1, 0] * 20 + [0] * 30, pd.DataFrame({"sex": ["f"] * 40 + ["m"] * 30})
+    readings = read_disparities(
+        y, y, sensitive, metrics=["equalized_odds_difference"], favorable_label=1, minimum_group=20
+    )
+    reading = readings["equalized_odds_difference"]
+    assert not reading.inside(Limit("equalized_odds_difference", 0.5))
+    assert "m" in reading.reason
+
+
+def test_small_and_unknown_groups_take_no_part_in_a_limit():
+    sensitive = pd.DataFrame({"race": ["a"] * 40 + ["b"] * 40 + ["c"] * 5 + ["unknown"] * 40})
+    predicted = [1, 0] * 20 + [1, 0] * 20 + [1] * 5 + [0] * 40
+    y = [1, 0] * 62 + [1]
+    name = "demographic_parity_difference"
+    readings = read_disparities(y, predicted, sensitive, metrics=[name], favorable_label=1, minimum_group=20)
+    assert readings[name].value == 0
+    small = read_disparities(y, predicted, sensitive, metrics=[name], favorable_label=1, minimum_group=60)
+    assert np.isnan(small[name].value)
+    assert not small[name].inside(Limit(name, 0.5))
+
+
+def test_a_group_of_the_test_part_alone_fails_what_needs_groups(many_people, parts):
+    strange = parts["test"].sensitive_features.copy()
+    strange.loc[0, "race"] = "martian"
+    given = parts | {"test": replace(parts["test"], sensitive_features=strange)}
+    found = BiasMitigator(many_people.base(), **given).mitigate_bias(
+        methods=["reweighing", "group_thresholds"], **QUICK
+    )
+    status = {one.name: one.status for one in found.alternatives}
+    assert status["group_thresholds"] == "failed"
+    assert status["reweighing"] != "failed"
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # few passes make the test quick
+def test_the_two_layer_network_with_ten_classes():
+    """A multilayer perceptron of 64 rectified units and ten outputs, detected and mitigated in two lines."""
+    rng = np.random.default_rng(0)
+    n = 600
+    group = rng.choice(["a", "b"], n)
+    Z = rng.normal(size=(n, 5))
+    score = Z @ rng.normal(size=(5, 10)) + 2.0 * np.outer(group == "a", np.arange(10) < 3)
+    X = pd.DataFrame(np.column_stack([Z, (group == "a") + 0.3 * rng.normal(size=n)]), columns=list("abcdef"))
+    dataset = Dataset(X, pd.Series(np.argmax(score + rng.gumbel(size=(n, 10)), axis=1)), pd.DataFrame({"g": group}))
+    model = MLPClassifier(hidden_layer_sizes=(64,), activation="relu", max_iter=8, random_state=0).fit(X, dataset.y)
+    report = BiasDetector(model, dataset).detect_bias()
+    assert report.task == "multiclass"
+    assert len(report.classes) == 10
+    result = BiasMitigator(model, dataset).mitigate_bias(methods=[*CHEAP, "balanced_resampling"], replicates=200)
+    gap = "demographic_parity_difference"
+    first, *others = (one.validation.readings[gap].value for one in result.alternatives)
+    assert min(others) < first
+    assert result.selected.validation.readings[gap].value == min(first, *others) or result.met
+    assert len(result.predict(dataset)) == n
+    json.dumps(result.to_dict(), allow_nan=False)
+
+
+def test_inputs_stay_as_they_are(many_people):
+    p = many_people
+    model = LogisticRegression()
+    dataset = Dataset(p.X.copy(), pd.Series(p.y), p.sensitive.copy(), favorable_label="approved")
+    BiasMitigator(model, dataset).mitigate_bias(methods=["reweighing"], **QUICK)
+    pd.testing.assert_frame_equal(dataset.X, p.X)
+    pd.testing.assert_frame_equal(dataset.sensitive_features, p.sensitive)
+    assert not hasattr(model, "coef_")
+
+
+def test_the_same_seed_gives_the_same_result(many_people, dataset, result):
+    again = BiasMitigator(many_people.base(), dataset).mitigate_bias(
+        limits={"demographic_parity_difference": 0.1}, methods=CHEAP, **QUICK
+    )
+    known = {one.label: one.validation.performance for one in result.alternatives}
+    for one in again.alternatives:
+        assert known[one.label] == one.validation.performance
+
+
+@pytest.mark.parametrize(
+    ("limits", "task", "expected"),
+    [
+        (None, "binary", "demographic_parity_ratio >= 0.8"),
+        (None, "multiclass", "demographic_parity_difference <= 0.1"),
+        ({"equal_opportunity_difference": 0.05}, "binary", "equal_opportunity_difference <= 0.05"),
+    ],
+)
+def test_limits(limits, task, expected):
+    assert [str(limit) for limit in as_limits(limits, task)] == [expected]
+
+
+def test_limits_steer_the_methods():
+    assert steering([Limit("equal_opportunity_ratio", 0.9)]) == "equal_opportunity"
+    assert steering([Limit("equalized_odds_difference", 0.1)]) == "equalized_odds"
+    assert steering([Limit("selection_rate_difference", 0.1)]) == "demographic_parity"
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"demographic_parity": 0.1}, "did you mean 'demographic_parity_ratio'|did you mean"),
+        ({"demographic_parity_difference": 2}, "between 0 and 1"),
+        ({}, "no limit is given"),
+    ],
+)
+def test_wrong_limits_are_refused(limits, message, dataset):
+    with pytest.raises(DataError, match=message):
+        BiasMitigator(LogisticRegression(), dataset).mitigate_bias(limits=limits)
+
+
+def test_wrong_input_is_refused(dataset, parts):
+    with pytest.raises(DataError, match="either one dataset or all of"):
+        BiasMitigator(LogisticRegression())
+    with pytest.raises(DataError, match="either one dataset or all of"):
+        BiasMitigator(LogisticRegression(), train=parts["train"])
+    with pytest.raises(DataError, match="attributes names 'rase': did you mean 'race'"):
+        BiasMitigator(LogisticRegression(), dataset, attributes=["rase"])
+    with pytest.raises(DataError, match="no mitigation method is called 'reweighting': did you mean 'reweighing'"):
+        BiasMitigator(LogisticRegression(), dataset).mitigate_bias(methods=["reweighting"])
+    with pytest.raises(ModelError, match="performance is 'acuracy'"):
+        BiasMitigator(LogisticRegression(), dataset).mitigate_bias(performance="acuracy")
+    with pytest.raises(DataError, match="favorable_label"):
+        BiasMitigator(LogisticRegression(), replace(dataset, favorable_label=None))
+    with pytest.raises(DataError, match="ratio is for two labels"):
+        as_limits({"demographic_parity_ratio": 0.8}, "multiclass")
+    with pytest.raises(ModelError, match="the model cannot be assessed"):
+        BiasMitigator(object(), dataset).mitigate_bias()
