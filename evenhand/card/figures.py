@@ -114,14 +114,14 @@ def _dots(axes: "Axes", points: Sequence[Point | None], colour: str) -> None:
         value, low, high = point
         if low is not None and high is not None:
             axes.plot([low, high], [place, place], color=colour, linewidth=2.2, alpha=0.55)
-        axes.plot([value], [place], "o", color=colour, markersize=5.5)
+        axes.plot([value], [place], "o", color=colour, markersize=5.5, clip_on=False)
     axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
 
 
 def _rows(axes: "Axes", labels: Sequence[str]) -> None:
     axes.set_yticks(range(len(labels)), labels=list(labels))
     axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0, labelcolor=INK)
 
 
 def draw_composition(inputs: Inputs) -> Picture | None:
@@ -161,6 +161,7 @@ def _bar(axes: "Axes", place: int, shares: Sequence[float]) -> None:
         axes.barh(place, share, left=left, color=colour, height=0.7, alpha=0.85)
         left += share
     axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
 
 
 def _composition_words(attribute: str, rows: Sequence[Mapping[str, Any]]) -> str:

@@ -206,8 +206,8 @@ def _factors(inputs: Inputs) -> tuple[Block, ...]:
     text = (
         f"Decisions on the {count(audit.get('n'))} rows of the test part, compared over {join(list(inputs.audits()))}"
         f" and their intersections.{about} Intervals hold with {confidence} confidence each.{small} Rates that rest on "
-        f"fewer than {inputs.min_cell} rows are withheld, so that nobody can be singled out. Rows without a value are "
-        "the group unknown."
+        f"fewer than {inputs.min_cell} rows are withheld, since they would tell of single people. Rows without a value "
+        "are the group unknown."
     )
     return (Text(text), *inputs.drawn(["gaps"]))
 

@@ -103,7 +103,8 @@ def _decided(inputs: Inputs) -> tuple[Block, ...]:
     label, tone = OUTCOMES[decision_of(inputs)]
     flags = sum(cell.tone == "flag" for cell in limitations(inputs))
     opens = sum(cell.tone == "open" for cell in limitations(inputs))
-    said = f"{flags} findings against it, {opens} open questions; see Limitations and risks."
+    found = f"{flags} finding{'s' * (flags != 1)} against it, {opens} open question{'s' * (opens != 1)}"
+    said = f"{found}; see Limitations and risks."
     return (Text(label, tone=tone), Text(said, tone="muted"))
 
 

@@ -44,9 +44,9 @@ class Outline(HTMLParser):
         assert self.open.pop() == tag
 
 
-@pytest.fixture
-def page(any_inputs):
-    return render_html(build_card(**any_inputs))
+@pytest.fixture(scope="module", params=["binary", "multiclass", "bare"])
+def page(request, kinds):
+    return render_html(build_card(**kinds[request.param]()))
 
 
 def test_nothing_is_loaded_from_elsewhere(page):
