@@ -5,7 +5,6 @@ import os
 import sys
 import traceback as tracebacks
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any
@@ -262,28 +261,9 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def foreign_packages() -> list[str]:
-    """Packages of other projects that would be imported as ours: `tasks` and `flows` are common names."""
-    ours = Path(__file__).resolve().parent.parent
-    found = []
-    for name in ("evenhand", "tasks", "flows"):
-        spec = find_spec(name)
-        places = [] if spec is None else [Path(place) for place in spec.submodule_search_locations or ()]
-        if ours / name not in [place.resolve() for place in places]:
-            found.append(f"{name} from {places[0] if places else 'nowhere'}")
-    return found
-
-
 def main() -> None:
     """The console script."""
     harden_output()
-    foreign = foreign_packages()
-    if foreign:
-        sys.stderr.write(
-            f"evenhand: another project's package would be taken for ours: {', '.join(foreign)}. "
-            "Start evenhand from another folder, or remove that package from the Python path.\n"
-        )
-        sys.exit(2)
     if "--traceback" not in sys.argv:
         sys.excepthook = _defect
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.cli import foreign_packages
+from deployments.entry import foreign_packages
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,7 +20,7 @@ def test_our_own_are_not_foreign() -> None:
 def test_a_foreign_package_is_refused_by_name(name: str, tmp_path: Path) -> None:
     (tmp_path / name).mkdir()
     (tmp_path / name / "__init__.py").touch()
-    script = "import sys; sys.argv = ['evenhand', '--help']; from deployments.cli import main; main()"
+    script = "import sys; sys.argv = ['evenhand', '--help']; from deployments.entry import main; main()"
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
     done = subprocess.run(
         [sys.executable, "-c", script],
