@@ -44,10 +44,11 @@ def _write(folder: Path, results: dict[str, Ref], config: dict[str, Any], run: R
         threshold=read_json(at["fitted"] / "threshold.json"),
         evaluation=read_json(at["evidence"] / "evaluation.json"),
         costs={**read_json(at["evidence"] / "costs.json"), "training": read_json(at["fitted"] / "training.json")},
-        audit={**read_json(at["groups"] / "audit.json"), "min_cell": config["explain"]["min_cell"]},
+        audit=read_json(at["groups"] / "audit.json"),
         explanation=read_json(at["reasons"] / "explanation.json"),
         run=_about_run(config, run),
         decision=None,
+        min_cell=config["explain"]["min_cell"],
         figures=_figures(at),
     )
     (folder / "card.html").write_text(render_html(card), encoding="utf-8")
