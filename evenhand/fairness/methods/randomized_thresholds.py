@@ -79,7 +79,7 @@ class RandomizedThresholds(PostprocessingMethod):
         objective: str = "accuracy_score",
         tolerance: float = 0.0,
         favorable_label: Any = None,
-        cv: int = 3,
+        cv: int = 5,
         random_state: int = 0,
     ) -> None:
         self.estimator = estimator

@@ -122,7 +122,7 @@ class ExponentiatedGradientReduction(_Reduction):
         tolerance: float = 0.05,
         combine: Combine = "draw",
         favorable_label: Any = None,
-        max_iter: int = 50,
+        max_iter: int = 25,
         random_state: int = 0,
     ) -> None:
         self.estimator = estimator
