@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from evenhand.data.dataset import Dataset
 from evenhand.exceptions import EvenhandError, ModelError, shorten
 from evenhand.fairness.inputs import predict
-from evenhand.fairness.methods import MitigationMethod, Reweighing
+from evenhand.fairness.methods import MitigationMethod, RandomizedThresholds, Reweighing
 from evenhand.fairness.mitigation_limits import Limit, Reading, read_disparities
 from evenhand.fairness.mitigation_plans import Plan
 from evenhand.modeling.fit import fit_errors
@@ -193,6 +193,8 @@ def _notes(model: Any, *, weighted: bool) -> tuple[str, ...]:
     notes = []
     if _needs(model):
         notes.append("needs the sensitive attribute at prediction time")
+    if isinstance(model, RandomizedThresholds) or getattr(model, "combine", None) == "draw":
+        notes.append("some rows are decided by a draw, which is fixed for each row's content")
     if weighted and not model.weights_reached_fit_:
         notes.append("the training weights did not reach fit")
     if getattr(model, "bound_met_", None) is False:

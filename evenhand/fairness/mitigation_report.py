@@ -13,6 +13,7 @@ from evenhand.fairness.mitigation_alternatives import Alternative, Parts, predic
 from evenhand.fairness.mitigation_changes import GroupChange, benefit_of, group_changes, levelled_down
 from evenhand.fairness.mitigation_limits import as_policy
 from evenhand.fairness.mitigation_result import Assessment, MitigationResult
+from evenhand.fairness.report import AuditReport
 from evenhand.modeling.evaluation import evaluate
 
 __all__ = ["assess_model", "build_result"]
@@ -25,35 +26,31 @@ def assess_model(model: Any, parts: Parts, settings: Mapping[str, Any]) -> Asses
     classes = getattr(model, "classes_", None)
     labels = list(parts.train.classes) if classes is None else np.asarray(classes).tolist()
     proba = None if classes is None else _probabilities(model, parts)
+    precision = {name: settings[name] for name in ("confidence", "replicates", "seed")}
     evaluation = evaluate(
         test.y,
         calls,
         y_proba=proba,
         classes=labels,
         favorable_label=test.favorable_label if len(labels) == 2 else None,
-        confidence=settings["confidence"],
-        replicates=settings["replicates"],
-        seed=settings["seed"],
+        **precision,
     )
     score = None
     if proba is not None and len(labels) == 2 and test.favorable_label in labels:
         score = proba[:, labels.index(test.favorable_label)]
+    return Assessment(evaluation, _audit(calls, score, len(labels), parts, depth=settings["depth"], **precision))
+
+
+def _audit(calls: Any, score: Any, n_labels: int, parts: Parts, **options: Any) -> AuditReport:
     detector = BiasDetector.from_predictions(
-        np.asarray(test.y, dtype=object).tolist(),
+        np.asarray(parts.test.y, dtype=object).tolist(),
         calls.tolist(),
-        sensitive_features=test.sensitive_features,
-        favorable_label=test.favorable_label,
+        sensitive_features=parts.test.sensitive_features,
+        favorable_label=parts.test.favorable_label,
         y_score=score,
     )
     policy = as_policy(parts.limits, parts.attributes, parts.minimum_group)
-    audit = detector.detect_bias(
-        depth=settings["depth"],
-        policies=[policy] if len(labels) <= MOST_LABELS else [],
-        confidence=settings["confidence"],
-        replicates=settings["replicates"],
-        seed=settings["seed"],
-    )
-    return Assessment(evaluation, audit)
+    return detector.detect_bias(policies=[policy] if n_labels <= MOST_LABELS else [], **options)
 
 
 def _probabilities(model: Any, parts: Parts) -> Any:

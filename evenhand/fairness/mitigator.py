@@ -154,21 +154,12 @@ class BiasMitigator:
         found_limits = as_limits(limits, self._train.task)
         aim = constraint if constraint is not None else steering(found_limits)
         check_constraint(aim)
-        parts = Parts(
-            self._train,
-            self._validation,
-            self._test,
-            self._attributes,
-            found_limits,
-            performance,
-            minimum_group,
-            self._weights,
-        )
+        data = (self._train, self._validation, self._test)
+        parts = Parts(*data, self._attributes, found_limits, performance, minimum_group, self._weights)
         first = baseline_of(self._model, parts, as_given=self._as_given)
         setting = self._setting(aim, found_limits, first.model, performance)
-        plans = make_plans(
-            template_for(self._model, self._train), first.model, setting, None if methods is None else tuple(methods)
-        )
+        chosen = None if methods is None else tuple(methods)
+        plans = make_plans(template_for(self._model, self._train), first.model, setting, chosen)
         log = [first, *(as_alternative(name, one, parts) for name, one in (candidates or {}).items())]
         log += _run(plans, parts, seconds, on_alternative, allow_sensitive_features=allow_sensitive_features)
         final, best, met = choose(log, found_limits, performance)
