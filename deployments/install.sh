@@ -14,7 +14,7 @@ if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ]; then touch "$stamp"; exit
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 echo "Installing $(grep -c '^[a-z0-9]' requirements.lock) packages into .venv (once; a few minutes) ..."
 # --no-deps: the lock is complete, and an old pip would look for newer versions of what a package names with an extra.
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 .venv/bin/python -m pip check --disable-pip-version-check
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 echo "$want" > "$stamp"

@@ -179,5 +179,9 @@ def _range(series: pd.Series, kind: Kind, tolerance: float) -> tuple[float | Non
         return None, None
     low, high = float(series.min()), float(series.max())
     margin = tolerance * (high - low if high > low else max(abs(high), 1.0))
-    bounds = low - margin, high + margin
+    # A quantity that was never negative (an age, an amount) does not become so by tolerance, nor the reverse.
+    bounds = (
+        (max(low - margin, 0.0) if low >= 0 else low - margin),
+        (min(high + margin, 0.0) if high <= 0 else high + margin),
+    )
     return bounds if np.isfinite(bounds).all() else (None, None)

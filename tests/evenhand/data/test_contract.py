@@ -57,7 +57,7 @@ CASES = {
     "retyped number": (lambda f: f.assign(city=range(len(f))), "city", "holds integer and the contract says text"),
     "null": (lambda f: f.assign(age=f["age"].where(f.index >= 3)), "age", "3 of 200 values are missing"),
     "null text": (lambda f: f.assign(city=f["city"].where(f.index >= 2)), "city", "2 of 200 values are missing"),
-    "range": (lambda f: f.assign(age=f["age"].where(f.index >= 1, 10**9)), "age", "1 of 200 values lie outside -1"),
+    "range": (lambda f: f.assign(age=f["age"].where(f.index >= 1, 10**9)), "age", "1 of 200 values lie outside 0"),
     "below": (lambda f: f.assign(ratio=f["ratio"] - 5), "ratio", "200 of 200 values lie outside"),
     "code": (
         lambda f: f.assign(flag=f["flag"].where(f.index >= 6, 2)),
@@ -202,3 +202,12 @@ def test_odd_names_of_columns(name):
     contract.check(frame)
     assert [problem.where for problem in contract.problems(frame.drop(columns=name))] == [name]
     assert [problem.where for problem in contract.problems(frame.assign(**{name: "w"}))] == [name]
+
+
+def test_what_was_never_negative_does_not_become_so_by_tolerance():
+    old = pd.DataFrame({"age": [18, 40, 60, 75], "debt": [-5.0, -3.0, -1.0, 0.0], "y": [0, 1, 0, 1]})
+    contract = infer_contract(old, target="y", tolerance=1.0)
+    contract.check(old.assign(age=[0, 40, 60, 132], debt=[-10.0, -3.0, -1.0, 0.0]))
+    for name, value in [("age", -1), ("age", 133), ("debt", 0.5), ("debt", -10.5)]:
+        with pytest.raises(ContractError, match=name):
+            contract.check(old.assign(**{name: [value, *old[name][1:]]}))
