@@ -1,5 +1,6 @@
 """The search for less discriminatory alternatives: each one tried, measured, and told why it lost."""
 
+import copy
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,12 @@ from threadpoolctl import threadpool_limits
 from evenhand.data.dataset import Dataset
 from evenhand.exceptions import EvenhandError, ModelError, shorten
 from evenhand.fairness.inputs import predict
-from evenhand.fairness.methods import MitigationMethod, RandomizedThresholds, Reweighing
+from evenhand.fairness.methods import (
+    ExponentiatedGradientReduction,
+    MitigationMethod,
+    RandomizedThresholds,
+    Reweighing,
+)
 from evenhand.fairness.mitigation_limits import Limit, Reading, read_disparities
 from evenhand.fairness.mitigation_plans import Plan
 from evenhand.modeling.fit import fit_errors
@@ -161,7 +167,7 @@ def _needs(model: Any) -> bool:
     return bool(getattr(model, "needs_sensitive_features", False))
 
 
-def try_plan(plan: Plan, parts: Parts) -> Alternative:
+def try_plan(plan: Plan, parts: Parts, earlier: Sequence[Alternative] = ()) -> Alternative:
     """Fit a plan's method on the training part and measure it on the others; a failure is a result, too."""
     start = time.perf_counter()
     found = Alternative(plan.name, plan.family, plan.params, needs_sensitive_features=_needs(plan.model))
@@ -171,7 +177,9 @@ def try_plan(plan: Plan, parts: Parts) -> Alternative:
             warnings.simplefilter("ignore", ConvergenceWarning)
             train = parts.train
             sensitive = train.sensitive_features[list(parts.attributes)]
-            model = plan.model.fit(train.X, train.y, sensitive_features=sensitive, sample_weight=parts.sample_weight)
+            model = _fitted_already(plan, earlier) or plan.model.fit(
+                train.X, train.y, sensitive_features=sensitive, sample_weight=parts.sample_weight
+            )
             if isinstance(model, Reweighing) and not model.weights_reached_fit_:
                 raise ModelError("its weights did not reach fit: the classifier takes no sample_weight")
             validation, test = parts.measure(model, parts.validation), parts.measure(model, parts.test)
@@ -187,6 +195,15 @@ def try_plan(plan: Plan, parts: Parts) -> Alternative:
         notes=_notes(model, weighted=parts.sample_weight is not None),
         seconds=time.perf_counter() - start,
     )
+
+
+def _fitted_already(plan: Plan, earlier: Sequence[Alternative]) -> Any:
+    """A mixture is fitted once and can be read in two ways: by a draw and by majority."""
+    for one in earlier:
+        same = {**one.params, "combine": ""} == {**plan.params, "combine": ""}
+        if isinstance(one.model, ExponentiatedGradientReduction) and one.name == plan.name and same:
+            return copy.copy(one.model).set_params(combine=plan.params["combine"])
+    return None
 
 
 def _notes(model: Any, *, weighted: bool) -> tuple[str, ...]:
@@ -270,20 +287,3 @@ def _beyond(reading: Reading, limit: Limit) -> str:
     if limit.excess(reading.value) > 0:
         return f"{limit.metric} by {reading.attribute} is {reading.value:.3f}, outside the limit of {limit.bound:g}"
     return "" if reading.complete else f"{limit.metric} by {reading.attribute} leaves groups out: {reading.reason}"
-
-
-def table_of(found: Sequence[Alternative], limits: Sequence[Limit], name: str) -> pd.DataFrame:
-    """One row for each alternative: settings, status, reason, and both parts' figures."""
-    rows = []
-    for one in found:
-        row: dict[str, Any] = {"method": one.label, "family": one.family, "status": one.status, "pareto": one.pareto}
-        for part in ("validation", "test"):
-            measure: Measure | None = getattr(one, part)
-            row[f"{part}_{name}"] = np.nan if measure is None else measure.performance
-            for limit in limits:
-                value = np.nan if measure is None else measure.readings[limit.metric].value
-                row[f"{part}_{limit.metric}"] = value
-        row |= {"needs_sensitive_features": one.needs_sensitive_features, "seconds": one.seconds, "reason": one.reason}
-        row["notes"] = "; ".join(one.notes)
-        rows.append(row)
-    return pd.DataFrame(rows)

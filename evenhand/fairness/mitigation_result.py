@@ -1,6 +1,6 @@
 """What a mitigation came to: the model, before and after, and the log of every alternative."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from evenhand.data.dataset import Dataset
-from evenhand.fairness.mitigation_alternatives import Alternative, Measure, predict_dataset, table_of
+from evenhand.fairness.mitigation_alternatives import Alternative, Measure, predict_dataset
 from evenhand.fairness.mitigation_changes import GroupChange
 from evenhand.fairness.mitigation_limits import Limit
 from evenhand.fairness.report import AuditReport
@@ -97,11 +97,11 @@ class MitigationResult:
 
     def predict(self, dataset: Dataset) -> npt.NDArray[Any]:
         """The selected model's labels for a data set, whether or not it needs the sensitive attributes."""
-        return predict_dataset(self.model, dataset, self.attributes)
+        return np.array(predict_dataset(self.model, dataset, self.attributes).tolist())
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each alternative: its status, performance and disparities on both parts, and why it lost."""
-        return table_of(self.alternatives, self.limits, self.performance)
+        return _table(self.alternatives, self.limits, self.performance)
 
     def changes_frame(self) -> pd.DataFrame:
         """One row for each group and rate: before, after, change and its interval."""
@@ -131,6 +131,23 @@ class MitigationResult:
         from evenhand.fairness.mitigation_plot import plot_alternatives
 
         return plot_alternatives(self)
+
+
+def _table(found: Sequence[Alternative], limits: Sequence[Limit], name: str) -> pd.DataFrame:
+    """One row for each alternative: settings, status, reason, and both parts' figures."""
+    rows = []
+    for one in found:
+        row: dict[str, Any] = {"method": one.label, "family": one.family, "status": one.status, "pareto": one.pareto}
+        for part in ("validation", "test"):
+            measure: Measure | None = getattr(one, part)
+            row[f"{part}_{name}"] = np.nan if measure is None else measure.performance
+            for limit in limits:
+                value = np.nan if measure is None else measure.readings[limit.metric].value
+                row[f"{part}_{limit.metric}"] = value
+        row |= {"needs_sensitive_features": one.needs_sensitive_features, "seconds": one.seconds, "reason": one.reason}
+        row["notes"] = "; ".join(one.notes)
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def _number(value: float) -> float | None:

@@ -212,7 +212,8 @@ def _run(
     *,
     allow_sensitive_features: bool,
 ) -> list[Alternative]:
-    start, log = time.perf_counter(), []
+    start = time.perf_counter()
+    log: list[Alternative] = []
     for plan in plans:
         needs = bool(plan.model.needs_sensitive_features)
         skipped = Alternative(plan.name, plan.family, plan.params, status="skipped", needs_sensitive_features=needs)
@@ -221,7 +222,7 @@ def _run(
         elif seconds is not None and time.perf_counter() - start > seconds:
             one = replace(skipped, reason=f"the budget of {seconds:g} s was spent")
         else:
-            one = try_plan(plan, parts)
+            one = try_plan(plan, parts, log)
         log.append(one)
         if on_alternative is not None:
             on_alternative(one, len(log), len(plans))

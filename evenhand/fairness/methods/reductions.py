@@ -24,6 +24,8 @@ from evenhand.fairness.methods._problem import (
 __all__ = ["ExponentiatedGradientReduction", "GridSearchReduction"]
 
 Combine = Literal["draw", "majority"]
+MOST_DIMENSIONS = 4
+"""Of a grid: Fairlearn advises against more."""
 _COMBINE = ("draw", "majority")
 
 
@@ -192,7 +194,8 @@ class GridSearchReduction(_Reduction):
     estimator, constraint, tolerance, favorable_label
         As in :class:`ExponentiatedGradientReduction`.
     grid_size
-        Classifiers to fit; few for many groups, whose grid has a dimension for each.
+        Classifiers to fit. The grid has a dimension for each group but one (two of each for equalized odds), at most
+        :data:`MOST_DIMENSIONS`, and needs two points in each.
     random_state
         Seed of the classifier, where it has one that is None.
     """
@@ -204,7 +207,7 @@ class GridSearchReduction(_Reduction):
         constraint: Constraint = "demographic_parity",
         tolerance: float = 0.05,
         favorable_label: Any = None,
-        grid_size: int = 15,
+        grid_size: int = 16,
         random_state: int = 0,
     ) -> None:
         self.estimator = estimator
@@ -218,6 +221,7 @@ class GridSearchReduction(_Reduction):
         from fairlearn.reductions import GridSearch
 
         del X
+        self._check_grid(problem)
         if self.classifier_.get_params().get("random_state", 0) is None:
             self.classifier_.set_params(random_state=problem.seed)
         moment = self._moment()
@@ -232,6 +236,16 @@ class GridSearchReduction(_Reduction):
         best = min(inside, key=lambda at: reduction.objectives_[at]) if inside else int(reduction.best_idx_)
         self.model_ = reduction.predictors_[best]
         self._check_bound(answers[best], problem)
+
+    def _check_grid(self, problem: Problem) -> None:
+        """Refuse a grid that cannot even go both ways in each of its dimensions."""
+        events = 2 if self.constraint == "equalized_odds" else 1
+        dimensions = events * (len(problem.groups) - 1)
+        if dimensions > MOST_DIMENSIONS or 2**dimensions > self.grid_size:
+            raise ModelError(
+                f"a grid of {self.grid_size} points is too coarse for {dimensions} dimensions ({len(problem.groups)} "
+                f"groups): use ExponentiatedGradientReduction, or up to {MOST_DIMENSIONS} dimensions with more points"
+            )
 
     def _decide(self, X: Any, groups: Codes | None) -> Codes:
         del groups

@@ -27,7 +27,7 @@ FACTORIES = {
     "exponentiated-majority": lambda base: methods.ExponentiatedGradientReduction(
         base, max_iter=6, combine="majority", constraint="equalized_odds"
     ),
-    "grid": lambda base: methods.GridSearchReduction(base, grid_size=6),
+    "grid": lambda base: methods.GridSearchReduction(base, grid_size=4),
     "bagging": lambda base: methods.BalancedBagging(base, n_estimators=3),
     "thresholds": methods.GroupThresholds,
     "thresholds-odds": lambda base: methods.GroupThresholds(base, constraint="equalized_odds", tolerance=0.05),

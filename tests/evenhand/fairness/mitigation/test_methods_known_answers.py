@@ -289,6 +289,7 @@ def test_draws_are_uniform_and_depend_on_content_alone():
         (methods.ExponentiatedGradientReduction(LogisticRegression(), combine="mean"), "combine 'mean' is not known"),
         (methods.ExponentiatedGradientReduction(LogisticRegression(), tolerance=2), "tolerance is 2"),
         (methods.GridSearchReduction(KNeighborsClassifier()), "takes no sample_weight"),
+        (methods.GridSearchReduction(LogisticRegression(), grid_size=3), "too coarse for 2 dimensions"),
         (methods.GroupThresholds(Keeper()), "gives no probabilities"),
         (methods.GroupThresholds(LogisticRegression(), objective="f1"), "objective 'f1' is not known"),
         (methods.GroupThresholds(LogisticRegression(), tolerance=1), "tolerance is 1"),

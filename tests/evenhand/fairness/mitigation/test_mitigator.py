@@ -105,6 +105,12 @@ def test_the_result_shows_itself(result):
     assert "selected" in [text.get_text() for text in axes.get_legend().get_texts()]
 
 
+def test_the_mixture_that_was_fitted_once_decides_in_both_ways(result):
+    draw, majority = (one.model for one in result.alternatives if one.name == "exponentiated_gradient")
+    assert (draw.combine, majority.combine) == ("draw", "majority")
+    assert draw.estimators_ is majority.estimators_
+
+
 def test_no_alternative_beats_one_of_the_pareto_front(result):
     points = {
         one.label: (
