@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evenhand.data.dataset import Dataset
-    from evenhand.fairness import AuditReport, BiasDetector
+    from evenhand.fairness import AuditReport, BiasDetector, BiasMitigator, MitigationResult
 
 _PUBLIC = {
     "AuditReport": "evenhand.fairness",
     "BiasDetector": "evenhand.fairness",
+    "BiasMitigator": "evenhand.fairness",
     "Dataset": "evenhand.data.dataset",
+    "MitigationResult": "evenhand.fairness",
 }
 
-__all__ = ["AuditReport", "BiasDetector", "Dataset"]
+__all__ = ["AuditReport", "BiasDetector", "BiasMitigator", "Dataset", "MitigationResult"]
 
 
 def __getattr__(name: str) -> Any:

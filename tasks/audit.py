@@ -66,7 +66,7 @@ def _write(folder: Path, evidence: Ref, holdout: Ref, audit: AuditConfig, seed: 
     report = detector.detect_bias(
         depth=audit.depth,
         min_group_size=audit.min_group_size,
-        policies=audit.policies,
+        policies=audit.policies or None,
         confidence=audit.confidence,
         replicates=audit.replicates,
         seed=seed,

@@ -12,7 +12,7 @@ from prefect.context import FlowRunContext
 from evenhand.store import Ref, write_text
 from tasks.registry import Version
 from tasks.step import home, in_flow, markdown, note, read_json, step, store
-from tasks.tracking import RunRef, run_url
+from tasks.tracking import RunRef, Tags, log, run_url
 
 __all__ = ["conclude_run"]
 
@@ -65,7 +65,11 @@ def conclude_run(results: dict[str, Ref], page: Ref, version: Version, *, run: R
         **_prefect_run(),
     }
     write_text(folder / "outcome.json", json.dumps(outcome, indent=1, ensure_ascii=False, allow_nan=False))
-    _show(outcome)
+    said = _summary_page(outcome)
+    log(run, [Tags({"mlflow.note.content": said})])
+    markdown("summary", said, "What came out")
+    if in_flow() and run_url(run).startswith("http"):
+        create_link_artifact(link=run_url(run), link_text="The run in MLflow", key="mlflow-run")
     note(f"everything is in {folder}")
     return outcome
 
@@ -155,10 +159,8 @@ def _prefect_run() -> dict[str, str]:
     return found
 
 
-def _show(outcome: dict[str, Any]) -> None:
-    """The summary and a link to the MLflow run on Prefect's page."""
-    if not in_flow():
-        return
+def _summary_page(outcome: dict[str, Any]) -> str:
+    """What came out, in Markdown, for Prefect's page and MLflow's."""
     summary = outcome["summary"]
     lines = [
         f"**{_plain(summary['algorithm'])}**, version {outcome['model_version']}, alias `{outcome['alias']}`",
@@ -178,9 +180,7 @@ def _show(outcome: dict[str, Any]) -> None:
         flag = "under 4/5" if group["four_fifths"] else ""
         name = _plain(f"{group['attribute']}: {group['group']}") + (" (small)" if group["small"] else "")
         lines.append(f"| {name} | {group['n']} | {rate} | {ratio} | {flag} |")
-    markdown("summary", "\n".join(lines), "What came out")
-    if outcome["run_url"].startswith("http"):
-        create_link_artifact(link=outcome["run_url"], link_text="The run in MLflow", key="mlflow-run")
+    return "\n".join(lines)
 
 
 def _plain(text: str) -> str:

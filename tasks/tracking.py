@@ -202,7 +202,9 @@ def open_run(*, experiment: str, name: str, model: str, tags: Mapping[str, str],
         if run_id is not None:
             try:
                 run = client().get_run(run_id)
-            except MlflowException:
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
                 run_id = None  # the store was emptied meanwhile: start anew
             else:
                 client().update_run(run_id, status=RunStatus.to_string(RunStatus.RUNNING))
@@ -221,7 +223,9 @@ def _experiment(name: str) -> str:
     if found is not None:
         return str(found.experiment_id)
     try:
-        return str(client().create_experiment(name, artifact_location=_artifact_location()))
+        # Without its kind the experiment's page opens in the view for language models.
+        kind = {"mlflow.experimentKind": "custom_model_development"}
+        return str(client().create_experiment(name, artifact_location=_artifact_location(), tags=kind))
     except MlflowException:  # another run made it in this moment
         found = client().get_experiment_by_name(name)
         if found is None:

@@ -1,8 +1,10 @@
 """What no single section can check: names that must exist or must not meet, secrets, and duplicates."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 from evenhand.config._errors import shown
+from evenhand.config._paths import is_path
 from evenhand.config._secrets import secret_in
 from evenhand.config.data import SensitiveConfig
 from evenhand.config.root import Config
@@ -22,7 +24,7 @@ _SCORE_SCORERS = ("average_precision", "d2_brier", "d2_log_loss", "neg_brier", "
 def check(config: Config) -> list[Problem]:
     """Every problem between the sections of a configuration whose own fields are right."""
     checks: Sequence[Callable[[Config], Found]] = (
-        _secrets, _target, _roles, _lists, _sensitive, _split, _weight, _scorers, _space,
+        _secrets, _target, _roles, _lists, _sensitive, _split, _weight, _scorers, _space, _policies,
     )  # fmt: skip
     return [problem for each in checks for problem in each(config)]
 
@@ -30,6 +32,14 @@ def check(config: Config) -> list[Problem]:
 def sensitive_columns(name: str, attribute: SensitiveConfig) -> list[str]:
     """The columns that an attribute is made of."""
     return list(attribute.indicators.values()) or [attribute.column or name]
+
+
+def _policies(config: Config) -> Found:
+    folder = Path(__file__).resolve().parent.parent / "fairness" / "policies"
+    shipped = sorted(path.stem for path in folder.glob("*.yaml"))
+    for name in config.audit.policies:
+        if name not in shipped and not is_path(name):
+            yield Problem("audit.policies", f"{shown(name)} does not ship with Evenhand", nearest(name, shipped))
 
 
 def _secrets(config: Config) -> Found:

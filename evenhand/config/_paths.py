@@ -18,7 +18,7 @@ def anchor(config: Config, folder: Path) -> Config:
             "url": None if source.url is None else _absolute_sqlite(source.url, folder),
         }
     )
-    policies = [_absolute(name, folder) if _is_path(name) else name for name in config.audit.policies]
+    policies = [_absolute(name, folder) if is_path(name) else name for name in config.audit.policies]
     return config.model_copy(
         update={
             "data": config.data.model_copy(update={"source": changed}),
@@ -27,7 +27,7 @@ def anchor(config: Config, folder: Path) -> Config:
     )
 
 
-def _is_path(name: str) -> bool:
+def is_path(name: str) -> bool:
     return "/" in name or name.endswith((".yaml", ".yml"))
 
 

@@ -22,8 +22,8 @@ class AuditConfig(Section):
     replicates: int = Field(default=1000, ge=100, le=100_000)
     """Replicates where an interval or a test has no closed form."""
 
-    policies: list[str] = ["statistical"]
-    """The policies that give verdicts: names of those that ship, or paths of your own."""
+    policies: list[str] = []
+    """The policies that give verdicts: names of those that ship, or paths of your own; by default `statistical`."""
 
     legitimate_factors: list[str] = []
     """Features that may explain a difference, for the conditional disparities."""

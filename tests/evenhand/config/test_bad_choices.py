@@ -97,7 +97,12 @@ WRONG: dict[str, tuple[Change, str, str]] = {
         "'boosting' does not compete",
     ),
     "no budget": ({"search.trials": None}, "search", "give a budget"),
-    "a policy twice": ({"audit.policies": ["a", "a"]}, "audit.policies", "stands twice"),
+    "a policy that does not ship": (
+        {"audit.policies": ["statisticl"]},
+        "audit.policies",
+        "did you mean 'statistical'?",
+    ),
+    "a policy twice": ({"audit.policies": ["statistical", "statistical"]}, "audit.policies", "stands twice"),
     "a factor twice": ({"audit.legitimate_factors": ["a", "a"]}, "audit.legitimate_factors", "stands twice"),
     "a password in a database address": (
         {"data.source": {"sql": "SELECT 1", "url": "postgresql://me:hunter2@db/x"}},
