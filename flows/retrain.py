@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow
+from prefect.runtime import flow_run
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from evenhand.config import (
@@ -38,7 +40,12 @@ from tasks.weight import weigh_rows
 __all__ = ["retrain", "run_retrain"]
 
 
-@flow(name="retrain", flow_run_name="{model}", validate_parameters=True, persist_result=False)
+def _run_name() -> str:
+    """The model and the minute: what tells one run from another in a list."""
+    return f"{flow_run.parameters['model']} {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@flow(name="retrain", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
 def retrain(
     model: str,
     data: DataConfig,
