@@ -35,6 +35,11 @@ _NAMES = {
     "f1": "F1",
     "log_loss": "log-loss",
     "brier": "Brier score",
+    "brier_score": "Brier score",
+    "roc_auc_ovr": "ROC AUC (one against the rest)",
+    "precision_macro": "precision (mean of classes)",
+    "recall_macro": "recall (mean of classes)",
+    "f1_macro": "F1 (mean of classes)",
 }
 
 
@@ -185,13 +190,15 @@ def _groups(groups: Sequence[GroupRow]) -> list[RenderableType]:
     if not groups:
         return []
     title = "By group, on the test part"
-    table = _table(
-        "attribute", "group", "n", "selection rate", "true positive rate", "impact ratio", "", title=title
-    )  # fmt: skip
+    columns = {"selection rate": "selection_rate", "true positive rate": "true_positive_rate",
+               "impact ratio": "impact_ratio"}  # fmt: skip
+    if all(row.selection_rate is None for row in groups):
+        columns = {"accuracy": "accuracy"}  # no label is favorable, so nothing is selected
+    table = _table("attribute", "group", "n", *columns, "", title=title)
     for attribute, rows in groupby(groups, key=lambda row: row.attribute):
         name = plain(attribute)
         for row in rows:
-            rates = [figure(rate) for rate in (row.selection_rate, row.true_positive_rate, row.impact_ratio)]
+            rates = [figure(getattr(row, field)) for field in columns.values()]
             table.add_row(Text(name), Text(plain(row.group)), f"{row.n:,}", *rates, _flags(row))
             name = ""
     if any(row.four_fifths for row in groups):

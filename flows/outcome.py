@@ -33,13 +33,15 @@ class GroupRow:
     selection_rate, true_positive_rate
         None where undefined, or without a favorable label.
     impact_ratio
-        Its selection rate over the highest of its attribute.
+        Its selection rate over the highest of its attribute, `unknown` apart.
     four_fifths
         Whether that ratio is under 4/5; None where it is undefined.
     small
         Whether the group has fewer rows than the configuration's minimum.
     reason
         Why a value is undefined.
+    accuracy
+        What is shown where no label is favorable.
     """
 
     attribute: str
@@ -51,6 +53,7 @@ class GroupRow:
     four_fifths: bool | None = None
     small: bool = False
     reason: str = ""
+    accuracy: float | None = None
 
 
 @dataclass(frozen=True)

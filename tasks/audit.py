@@ -121,14 +121,16 @@ def _shown(metric: dict[str, Any] | None) -> str:
 
 
 def _sentence(found: dict[str, Any]) -> str:
-    """What the audit says in a few words: the lowest selection rate ratio of each attribute."""
+    """What the audit says in a few words: each attribute's lowest selection rate ratio, or its largest gap."""
     said = []
     for attribute, audited in found["attributes"].items():
         ratio = audited["disparities"].get("four_fifths")
         if ratio and ratio["ratio"] is not None:
             mark = " (under 4/5)" if ratio["flag"] else ""
             said.append(f"{attribute}: lowest selection rate ratio {ratio['ratio']:.2f}{mark}")
-    return "; ".join(said) or "no ratio is defined"
+        elif (gap := audited["disparities"].get("demographic_parity_difference", {}).get("value")) is not None:
+            said.append(f"{attribute}: demographic parity difference {gap:.2f}")
+    return "; ".join(said) or "no disparity is defined"
 
 
 def _items(folder: Path, found: dict[str, Any], groups: pd.DataFrame) -> list[Any]:

@@ -126,7 +126,8 @@ def _groups(audit: dict[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for attribute, audited in {**audit["attributes"], **audit["intersections"]}.items():
         rates = [(group["metrics"].get("selection_rate") or {}).get("value") for group in audited["groups"]]
-        highest = max((rate for rate in rates if rate is not None), default=None)
+        known = [rate for rate, group in zip(rates, audited["groups"], strict=True) if not group["unknown"]]
+        highest = max((rate for rate in known if rate is not None), default=None)
         for group, rate in zip(audited["groups"], rates, strict=True):
             ratio = rate / highest if rate is not None and highest else None
             tpr = group["metrics"].get("true_positive_rate") or {}
@@ -137,6 +138,7 @@ def _groups(audit: dict[str, Any]) -> list[dict[str, Any]]:
                     "n": group["n"],
                     "selection_rate": rate,
                     "true_positive_rate": tpr.get("value"),
+                    "accuracy": (group["metrics"].get("accuracy") or {}).get("value"),
                     "impact_ratio": ratio,
                     "four_fifths": None if ratio is None else ratio < 0.8,
                     "small": group["small"],

@@ -89,7 +89,8 @@ def test_restricted_estimates_maximise_the_likelihood(counts, delta, ratio):
             q2 = np.clip(q2, 1e-15, 1 - 1e-15)
             return -(stats.binom.logpmf(k1, n1, q1) + stats.binom.logpmf(k2, n2, q2)).item()
 
-        q2 = optimize.minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-10}).x
+        inside = optimize.minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-10}).x
+        q2 = min((inside, low, high), key=loss)  # the search never tries the ends themselves
         q1 = first(q2)
         return q1 * (1 - q1) / n1[0], q2 * (1 - q2) / n2[0]
 
