@@ -5,7 +5,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed.sha256
 EXAMPLE ?= examples/loan-approval.yaml
-export PYTHONDONTWRITEBYTECODE = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = true
 export MLFLOW_DISABLE_TELEMETRY = true

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 BOUND, FIRST_BOUND, AGAIN_BOUND = 1.10, 15.0, 6.0
-RUNS = 3
+RUNS = int(os.environ.get("BENCH_RUNS", "3"))
 
 
 def configuration() -> dict[str, object]:

@@ -24,6 +24,7 @@ TELEMETRY_OFF = {
 }
 _QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",  # the screen is ours; Prefect's page still gets every line
+    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # we use none, and each start would write them all
     "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",  # a second server behind our back would hide a dead one
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the default retries for four minutes in silence
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
@@ -80,7 +81,7 @@ def services() -> Iterator[None]:
     try:
         address = f"http://127.0.0.1:{port}/api"
         os.environ.update(PREFECT_API_URL=address, EVENHAND_LOCAL_SERVER="yes")
-        importlib.import_module("flows.retrain")  # seconds of imports, while the server starts beside us
+        _warm_up()
         _wait(child, f"{address}/health", home / "prefect-server.log")
         yield
     finally:
@@ -90,6 +91,14 @@ def services() -> Iterator[None]:
         if child.stdin is not None:
             child.stdin.close()
         child.wait(timeout=30)
+
+
+def _warm_up() -> None:
+    """What takes seconds and needs no Prefect server, while that starts beside us: imports, and MLflow's store."""
+    importlib.import_module("flows.retrain")
+    tracking = importlib.import_module("tasks.tracking")
+    with tracking.reachable():
+        tracking.client().search_experiments(max_results=1)
 
 
 def _deliver() -> None:

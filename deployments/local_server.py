@@ -6,8 +6,13 @@ It ends when its standard input closes, so that it never outlives its parent, ho
 import os
 import sys
 import threading
+from pathlib import Path
+from typing import Any
 
-__all__ = ["main"]
+__all__ = ["create_database", "main"]
+
+_DATABASES = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
+"""Where a user may have named another database, which Prefect's server then migrates itself."""
 
 
 def _end_with_parent() -> None:
@@ -15,9 +20,73 @@ def _end_with_parent() -> None:
     os._exit(0)
 
 
+def create_database(path: Path) -> None:
+    """Make Prefect's SQLite database with Prefect's own migrations, whole or not at all; an existing one is left alone.
+
+    Prefect runs them through an asynchronous driver, whose thread is woken for each of 34,000 statements; the same
+    scripts through the plain driver take a quarter of the time (measured: 16 s and 3.7 s).
+
+    Parameters
+    ----------
+    path
+        The file.
+    """
+    if path.exists():
+        return
+    import sqlalchemy
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    engine = sqlalchemy.create_engine(f"sqlite:///{draft}")
+    try:
+        with engine.connect() as connection:
+            _migrate(connection)
+        engine.dispose()
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _migrate(connection: Any) -> None:
+    import warnings
+
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+    from prefect.server.database import provide_database_interface
+    from prefect.server.database.alembic_commands import alembic_config
+
+    database, config = provide_database_interface(), alembic_config()
+    script = ScriptDirectory.from_config(config)
+    script.version_locations = [str(database.orm.versions_dir)]
+    context = EnvironmentContext(
+        config,
+        script,
+        fn=lambda revision, _context: script._upgrade_revs("head", revision),  # noqa: SLF001 (as `alembic upgrade` does)
+        destination_rev="head",
+    )
+    connection.exec_driver_sql("PRAGMA synchronous=OFF")  # nobody reads the file before it is renamed
+    connection.commit()
+    with context, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # alembic cannot reflect indexes on expressions and says so for each
+        # What Prefect's own env.py configures.
+        context.configure(
+            connection=connection,
+            target_metadata=database.Base.metadata,
+            include_schemas=True,
+            render_as_batch=True,
+            transaction_per_migration=True,
+            template_args={"dialect": "sqlite"},
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+    connection.commit()
+
+
 def main(port: int) -> None:
     """Serve Prefect's API on 127.0.0.1 until standard input closes."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    if not any(os.environ.get(name) for name in _DATABASES):
+        create_database(Path(os.environ["PREFECT_HOME"]) / "prefect.db")
     import uvicorn
     from prefect.server.api.server import create_app
 
