@@ -130,6 +130,8 @@ def servers(home: Path) -> Iterator[dict[str, str]]:
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGTERM)
         for child in started:
+            if child.stdin is not None:
+                child.stdin.close()
             child.wait(timeout=30)
 
 

@@ -158,7 +158,12 @@ def registered_digest(uri: str) -> str:
 
 def _create(run: RunRef, uri: str, tags: dict[str, str], description: str) -> Any:
     made = client().create_model_version(
-        run.model, uri, run_id=run.run_id, tags={**tags, "evenhand.run_id": run.run_id}, description=description
+        run.model,
+        uri,
+        run_id=run.run_id,
+        tags={**tags, "evenhand.run_id": run.run_id},
+        description=description,
+        model_id=uri.removeprefix("models:/"),  # a server takes no model address without it
     )
     if made.status != "READY":
         raise ServiceError(f"MLflow did not finish registering version {made.version} of {run.model!r}: {made.status}")

@@ -44,10 +44,17 @@ class Home:
         sets = [word for override in (*QUICK, *overrides) for word in ("--set", override)]
         return self.command("train", str(ROOT / config), *sets)
 
-    def run(self, command: list[str], *, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        """Run to the end, piped."""
+    def run(
+        self, command: list[str], *, timeout: float = 300, extra: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run to the end, piped, with further variables."""
         return subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=timeout, cwd=self.folder.parent
+            command,
+            env={**self.environment, **(extra or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            cwd=self.folder.parent,
         )
 
     def start(self, command: list[str]) -> subprocess.Popen[str]:
