@@ -193,7 +193,7 @@ def infer_contract(
     >>> first = pd.DataFrame({"age": [20, 60], "paid": ["yes", "no"]})
     >>> contract = infer_contract(first, target="paid")
     >>> contract.problems(pd.DataFrame({"age": [20, 900], "paid": ["yes", "no"]}))[0].message
-    '1 of 2 values lie outside -20 to 100'
+    '1 of 2 values lie outside 0 to 100'
     """
     whole = frame if schema is None else schema
     if not len(frame):
