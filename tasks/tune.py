@@ -87,7 +87,9 @@ def tune_model(
         _write(folder, result)
 
     ref = once("tune", parts, write)
-    shutil.rmtree(store().work_folder("tune", step_key("tune", parts)))  # its trials stand in the result now
+    shutil.rmtree(
+        store().work_folder("tune", step_key("tune", parts)), ignore_errors=True
+    )  # its trials stand in the result now
     folder = store().folder(ref)
     found = read_json(folder / "search.json")
     trials = _trial_rows(found)
