@@ -161,7 +161,7 @@ def seconds(side: str, home: Path, environment: dict[str, str]) -> float:
 
 
 def main() -> int:
-    from deployments.local import servers
+    from deployments.stack import running
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -171,9 +171,9 @@ def main() -> int:
         print(f"start-up of the local mode: first {first:.1f} s (bound {FIRST_BOUND:g}), after {again:.1f} s "
               f"(bound {AGAIN_BOUND:g})")  # fmt: skip
         ratios = []
-        with servers(folder / "servers") as addresses:
+        with running(folder / "servers") as service:
             for run in range(RUNS):
-                ours = seconds("orchestrated", folder / f"run-{run}", {**local, **addresses})
+                ours = seconds("orchestrated", folder / f"run-{run}", {**local, **service.addresses})
                 theirs = seconds("plain", folder / f"plain-{run}", local)
                 ratios.append(ours / theirs)
                 print(f"run {run + 1}: retrain {ours:.1f} s, plain script {theirs:.1f} s, ratio {ratios[-1]:.3f}")

@@ -2,20 +2,18 @@
 
 import importlib
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from deployments.health import answers
 from evenhand.exceptions import ServiceError
 
-__all__ = ["TELEMETRY_OFF", "default_addresses", "home_folder", "servers", "services"]
+__all__ = ["TELEMETRY_OFF", "default_addresses", "home_folder", "services"]
 
 TELEMETRY_OFF = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -72,7 +70,7 @@ def services() -> Iterator[None]:
     default_addresses(os.environ, home)
     _check_mlflow(os.environ["MLFLOW_TRACKING_URI"])
     if named:
-        if not _answers(f"{named.rstrip('/')}/health", seconds=5):
+        if not answers(f"{named.rstrip('/')}/health", seconds=5):
             raise ServiceError(f"Prefect's server does not answer at {named}: start it, or unset PREFECT_API_URL")
         yield
         return
@@ -110,56 +108,9 @@ def _deliver() -> None:
     EventsWorker.drain_all(timeout=10)
 
 
-@contextmanager
-def servers(home: Path) -> Iterator[dict[str, str]]:
-    """Prefect's and MLflow's servers on this machine, on SQLite below `home`; their addresses as variables."""
-    home.mkdir(parents=True, exist_ok=True)
-    environment = dict(os.environ)
-    default_addresses(environment, home.resolve())
-    prefect, mlflow = _free_port(), _free_port()
-    started = [_start_server(prefect, home, environment), _start_mlflow(mlflow, home, environment)]
-    try:
-        _wait(started[0], f"http://127.0.0.1:{prefect}/api/health", home / "prefect-server.log")
-        _wait(started[1], f"http://127.0.0.1:{mlflow}/health", home / "mlflow-server.log")
-        yield {
-            "PREFECT_API_URL": f"http://127.0.0.1:{prefect}/api",
-            "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{mlflow}",
-        }
-    finally:
-        for child in started:
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGTERM)
-        for child in started:
-            if child.stdin is not None:
-                child.stdin.close()
-            child.wait(timeout=30)
-
-
-def _start_mlflow(port: int, home: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    store, artifacts = home.resolve() / "mlflow.db", home.resolve() / "mlflow-artifacts"
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    places = ["--backend-store-uri", f"sqlite:///{store}", "--artifacts-destination", artifacts.as_uri()]
-    with (home / "mlflow-server.log").open("wb") as log:
-        return subprocess.Popen(  # noqa: S603 (our own arguments)
-            [*command, *places],
-            env={**environment, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # no job runner is needed: 4 s saved
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
 def _check_mlflow(address: str) -> None:
-    if address.startswith(("http://", "https://")) and not _answers(f"{address.rstrip('/')}/health", seconds=5):
+    if address.startswith(("http://", "https://")) and not answers(f"{address.rstrip('/')}/health", seconds=5):
         raise ServiceError(f"MLflow's server does not answer at {address}: start it, or unset MLFLOW_TRACKING_URI")
-
-
-def _answers(address: str, *, seconds: float) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=seconds) as answer:  # noqa: S310 (the user's own address)
-            return bool(200 <= answer.status < 300)
-    except (urllib.error.URLError, OSError, ValueError):
-        return False
 
 
 def _free_port() -> int:
@@ -183,7 +134,7 @@ def _start_server(port: int, home: Path, environment: Mapping[str, str]) -> subp
 
 def _wait(child: subprocess.Popen[bytes], address: str, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while not _answers(address, seconds=1):
+    while not answers(address, seconds=1):
         if child.poll() is not None or time.monotonic() > deadline:
             child.kill()
             raise ServiceError(f"Prefect's local server did not start; its log is {log}")

@@ -1,6 +1,7 @@
-"""Prefect's server as a child of one command: `python -m deployments.local_server PORT`.
+"""Prefect's server on this machine: `python -m deployments.local_server PORT [whole]`.
 
-It ends when its standard input closes, so that it never outlives its parent, however that one ended.
+As a child of one command it serves the API alone and ends when its standard input closes, so that it never outlives
+its parent, however that one ended. `whole` is the service's server, with its page, schedules and automations.
 """
 
 import os
@@ -82,17 +83,26 @@ def _migrate(connection: Any) -> None:
     connection.commit()
 
 
-def main(port: int) -> None:
-    """Serve Prefect's API on 127.0.0.1 until standard input closes."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def main(port: int, *, whole: bool = False) -> None:
+    """Serve Prefect on 127.0.0.1.
+
+    Parameters
+    ----------
+    port
+        Where to listen.
+    whole
+        With the page and all services, until SIGTERM; without, the API until standard input closes.
+    """
+    if not whole:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
     if not any(os.environ.get(name) for name in _DATABASES):
         create_database(Path(os.environ["PREFECT_HOME"]) / "prefect.db")
     import uvicorn
     from prefect.server.api.server import create_app
 
-    app = create_app(ephemeral=True)
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False)
+    app = create_app(ephemeral=not whole, final=whole)
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning" if whole else "error", access_log=False)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), whole="whole" in sys.argv[2:])

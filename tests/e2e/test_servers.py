@@ -6,7 +6,7 @@ import httpx
 import mlflow
 import pytest
 
-from deployments.local import servers
+from deployments.stack import running
 
 from .conftest import Home
 from .test_train import Trained, artifacts, outcomes
@@ -17,7 +17,8 @@ pytestmark = pytest.mark.e2e
 def test_a_run_against_named_servers(trained: Trained, tmp_path: Path) -> None:
     home = Home(tmp_path / ".evenhand")
     home.folder.mkdir()
-    with servers(tmp_path / "servers") as addresses:
+    with running(tmp_path / "servers") as service:
+        addresses = service.addresses
         done = home.run(home.train(), extra=addresses)
         assert done.returncode == 0, done.stdout + done.stderr
         outcome = outcomes(home)[0]
