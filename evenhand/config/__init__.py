@@ -10,10 +10,13 @@ from evenhand.config.load import config_digest, config_schema, load_config, pars
 from evenhand.config.record import RecordConfig
 from evenhand.config.root import Config
 from evenhand.config.search import SearchConfig
+from evenhand.config.serve import ServedModel, Service, load_service
+from evenhand.config.service import FORM, ScheduleConfig, ServedModelConfig, ServiceConfig
 from evenhand.config.split import SplitConfig
 from evenhand.config.weight import WeightConfig
 
 __all__ = [
+    "FORM",
     "AuditConfig",
     "CardConfig",
     "Config",
@@ -21,14 +24,20 @@ __all__ = [
     "EvaluateConfig",
     "ExplainConfig",
     "RecordConfig",
+    "ScheduleConfig",
     "SearchConfig",
     "SensitiveConfig",
+    "ServedModel",
+    "ServedModelConfig",
+    "Service",
+    "ServiceConfig",
     "SourceConfig",
     "SplitConfig",
     "WeightConfig",
     "config_digest",
     "config_schema",
     "load_config",
+    "load_service",
     "parse_config",
     "redact",
     "secret_in",

@@ -6,11 +6,11 @@ from pathlib import Path
 from evenhand.config._errors import shown
 from evenhand.config._paths import is_path
 from evenhand.config._secrets import secret_in
-from evenhand.config.data import SensitiveConfig
+from evenhand.config.data import SensitiveConfig, SourceConfig
 from evenhand.config.root import Config
 from evenhand.exceptions import Problem, nearest
 
-__all__ = ["check"]
+__all__ = ["check", "check_source", "sensitive_columns"]
 
 Found = Iterator[Problem]
 
@@ -43,12 +43,16 @@ def _policies(config: Config) -> Found:
 
 
 def _secrets(config: Config) -> Found:
-    source = config.data.source
+    yield from check_source(config.data.source, "data.source")
+
+
+def check_source(source: SourceConfig, where: str) -> Found:
+    """A secret that stands in an address in clear."""
     for name in ("url", "path"):
         value = getattr(source, name)
         if value is not None and secret_in(value):
             yield Problem(
-                f"data.source.{name}",
+                f"{where}.{name}",
                 "a password, token or signature stands here in clear",
                 "write ${NAME} in its place and set NAME in the environment",
             )

@@ -2,22 +2,17 @@
 
 from pathlib import Path
 
+from evenhand.config.data import SourceConfig
 from evenhand.config.root import Config
 
-__all__ = ["anchor"]
+__all__ = ["anchor", "anchor_source", "is_path"]
 
 _SQLITE = "sqlite:///"
 
 
 def anchor(config: Config, folder: Path) -> Config:
     """The configuration with every local path made absolute against `folder`."""
-    source = config.data.source
-    changed = source.model_copy(
-        update={
-            "path": None if source.path is None else _absolute(source.path, folder),
-            "url": None if source.url is None else _absolute_sqlite(source.url, folder),
-        }
-    )
+    changed = anchor_source(config.data.source, folder)
     policies = [_absolute(name, folder) if is_path(name) else name for name in config.audit.policies]
     return config.model_copy(
         update={
@@ -27,7 +22,18 @@ def anchor(config: Config, folder: Path) -> Config:
     )
 
 
+def anchor_source(source: SourceConfig, folder: Path) -> SourceConfig:
+    """A source with a local file made absolute against `folder`."""
+    return source.model_copy(
+        update={
+            "path": None if source.path is None else _absolute(source.path, folder),
+            "url": None if source.url is None else _absolute_sqlite(source.url, folder),
+        }
+    )
+
+
 def is_path(name: str) -> bool:
+    """Whether a policy is named by its file rather than by the name of one that ships."""
     return "/" in name or name.endswith((".yaml", ".yml"))
 
 

@@ -19,7 +19,7 @@ from evenhand.config._yaml import MAX_BYTES, Document, decode, parse_yaml
 from evenhand.config.root import Config
 from evenhand.exceptions import ConfigError, Problem, nearest, shorten
 
-__all__ = ["config_digest", "config_schema", "load_config", "parse_config"]
+__all__ = ["collected", "config_digest", "config_schema", "load_config", "parse_config", "read_text", "with_line"]
 
 _SHOWN = 50
 
@@ -45,7 +45,7 @@ def load_config(path: str | FilePath, overrides: Sequence[str] = ()) -> Config:
         With every error that was found, each with path, bad value and nearest valid name.
     """
     file = FilePath(path)
-    document = parse_yaml(_read(file), file.name)
+    document = parse_yaml(read_text(file, "`evenhand init DATA --target COLUMN` writes a configuration"), file.name)
     if not isinstance(document.value, Mapping):
         raise ConfigError(_not_a_mapping(document.value, file))
     value = dict(document.value)
@@ -98,7 +98,8 @@ def config_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
 
 
-def _read(file: FilePath) -> str:
+def read_text(file: FilePath, hint: str) -> str:
+    """The text of a small YAML file; `hint` says how to get one that is not empty."""
     try:
         if file.is_dir():
             raise ConfigError(f"{file} is a folder: name the configuration file in it")
@@ -115,7 +116,7 @@ def _read(file: FilePath) -> str:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(f"{shorten(str(file))} cannot be read: {reason}") from error
     if not text.strip():
-        raise ConfigError(f"{file} is empty: `evenhand init DATA --target COLUMN` writes a configuration")
+        raise ConfigError(f"{file} is empty: {hint}")
     return text
 
 
@@ -175,11 +176,11 @@ def _parse(value: Mapping[str, Any], name: str, document: Document) -> Config:
         config = _rest(prepared, problems)
     for path, bad in booleans:
         problems[path] = Problem(dotted(path), f"{shown(bad)} does not fit here", "expected a number")
-    listed = [*document.problems, *(_with_line(path, problem, document) for path, problem in problems.items())]
+    listed = [*document.problems, *(with_line(path, problem, document) for path, problem in problems.items())]
     if config is not None:
         listed += check(config)
     if config is None or listed:
-        raise _error(name, listed)
+        raise collected(name, listed)
     return config
 
 
@@ -202,12 +203,14 @@ def _rest(prepared: dict[str, Any], problems: Iterable[Path]) -> Config | None:
         return None
 
 
-def _with_line(path: Path, problem: Problem, document: Document) -> Problem:
+def with_line(path: Path, problem: Problem, document: Document) -> Problem:
+    """The problem with the line of the file that it stands on."""
     line = document.lines.get(path)
     return replace(problem, message=f"{problem.message}, line {line}") if line else problem
 
 
-def _error(name: str, problems: Sequence[Problem]) -> ConfigError:
+def collected(name: str, problems: Sequence[Problem]) -> ConfigError:
+    """One error that tells every problem, without any secret."""
     count = f"{len(problems)} error{'s' * (len(problems) != 1)}"
     shown_ones = [
         Problem(redact(problem.where), redact(problem.message), redact(problem.remedy)) for problem in problems[:_SHOWN]

@@ -18,7 +18,9 @@ from evenhand.config._secrets import redact, secret_in
 from evenhand.config._yaml import parse_yaml
 
 Write = Callable[[Any], Path]
-EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.yaml"))
+EXAMPLES = sorted(
+    path for path in (Path(__file__).parents[3] / "examples").glob("*.yaml") if path.name != "service.yaml"
+)
 
 TEMPLATE = """\
 model: loans

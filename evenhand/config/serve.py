@@ -1,0 +1,221 @@
+"""Reading a service file: every error at once, and what one run of one of its models does."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from evenhand.config._checks import check_source
+from evenhand.config._errors import explain, shown
+from evenhand.config._paths import anchor, anchor_source, is_path
+from evenhand.config._roots import anchor_root, outside
+from evenhand.config._tree import prepare
+from evenhand.config._yaml import Document, parse_yaml
+from evenhand.config.data import SourceConfig
+from evenhand.config.load import collected, load_config, parse_config, read_text, with_line
+from evenhand.config.root import Config
+from evenhand.config.service import ServedModelConfig, ServiceConfig
+from evenhand.exceptions import ConfigError, DataError, Problem, nearest
+
+__all__ = ["OWN_SOURCE", "ServedModel", "Service", "load_service"]
+
+OWN_SOURCE = "configured"
+"""What the form calls the configuration's own source where the service file names none."""
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """One model as the service runs it.
+
+    Attributes
+    ----------
+    name
+        What it is registered under.
+    about
+        Its part of the service file.
+    base
+        Its configuration, with the source of scheduled runs.
+    sources
+        What a run may read, by name; the first is that of scheduled runs.
+    roots
+        Where every file lies.
+    folder
+        The configuration's, for relative paths in it.
+    """
+
+    name: str
+    about: ServedModelConfig
+    base: Config
+    sources: Mapping[str, SourceConfig]
+    roots: tuple[str, ...]
+    folder: FilePath
+
+    def configure(self, *, source: str = "", changes: Mapping[str, Any] | None = None) -> Config:
+        """The configuration of one run.
+
+        Parameters
+        ----------
+        source
+            One of the named sources; by default the first.
+        changes
+            What differs from the configuration: ``{"search": {"trials": 50}, "seed": 1}``. What is left out, in a
+            section too, is as the configuration has it.
+
+        Raises
+        ------
+        ConfigError
+            With everything that is wrong: unknown names, values out of bounds, what may not be changed, and paths
+            outside the roots.
+        """
+        changes = {name: change for name, change in (changes or {}).items() if change not in (None, {})}
+        problems = [
+            Problem(name, "is fixed for this model", f"its form in the service file lists {', '.join(self.about.form)}")
+            for name in changes
+            if name not in self.about.form
+        ]
+        if source and source not in self.sources:
+            problems.append(Problem("source", f"{shown(source)} is no source of it", nearest(source, self.sources)))
+        if problems:
+            raise ConfigError(f"this run of {self.name} cannot start", problems)
+        config = anchor(self._changed(changes), self.folder)
+        chosen = self.sources[source or next(iter(self.sources))]
+        config = config.model_copy(update={"data": config.data.model_copy(update={"source": chosen})})
+        problems = [*_outside(config, self.roots)]
+        if problems:
+            raise ConfigError(f"this run of {self.name} cannot start", problems)
+        return config
+
+    def _changed(self, changes: Mapping[str, Any]) -> Config:
+        value = self.base.model_dump()
+        for name, change in changes.items():
+            if name == "contract":
+                value["data"]["contract"] = change
+            elif isinstance(value.get(name), dict) and isinstance(change, Mapping):
+                value[name] |= change
+            else:
+                value[name] = change
+        return parse_config(value)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service file that was read and checked.
+
+    Attributes
+    ----------
+    path
+        The file.
+    about
+        What it says.
+    models
+        Its models, by name.
+    """
+
+    path: FilePath
+    about: ServiceConfig
+    models: Mapping[str, ServedModel]
+
+
+def load_service(path: str | FilePath) -> Service:
+    """Read a service file and the configurations that it names.
+
+    Parameters
+    ----------
+    path
+        The file; relative paths inside it are relative to its folder.
+
+    Raises
+    ------
+    ConfigError
+        With every error that was found, in the file and in the configurations.
+    """
+    file = FilePath(path).absolute()
+    document = parse_yaml(read_text(file, "docs/deployments.md says what a service file holds"), file.name)
+    if not isinstance(document.value, Mapping):
+        raise ConfigError(f"{file} is no mapping of keys to values: docs/deployments.md says what a service file holds")
+    about, problems = _parse(document)
+    models: dict[str, ServedModel] = {}
+    if about is not None:
+        roots = tuple(anchor_root(root, file.parent) for root in about.roots)
+        for name, model in about.models.items():
+            served, wrong = _serve(name, model, roots, file.parent)
+            problems += wrong
+            if served is not None:
+                models[name] = served
+    if about is None or problems:
+        raise collected(str(file), problems)
+    return Service(file, about, models)
+
+
+def _parse(document: Document) -> tuple[ServiceConfig | None, list[Problem]]:
+    prepared, booleans = prepare(document.value, ServiceConfig)
+    problems = list(document.problems)
+    problems += [Problem(".".join(map(str, path)), f"{shown(bad)} does not fit here") for path, bad in booleans]
+    try:
+        return ServiceConfig.model_validate(prepared), problems
+    except ValidationError as error:
+        found = explain(error, ServiceConfig)
+        return None, [*problems, *(with_line(path, problem, document) for path, problem in found.items())]
+
+
+def _serve(
+    name: str, about: ServedModelConfig, roots: tuple[str, ...], folder: FilePath
+) -> tuple[ServedModel | None, list[Problem]]:
+    where = f"models.{name}"
+    problems = list(_wrong_sources(about, where))
+    file = folder / FilePath(about.config).expanduser()
+    try:
+        config = load_config(file, [f"model={name}"])
+    except ConfigError as error:
+        below = [Problem(f"{where}.config, {each.where}", each.message, each.remedy) for each in error.problems]
+        return None, [*problems, *(below or [Problem(f"{where}.config", error.summary)])]
+    sources = {key: anchor_source(source, folder) for key, source in about.sources.items()}
+    sources = sources or {OWN_SOURCE: config.data.source}
+    if about.source and about.source in sources:
+        sources = {about.source: sources[about.source], **sources}
+    served = ServedModel(name, about, config, sources, roots, file.parent)
+    for key, source in sources.items():
+        problems += _unsafe(f"{where}.sources.{key}", source, roots)
+    problems += [
+        Problem(f"{where}.config, {each.where}", each.message, each.remedy)
+        for each in _outside(config, roots)
+        if each.where != "data.source.path"
+    ]
+    return (None if problems else served), problems
+
+
+def _wrong_sources(about: ServedModelConfig, where: str) -> Iterator[Problem]:
+    names = list(about.sources) or [OWN_SOURCE]
+    if about.source and about.source not in names:
+        yield Problem(f"{where}.source", f"{shown(about.source)} is no source of it", nearest(about.source, names))
+    if "" in about.sources:
+        yield Problem(f"{where}.sources", "a source has no name", "give it one")
+
+
+def _unsafe(where: str, source: SourceConfig, roots: Sequence[str]) -> Iterator[Problem]:
+    """What keeps a source out of a service: a secret in clear, a file outside the roots, a statement that writes."""
+    yield from check_source(source, where)
+    for name, value in (("path", source.path), ("url", source.url)):
+        reason = outside(value, roots) if value is not None else None
+        if reason:
+            yield Problem(f"{where}.{name}", *reason)
+    if source.sql is not None:
+        from evenhand.data._sql import check_select
+
+        try:
+            check_select(source.sql)
+        except DataError as error:
+            yield Problem(f"{where}.sql", str(error))
+
+
+def _outside(config: Config, roots: Sequence[str]) -> Iterator[Problem]:
+    """The files of a configuration that lie outside the roots."""
+    named = {"data.source.path": [config.data.source.path], "data.source.url": [config.data.source.url]}
+    named["audit.policies"] = [name for name in config.audit.policies if is_path(name)]
+    for where, values in named.items():
+        for value in values:
+            reason = outside(value, roots) if value is not None else None
+            if reason:
+                yield Problem(where, *reason)

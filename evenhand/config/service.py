@@ -1,0 +1,124 @@
+"""What a service runs: which models, when, from which named sources, and what a person may change for one run."""
+
+import re
+from typing import Literal
+from zoneinfo import available_timezones
+
+from pydantic import Field, field_validator
+
+from evenhand.config._base import Section
+from evenhand.config.data import SourceConfig
+from evenhand.exceptions import nearest, shorten
+
+__all__ = ["FORM", "ScheduleConfig", "ServedModelConfig", "ServiceConfig"]
+
+FormField = Literal["contract", "seed", "split", "weight", "search", "evaluate", "explain", "audit"]
+FORM: tuple[FormField, ...] = ("search", "weight", "evaluate", "audit", "explain", "split", "contract", "seed")
+"""What a person may change for one run, in the order of the form."""
+
+_FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7))
+_NAMES = {
+    "month": ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
+    "weekday": ["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
+}
+_PART = re.compile(r"(?P<low>\*|\w+)(?:-(?P<high>\w+))?(?:/(?P<step>\d+))?\Z")
+
+
+class ScheduleConfig(Section):
+    """When a deployment runs by itself."""
+
+    cron: str | None = None
+    """Five fields, minute hour day month weekday: `0 3 * * 1-5` is three o'clock on working days; left out, never."""
+
+    timezone: str = "UTC"
+    """The time zone of those fields, by its IANA name; its daylight saving time is followed."""
+
+    active: bool = True
+    """Set to false to keep the schedule in the file and let nothing start."""
+
+    @field_validator("cron")
+    @classmethod
+    def _is_cron(cls, value: str | None) -> str | None:
+        if value is not None:
+            _check_cron(value)
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_timezone(cls, value: str) -> str:
+        known = available_timezones()
+        if value not in known:
+            raise ValueError(f"{shorten(value)} is no time zone; {nearest(value, sorted(known))}")
+        return value
+
+
+class ServedModelConfig(Section):
+    """One model that the service retrains."""
+
+    config: str = Field(min_length=1)
+    """The model's configuration file."""
+
+    description: str = ""
+    """What a person who opens the deployment's page should know."""
+
+    retrain: ScheduleConfig = ScheduleConfig()
+    """When it is retrained."""
+
+    sources: dict[str, SourceConfig] = {}
+    """The sources that a run may read, by the name that the form offers; by default only the configuration's own."""
+
+    source: str = ""
+    """The source of scheduled runs, and the form's first choice; by default the first one."""
+
+    form: list[FormField] = Field(default=list(FORM))
+    """What a person may change for one run; everything else is as the configuration has it."""
+
+
+class ServiceConfig(Section):
+    """The models of one service and what its runs may reach."""
+
+    name: str = Field(default="evenhand", pattern="^[a-z0-9][a-z0-9_-]{0,39}$")
+    """What marks its deployments on the server: deploying again replaces what carries this name, and nothing else."""
+
+    models: dict[str, ServedModelConfig] = Field(min_length=1)
+    """The models, by the name under which they are registered; it stands in for the configuration's own."""
+
+    roots: list[str] = Field(default=["."], min_length=1)
+    """The folders and addresses below which every file lies that a run reads."""
+
+    work_pool: str = Field(default="evenhand", min_length=1, max_length=100)
+    """The work pool whose workers run the deployments; made as a process pool when there is none."""
+
+    restarts: int = Field(default=3, ge=0, le=20)
+    """How often a run whose process was killed is taken up again."""
+
+    lost_after: int = Field(default=90, ge=40, le=3600)
+    """Seconds without a sign of life, one comes every 30, after which a run counts as killed."""
+
+
+def _check_cron(text: str) -> None:
+    """Raise when this is not a cron expression of five fields."""
+    parts = text.split()
+    if len(parts) != len(_FIELDS):
+        raise ValueError(f"{shorten(text)} has {len(parts)} fields; write five: minute hour day month weekday")
+    for part, (name, low, high) in zip(parts, _FIELDS, strict=True):
+        if not all(_fits(each, name, low, high) for each in part.split(",")):
+            raise ValueError(f"{shorten(part)} is no {name}; {low} to {high}, *, ranges (1-5) and steps (*/15)")
+
+
+def _fits(part: str, name: str, low: int, high: int) -> bool:
+    match = _PART.match(part)
+    if match is None:
+        return False
+    ends = [_number(end, name) for end in (match["low"], match["high"]) if end is not None and end != "*"]
+    in_range = all(end is not None and low <= end <= high for end in ends)
+    rising = len(ends) < 2 or (in_range and ends[0] <= ends[1])  # type: ignore[operator]
+    starred = match["low"] == "*" and match["high"] is not None
+    return in_range and rising and not starred and match["step"] != "0"
+
+
+def _number(text: str, name: str) -> int | None:
+    names = _NAMES.get(name, [])
+    if text.lower() in names:
+        return names.index(text.lower()) + (name == "month")
+    return int(text) if text.isdecimal() else None

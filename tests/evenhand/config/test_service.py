@@ -1,0 +1,171 @@
+"""A service file: all its errors at once, what its runs may reach, and what one run of a model does."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from evenhand.config import ScheduleConfig, load_service
+from evenhand.config._roots import outside
+from evenhand.exceptions import ConfigError
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+LOANS = {
+    "model": "loans",
+    "data": {"source": {"path": "loans.csv"}, "target": "approve", "favorable_label": 1, "sensitive": {"race": {}}},
+    "search": {"trials": 12, "seconds": 60},
+    "split": {"train": 0.7, "validation": 0.15, "test": 0.15},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "loans.yaml").write_text(yaml.safe_dump(LOANS))
+    return tmp_path
+
+
+def write(folder: Path, models: dict[str, Any], **rest: Any) -> Path:
+    path = folder / "service.yaml"
+    path.write_text(yaml.safe_dump({"models": models, **rest}))
+    return path
+
+
+def problems(path: Path) -> dict[str, str]:
+    with pytest.raises(ConfigError) as caught:
+        load_service(path)
+    return {problem.where: f"{problem.message} {problem.remedy}" for problem in caught.value.problems}
+
+
+def test_the_example_loads() -> None:
+    service = load_service(EXAMPLES / "service.yaml")
+    assert list(service.models) == ["loan-approval", "chile-vote"]
+    assert service.models["loan-approval"].about.retrain.timezone == "America/New_York"
+
+
+def test_a_model_goes_by_the_services_name_and_by_its_own_source(folder: Path) -> None:
+    service = load_service(write(folder, {"north": {"config": "loans.yaml"}, "south": {"config": "loans.yaml"}}))
+    config = service.models["south"].configure()
+    assert config.model == "south"
+    assert config.data.source.path == str(folder / "loans.csv")
+    assert list(service.models["north"].sources) == ["configured"]
+
+
+def test_everything_wrong_is_told_at_once(folder: Path) -> None:
+    broken = copy.deepcopy(LOANS) | {"model": "b", "search": {"trails": 3}, "split": {"method": "hsah"}}
+    (folder / "broken.yaml").write_text(yaml.safe_dump(broken))
+    models = {
+        "loans": {"config": "loans.yaml", "source": "dayly", "sources": {"daily": {"path": "/etc/passwd"}}},
+        "broken": {"config": "broken.yaml"},
+        "gone": {"config": "gone.yaml"},
+        "sql": {
+            "config": "loans.yaml",
+            "sources": {"db": {"sql": "DELETE FROM loans", "url": "postgresql://me:hunter2@db/loans"}},
+        },
+    }
+    found = problems(write(folder, models))
+    assert set(found) == {
+        "models.loans.source",
+        "models.loans.sources.daily.path",
+        "models.broken.config, search.trails",
+        "models.broken.config, split.method",
+        "models.gone.config",
+        "models.sql.sources.db.url",
+        "models.sql.sources.db.sql",
+    }
+    assert "daily" in found["models.loans.source"]
+    assert "hunter2" not in str(found)
+
+
+def test_a_misspelled_key_names_its_neighbour(folder: Path) -> None:
+    found = problems(write(folder, {"loans": {"config": "loans.yaml", "retrian": {"cron": "0 3 * * *"}}}))
+    assert "'retrain'" in found["models.loans.retrian"]
+
+
+@pytest.mark.parametrize("cron", ["0 3 * * *", "*/15 0-6,22 1,15 jan-mar mon-fri", "59 23 31 12 7", "5 0-12/2 * * *"])
+def test_cron_as_people_write_it(cron: str) -> None:
+    assert ScheduleConfig(cron=cron).cron == cron
+
+
+@pytest.mark.parametrize(
+    "cron",
+    [
+        "@daily",
+        "0 3 * *",
+        "60 3 * * *",
+        "0 24 * * *",
+        "0 3 0 * *",
+        "0 3 * 13 *",
+        "0 3 * * 8",
+        "0 3 * * mon-",
+        "9-5 * * * *",
+        "*/0 * * * *",
+        "*-5 * * * *",
+        "a * * * *",
+    ],
+)
+def test_what_is_no_cron_is_refused(cron: str, folder: Path) -> None:
+    found = problems(write(folder, {"loans": {"config": "loans.yaml", "retrain": {"cron": cron}}}))
+    assert list(found) == ["models.loans.retrain.cron"]
+
+
+def test_a_time_zone_that_does_not_exist_names_one_that_does(folder: Path) -> None:
+    schedule = {"cron": "0 3 * * *", "timezone": "Europe/Berln"}
+    found = problems(write(folder, {"loans": {"config": "loans.yaml", "retrain": schedule}}))
+    assert "Europe/Berlin" in found["models.loans.retrain.timezone"]
+
+
+def test_what_a_run_leaves_out_is_as_the_configuration_has_it(folder: Path) -> None:
+    model = load_service(write(folder, {"loans": {"config": "loans.yaml"}})).models["loans"]
+    config = model.configure(changes={"search": {"folds": 3}, "seed": 7, "contract": "renew", "split": {}})
+    assert (config.search.folds, config.search.trials, config.search.seconds) == (3, 12, 60)
+    assert (config.seed, config.data.contract, config.split.train) == (7, "renew", 0.7)
+    part = model.configure(changes={"split": {"train": 0.75, "test": 0.1}}).split
+    assert (part.train, part.validation, part.test) == (0.75, 0.15, 0.1), "they add up with what the configuration has"
+
+
+def test_a_run_is_held_to_its_form_its_sources_and_its_roots(folder: Path) -> None:
+    sources = {"daily": {"path": "loans.csv"}, "all": {"path": "sub/all.csv"}}
+    about = {"config": "loans.yaml", "source": "all", "sources": sources, "form": ["search", "audit"]}
+    model = load_service(write(folder, {"loans": about})).models["loans"]
+    assert list(model.sources) == ["all", "daily"]
+    assert model.configure().data.source.path == str(folder / "sub/all.csv")
+    assert model.configure(source="daily").data.source.path == str(folder / "loans.csv")
+    for source, changes, where in [
+        ("dayly", {}, "source"),
+        ("", {"data": {"source": {"path": "/etc/passwd"}}}, "data"),
+        ("", {"record": {"alias": "champion"}}, "record"),
+        ("", {"split": {"train": 0.5}}, "split"),
+        ("", {"audit": {"policies": ["/etc/policy.yaml"]}}, "audit.policies"),
+        ("", {"search": {"trials": 0}}, "search.trials"),
+        ("", {"search": {"scorer": "roc_acu"}}, "search.scorer"),
+    ]:
+        with pytest.raises(ConfigError) as caught:
+            model.configure(source=source, changes=changes)
+        assert [problem.where for problem in caught.value.problems] == [where]
+
+
+def test_roots_hold_links_climbs_prefixes_and_chains(folder: Path) -> None:
+    roots = [str(folder), "s3://bucket/loans/"]
+    (folder / "link").symlink_to("/etc")
+    inside = [str(folder / "a.csv"), f"file://{folder}/a.csv", "s3://bucket/loans/a.csv", f"sqlite:///{folder}/a.db",
+              "postgresql+psycopg://me:${PASSWORD}@host/loans"]  # fmt: skip
+    assert [address for address in inside if outside(address, roots)] == []
+    out = [str(folder / "link/passwd"), str(folder / ".." / "a.csv"), "s3://bucket/loans/../other.csv",
+           "s3://bucket/loans-2/a.csv", "s3://other/a.csv", "https://example.org/a.csv", f"zip://a.csv::{folder}/a.zip",
+           "sqlite:////etc/a.db", f"sqlite:///file:{folder}/../a.db?uri=true", f"{folder}x/a.csv"]  # fmt: skip
+    assert [address for address in out if not outside(address, roots)] == []
+
+
+def test_a_variable_in_a_path_is_held_to_the_roots_once_it_is_set(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = {"config": "loans.yaml", "sources": {"daily": {"path": "${LOANS_FILE}"}}}
+    monkeypatch.delenv("LOANS_FILE", raising=False)
+    model = load_service(write(folder, {"loans": about})).models["loans"]
+    monkeypatch.setenv("LOANS_FILE", "/etc/passwd")
+    with pytest.raises(ConfigError, match="outside the service's roots"):
+        model.configure()
+    monkeypatch.setenv("LOANS_FILE", str(folder / "a.csv"))
+    assert model.configure().data.source.path == "${LOANS_FILE}", "what is recorded is the name"
