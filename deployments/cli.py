@@ -192,6 +192,36 @@ def schema() -> int:
     return 0
 
 
+@app.command(sort_key=10)
+def up(
+    service: Path | None = None,
+    /,
+    *,
+    port_prefect: int = 4200,
+    port_mlflow: int = 5000,
+    workers: int = 1,
+) -> int:
+    """Run the whole service on this machine without Docker: servers, workers and what is deployed, until Ctrl-C.
+
+    It uses SQLite. PREFECT_SERVER_DATABASE_CONNECTION_URL and MLFLOW_BACKEND_STORE_URI name PostgreSQL instead, with
+    one database each.
+
+    Parameters
+    ----------
+    service
+        A service file to deploy first, as `evenhand deploy` does.
+    port_prefect
+        Where Prefect's server and page listen on 127.0.0.1.
+    port_mlflow
+        Where MLflow's server and page listen on 127.0.0.1.
+    workers
+        How many workers run what is due.
+    """
+    from deployments.cli_up import serve
+
+    return serve(service, port_prefect=port_prefect, port_mlflow=port_mlflow, workers=workers)
+
+
 @app.meta.default
 def _with_common_options(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
@@ -219,7 +249,7 @@ def _with_common_options(
 
 
 def _command(tokens: Sequence[str]) -> str:
-    return f"{tokens[0]} " if tokens and tokens[0] in ("init", "check", "train", "show", "schema") else ""
+    return f"{tokens[0]} " if tokens and tokens[0] in ("init", "check", "train", "show", "schema", "up") else ""
 
 
 def _fail(error: Exception, code: int, *, traceback: bool, hint: str = "") -> int:

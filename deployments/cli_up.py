@@ -1,0 +1,137 @@
+"""`evenhand up`: the service on this machine, until Ctrl-C or SIGTERM."""
+
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from deployments.local import home_folder
+from deployments.screen import console, plain
+from deployments.stack import POOL, Stack, running
+from evenhand.exceptions import ServiceError
+
+__all__ = ["Watchman", "serve"]
+
+_LOOK_SECONDS = 0.5
+
+
+class Watchman:
+    """Starts again what ended by itself, and gives up on what does not stay.
+
+    Parameters
+    ----------
+    names
+        The processes to watch.
+    attempts
+        How many ends of one process within `window` are too many.
+    window
+        In seconds.
+    """
+
+    def __init__(self, names: tuple[str, ...], *, attempts: int = 3, window: float = 60.0) -> None:
+        self._ends: dict[str, list[float]] = {name: [] for name in names}
+        self._attempts, self._window = attempts, window
+
+    def look(self, stack: Stack) -> Iterator[str]:
+        """Start again what has ended, and say so.
+
+        Parameters
+        ----------
+        stack
+            The running service.
+
+        Yields
+        ------
+        str
+            One line for each process that was started again.
+
+        Raises
+        ------
+        ServiceError
+            When a process keeps ending, or does not come back.
+        """
+        for name, ends in self._ends.items():
+            code = stack.processes.exit_code(name)
+            if code is None:
+                continue
+            now = time.monotonic()
+            ends[:] = [*(end for end in ends if now - end < self._window), now]
+            if len(ends) >= self._attempts:
+                raise ServiceError(f"{name} keeps ending, with code {code}; its log is {stack.processes.log(name)}")
+            yield f"{name} ended by itself, with code {code}: started again"
+            stack.start(name)
+
+
+def serve(service_file: Path | None, *, port_prefect: int, port_mlflow: int, workers: int) -> int:
+    """Start everything, say where it is, and stop it all when asked to.
+
+    Parameters
+    ----------
+    service_file
+        What to deploy first; nothing without.
+    port_prefect, port_mlflow
+        Where the servers listen on 127.0.0.1.
+    workers
+        How many process workers to start.
+    """
+    out = console()
+    try:
+        with _ending_on_request():
+            out.print("starting: the first time takes about half a minute ...", soft_wrap=True)
+            with running(
+                home_folder(),
+                workers=workers,
+                service_file=service_file,
+                prefect_port=port_prefect,
+                mlflow_port=port_mlflow,
+            ) as stack:
+                _tell(out, stack, workers, deployed=service_file is not None)
+                watchman = Watchman(("prefect", "mlflow", *(f"worker-{number + 1}" for number in range(workers))))
+                while True:
+                    for line in watchman.look(stack):
+                        out.print(plain(line), soft_wrap=True)
+                    time.sleep(_LOOK_SECONDS)
+    except KeyboardInterrupt:
+        out.print("stopped; what the service knows is kept, and the same command goes on with it", soft_wrap=True)
+    return 0
+
+
+@contextmanager
+def _ending_on_request() -> Iterator[None]:
+    """SIGTERM does what Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _tell(out: Console, stack: Stack, workers: int, *, deployed: bool) -> None:
+    lines = [
+        f"Prefect   {stack.page}",
+        f"MLflow    {stack.addresses['MLFLOW_TRACKING_URI']}",
+        f"workers   {workers} in the pool {POOL}" + ("" if deployed else "; nothing was deployed by this command"),
+        f"kept in   {stack.folder}, with logs",
+        "",
+        "In another terminal, so that `evenhand train` and `prefect` use these servers:",
+        *(f"  export {name}={value}" for name, value in _public(stack.addresses).items()),
+        "Ctrl-C stops everything.",
+    ]
+    for line in lines:
+        out.print(plain(line), soft_wrap=True)
+
+
+def _public(addresses: Mapping[str, str]) -> dict[str, str]:
+    """What may be shown: a password is known to whoever set it."""
+    return {
+        name: "..." if name in ("PREFECT_API_AUTH_STRING", "MLFLOW_TRACKING_PASSWORD") else value
+        for name, value in addresses.items()
+    }
