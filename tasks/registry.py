@@ -1,19 +1,33 @@
 """Versions and aliases of registered models: the one place that changes MLflow's registry."""
 
 import json
+import tempfile
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from evenhand.exceptions import ServiceError
-from evenhand.modeling.persistence import TRUSTED_TYPES
+from evenhand.exceptions import ModelError, ServiceError
+from evenhand.modeling.persistence import TRUSTED_TYPES, load_model
 from evenhand.provenance import serving_requirements
-from evenhand.store import digest_file
-from tasks.tracking import RunRef, client, reachable
+from evenhand.store import digest_file, write_text
+from tasks.step import home
+from tasks.tracking import RunRef, client, reachable, say
+from tasks.tracking.delivery import box, deliver, silent
+from tasks.tracking.items import link
+from tasks.tracking.service import answer, gone
 
-__all__ = ["Version", "latest_contract", "log_model", "model_signature", "register_version", "registered_digest"]
+__all__ = [
+    "Version",
+    "keep_contract",
+    "latest_contract",
+    "load_registered",
+    "log_model",
+    "model_signature",
+    "register_version",
+]
 
 
 @dataclass(frozen=True)
@@ -23,9 +37,9 @@ class Version:
     Attributes
     ----------
     model, version, alias
-        Its name, number and the alias that it was given.
+        Its name, number and the alias that it asks for; "" for a number that MLflow has not given yet.
     uri
-        What MLflow loads it by.
+        What MLflow loads it by; "" without a number.
     """
 
     model: str
@@ -39,15 +53,51 @@ class Version:
 
 
 def latest_contract(model: str) -> dict[str, Any] | None:
-    """The data contract that the newest version of a model was stored with, or None when there is no version."""
-    with reachable():
-        versions = client().search_model_versions(f"name = '{model}'", order_by=["version_number DESC"], max_results=20)
-        for version in versions:
-            run_id = version.tags.get("evenhand.run_id") or version.run_id
-            if _has_contract(run_id):
-                path = client().download_artifacts(run_id, "data/contract.json")
-                found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-                return found
+    """The data contract that the newest version of a model was stored with, or None when there is no version.
+
+    When MLflow does not answer it is the newest one that is known on this machine, and that is said.
+    """
+    known = _known_contract(model)
+    try:
+        with reachable():
+            if reason := silent():
+                raise ServiceError(reason)
+            answer()
+            found = _fetch_contract(model)
+    except ServiceError as error:
+        held = "the newest contract known here holds" if known else "no contract is known here, so none is compared"
+        say(f"{error}: {held}")
+        return known
+    if found is not None and found != known:
+        keep_contract(model, found)
+    return found
+
+
+def keep_contract(model: str, contract: dict[str, Any]) -> None:
+    """Remember a model's contract on this machine, for the time that MLflow is silent."""
+    write_text(_contract_file(model), json.dumps(contract, ensure_ascii=False))
+
+
+def _known_contract(model: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(_contract_file(model).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return found
+
+
+def _contract_file(model: str) -> Path:
+    return home() / "contracts" / f"{model}.json"
+
+
+def _fetch_contract(model: str) -> dict[str, Any] | None:
+    versions = client().search_model_versions(f"name = '{model}'", order_by=["version_number DESC"], max_results=20)
+    for version in versions:
+        run_id = version.tags.get("evenhand.run_id") or version.run_id
+        if _has_contract(run_id):
+            path = client().download_artifacts(run_id, "data/contract.json")
+            found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+            return found
     return None
 
 
@@ -58,7 +108,7 @@ def _has_contract(run_id: str) -> bool:
     try:
         client().get_run(run_id)
     except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+        if gone(error):
             return False
         raise
     return any(entry.path == "data/contract.json" for entry in client().list_artifacts(run_id, "data"))
@@ -84,87 +134,117 @@ def model_signature(X: pd.DataFrame, y: pd.Series) -> Any:
     )
 
 
-def log_model(run: RunRef, model: Any, *, signature: Any, tags: dict[str, str]) -> str:
-    """Store the model below the run as a skops file with pinned requirements; the address to register.
-
-    A model that an interrupted process had stored already is taken as it is; a half-stored one is passed over.
-    """
-    with reachable():
-        return _log_model(run, model, signature, tags)
-
-
-def _log_model(run: RunRef, model: Any, signature: Any, tags: dict[str, str]) -> str:
-    import mlflow
-    import mlflow.sklearn
-
-    digest = tags["evenhand.model_digest"]
-    known = client().search_logged_models([run.experiment_id], f"source_run_id = '{run.run_id}'")
-    for logged in known:
-        if str(logged.status).endswith("READY") and logged.tags.get("evenhand.model_digest") == digest:
-            return str(logged.model_uri)
-    with mlflow.start_run(run_id=run.run_id):
-        info = mlflow.sklearn.log_model(
-            model,
-            name="model",
-            serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
-            skops_trusted_types=list(TRUSTED_TYPES),
-            signature=signature,
-            pip_requirements=serving_requirements(),
-            tags=tags,
-        )
-    return str(info.model_uri)
-
-
-def register_version(run: RunRef, uri: str, *, alias: str, tags: dict[str, str], description: str) -> Version:
-    """Register the model of a run once, and move the alias to it.
+def log_model(run: RunRef, model: Any, file: Path, *, signature: Any, tags: dict[str, str]) -> None:
+    """Record the model below the run: the very file that was assessed, with pinned requirements.
 
     Parameters
     ----------
     run
-        The run that made the model; a second call for the same run finds the version of the first.
-    uri
-        What :func:`log_model` gave.
+        The run that made the model.
+    model, file
+        The model, and the skops file that :func:`evenhand.modeling.persistence.save_model` wrote of it.
+    signature
+        What :func:`model_signature` gave.
+    tags
+        Of the stored model; ``evenhand.model_digest`` is the file's SHA-256.
+    """
+    outbox = box(run.key)
+    digest = tags["evenhand.model_digest"]
+    outbox.append("model", {"tags": tags}, fill=partial(_save, model, file, signature), identity=f"model-{digest}")
+    deliver(outbox)
+
+
+def _save(model: Any, file: Path, signature: Any, folder: Path) -> None:
+    import mlflow.sklearn
+
+    mlflow.sklearn.save_model(
+        model,
+        str(folder),
+        serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
+        skops_trusted_types=list(TRUSTED_TYPES),
+        signature=signature,
+        pip_requirements=serving_requirements(),
+    )
+    link(file, folder / "model.skops")  # MLflow wrote the model once more, with other times in it
+
+
+def register_version(run: RunRef, *, alias: str, tags: dict[str, str], description: str) -> Version:
+    """Register the model of a run once, and let the newest version have the alias.
+
+    Parameters
+    ----------
+    run
+        The run whose model :func:`log_model` recorded; a second call for the same run finds the version of the first.
     alias
-        For example ``challenger``.
+        For example ``challenger``. Of runs that end at once the version with the highest number has it.
     tags, description
         Of the version.
+
+    Returns
+    -------
+    Version
+        Without a number as long as MLflow does not answer.
     """
-    with reachable():
-        _create_name(run.model)
-        found = client().search_model_versions(f"name = '{run.model}' and run_id = '{run.run_id}'")
-        version = found[0] if found else _create(run, uri, tags, description)
-        client().set_registered_model_alias(run.model, alias, version.version)
-    return Version(run.model, str(version.version), alias, f"models:/{run.model}/{version.version}")
+    outbox = box(run.key)
+    body = {"model": run.model, "alias": alias, "tags": tags, "description": description}
+    outbox.append("version", body, identity="version")
+    number = (deliver(outbox, last=True).receipts or {}).get("version", "")
+    return Version(run.model, number, alias, f"models:/{run.model}/{number}" if number else "")
 
 
-def _create_name(model: str) -> None:
+def load_registered(model: str, version_or_alias: str) -> Any:
+    """A registered model, after its file was compared with what was logged.
+
+    Parameters
+    ----------
+    model
+        The registered model's name.
+    version_or_alias
+        ``"3"`` or ``"challenger"``.
+
+    Raises
+    ------
+    ModelError
+        When the file's SHA-256 is not the one in the version's tag, or the file holds a type that is not on our list.
+    ServiceError
+        When MLflow does not answer.
+
+    Notes
+    -----
+    The list of trusted types beside the file is not asked: who can change the file can change that list.
+    """
+    from mlflow.artifacts import download_artifacts
+
+    with reachable(), tempfile.TemporaryDirectory() as scratch:
+        answer()
+        found = _find(model, version_or_alias)
+        name = f"{model} version {found.version}"
+        expected = found.tags.get("evenhand.file_digest")
+        if not expected:
+            raise ModelError(f"{name} has no tag evenhand.file_digest: it was not registered by Evenhand; not loaded")
+        # The store's address and not models:/...: nothing in the model's own folder has a say in what is read.
+        place = client().get_logged_model(found.model_id).artifact_location
+        file = Path(download_artifacts(f"{place}/model.skops", dst_path=scratch))
+        digest = digest_file(file)
+        if digest != expected:
+            raise ModelError(
+                f"the file of {name} is not the one that was logged: its SHA-256 is {digest[:12]}..., "
+                f"and the tag evenhand.file_digest says {expected[:12]}...; it was not loaded"
+            )
+        try:
+            return load_model(file)
+        except ModelError as error:
+            raise ModelError(f"{name}: {error}") from error
+
+
+def _find(model: str, version_or_alias: str) -> Any:
     from mlflow.exceptions import MlflowException
 
     try:
-        client().create_registered_model(model)
+        if version_or_alias.isdigit():
+            return client().get_model_version(model, version_or_alias)
+        return client().get_model_version_by_alias(model, version_or_alias)
     except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
             raise
-
-
-def registered_digest(uri: str) -> str:
-    """SHA-256 of the model file as MLflow keeps it: what a later reader compares before it loads the file."""
-    from mlflow.artifacts import download_artifacts
-
-    with reachable():
-        place = client().get_logged_model(uri.removeprefix("models:/")).artifact_location
-        return digest_file(Path(download_artifacts(f"{place}/model.skops")))
-
-
-def _create(run: RunRef, uri: str, tags: dict[str, str], description: str) -> Any:
-    made = client().create_model_version(
-        run.model,
-        uri,
-        run_id=run.run_id,
-        tags={**tags, "evenhand.run_id": run.run_id},
-        description=description,
-        model_id=uri.removeprefix("models:/"),  # a server takes no model address without it
-    )
-    if made.status != "READY":
-        raise ServiceError(f"MLflow did not finish registering version {made.version} of {run.model!r}: {made.status}")
-    return made
+        raise ModelError(f"there is no model {model!r} with version or alias {version_or_alias!r}") from error
