@@ -27,6 +27,7 @@ _QUIET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the default retries for four minutes in silence
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # one line a child run, between ours
     "GIT_PYTHON_REFRESH": "quiet",
 }
 _START_SECONDS = 90.0
