@@ -47,6 +47,7 @@ def plain() -> None:
     from evenhand.data.splits import split_dataset
     from evenhand.data.weights import compute_weights
     from evenhand.explain import explain
+    from evenhand.explain.plots_local import force_html, plot_beeswarm, plot_waterfall
     from evenhand.fairness import BiasDetector
     from evenhand.modeling import evaluation_plots as plots
     from evenhand.modeling.calibration import calibrate
@@ -101,6 +102,11 @@ def plain() -> None:
     for figure in figures:
         figure_to_svg(figure)
         figure_to_png(figure)
+    label = reasons.labels[-1]
+    shown = list(dict.fromkeys(case.row for case in reasons.local.cases if case.row is not None))
+    for figure in (plot_beeswarm(reasons.local, label), *(plot_waterfall(reasons.local, row, label) for row in shown)):
+        figure_to_png(figure)
+    force_html(reasons.local, shown, label)
     card = build_card(
         model={"name": config.model, "algorithm": found.selected.candidate, "params": found.selected.params},
         human=config.card.model_dump(),
