@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 BENCHMARKS := $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
 
-.PHONY: help demo test check e2e lock clean bench env
+.PHONY: help demo test check e2e e2e-compose lock clean bench env
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,7 +23,7 @@ demo: $(STAMP) ## Retrain the example end to end, without a server or an account
 	@$(BIN)/evenhand train $(EXAMPLE)
 
 test: $(STAMP) ## Run the unit tests and the documentation's examples
-	@$(ONE_THREAD) $(BIN)/python -m pytest -q -m "not e2e" -n 2 --dist loadfile
+	@$(ONE_THREAD) $(BIN)/python -m pytest -q -m "not e2e and not compose" -n 2 --dist loadfile
 
 check: $(STAMP) ## Lint, format, types and the direction of imports
 	@$(BIN)/ruff check .
@@ -33,6 +33,12 @@ check: $(STAMP) ## Lint, format, types and the direction of imports
 
 e2e: $(STAMP) ## Tests with real servers, kills and a real browser
 	@$(BIN)/python -m pytest -q -m e2e tests
+
+env: ## Write .env with random secrets for docker compose, once
+	@$(PYTHON) deployments/env_file.py
+
+e2e-compose: $(STAMP) ## Try the service of `docker compose up --wait`: doors, a retrain, restarts, backup
+	@$(BIN)/python -m pytest -q -m compose tests/e2e/test_compose.py
 
 bench: $(STAMP) ## Run every benchmark
 	@for name in $(BENCHMARKS); do $(MAKE) --no-print-directory "bench-$${name//_/-}" || failed=1; done; exit $${failed:-0}
