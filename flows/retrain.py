@@ -21,6 +21,7 @@ from evenhand.config import (
     SplitConfig,
     WeightConfig,
 )
+from flows.lock import one_at_a_time
 from flows.outcome import Event, Outcome
 from flows.session import tracked_run
 from tasks.audit import audit_groups
@@ -37,7 +38,7 @@ from tasks.step import listening
 from tasks.tune import tune_model
 from tasks.weight import weigh_rows
 
-__all__ = ["retrain", "run_retrain"]
+__all__ = ["retrain", "retrain_model", "run_retrain"]
 
 
 def _run_name() -> str:
@@ -87,17 +88,34 @@ def retrain(
         card=card,
         record=record,
     )
-    promised = latest_contract(model) if data.contract == "enforce" else None
+    return retrain_model(config)
+
+
+def retrain_model(config: Config) -> dict[str, Any]:
+    """The steps of a retrain, in order, within whichever flow runs.
+
+    Parameters
+    ----------
+    config
+        What to do. While another retrain of the model is under way, it waits.
+    """
+    with one_at_a_time(config.model):
+        return _steps(config)
+
+
+def _steps(config: Config) -> dict[str, Any]:
+    data, split, weight, seed = config.data, config.split, config.weight, config.seed
+    promised = latest_contract(config.model) if data.contract == "enforce" else None
     rows = ingest_data(data, promised)
     with tracked_run(config, rows) as run:
         parts = split_rows(rows, split, promised, seed)
         develop, holdout = parts["develop"], parts["holdout"]
         weights = weigh_rows(develop, weight)
-        found = tune_model(develop, weights, search, weight, grouped=split.method == "group", seed=seed, run=run)
-        fitted = fit_model(develop, weights, found, evaluate, weight, seed=seed, run=run)
-        evidence = evaluate_model(fitted, holdout, evaluate, seed=seed, run=run)
-        groups = audit_groups(evidence, holdout, audit, seed=seed, run=run)
-        reasons = explain_model(fitted, develop, holdout, explain, seed=seed, run=run)
+        found = tune_model(develop, weights, config.search, weight, grouped=split.method == "group", seed=seed, run=run)
+        fitted = fit_model(develop, weights, found, config.evaluate, weight, seed=seed, run=run)
+        evidence = evaluate_model(fitted, holdout, config.evaluate, seed=seed, run=run)
+        groups = audit_groups(evidence, holdout, config.audit, seed=seed, run=run)
+        reasons = explain_model(fitted, develop, holdout, config.explain, seed=seed, run=run)
         results = {
             "rows": rows,
             "develop": develop,
@@ -108,8 +126,9 @@ def retrain(
             "groups": groups,
             "reasons": reasons,
         }
-        page = write_card(results, config.model_dump(mode="json"), run=run)
-        version = register_model(rows, parts, fitted, page, record, config=config.model_dump(mode="json"), run=run)
+        whole = config.model_dump(mode="json")
+        page = write_card(results, whole, run=run)
+        version = register_model(rows, parts, fitted, page, config.record, config=whole, run=run)
         return conclude_run(results, page, version, run=run)
 
 

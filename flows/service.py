@@ -1,0 +1,100 @@
+"""The flows that a server starts: the same work as the command line's, held to what the service file allows."""
+
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.runtime import deployment, flow_run
+from prefect.states import Failed
+
+from evenhand.config import ServedModel, load_service
+from evenhand.exceptions import ConfigError, nearest
+from flows.late import replaced_by_newer
+from flows.retrain import retrain_model
+
+__all__ = ["retrain"]
+
+Change = dict[str, Any] | None
+_MADE_UP = re.compile(r"[a-z]+-[a-z]+")
+
+
+def _run_name() -> str:
+    """The model and the minute; a name that a person gave stays, and so does that of a run that is taken up again."""
+    given = str(flow_run.name)
+    if not _MADE_UP.fullmatch(given):
+        return given
+    return f"{deployment.name} {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@flow(name="retrain", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
+def retrain(
+    source: str = "",
+    search: Change = None,
+    weight: Change = None,
+    evaluate: Change = None,
+    audit: Change = None,
+    explain: Change = None,
+    split: Change = None,
+    contract: Literal["enforce", "renew"] = "enforce",
+    seed: int | None = None,
+) -> dict[str, Any] | State:
+    """Retrain the deployment's model: tuned, explained, audited by group, documented and registered.
+
+    What is left out is as the model's configuration has it.
+
+    Args:
+        source: One of the sources that the service file names.
+        search: How the model is chosen.
+        weight: How much each training row counts.
+        evaluate: How it is calibrated, given a threshold, and assessed.
+        audit: How its decisions are compared between groups.
+        explain: How it is explained.
+        split: How the rows are divided.
+        contract: Hold the rows to what the model's first data promised, or make a new contract of these rows.
+        seed: The seed that every random draw derives from.
+    """
+    changes = {
+        "search": search,
+        "weight": weight,
+        "evaluate": evaluate,
+        "audit": audit,
+        "explain": explain,
+        "split": split,
+        "contract": contract if contract != "enforce" else None,
+        "seed": seed,
+    }
+    ended = _ended_before_it_began()
+    if ended is not None:
+        return ended
+    return retrain_model(_served().configure(source=source, changes=changes))
+
+
+def _served() -> ServedModel:
+    """The deployment's model, as the service file on this machine has it."""
+    file = os.environ.get("EVENHAND_SERVICE")
+    if not file:
+        raise ConfigError("EVENHAND_SERVICE names no service file: `evenhand deploy` sets it for its deployments")
+    if not os.environ.get("EVENHAND_HOME"):
+        raise ConfigError("EVENHAND_HOME is not set where the worker runs: results would be lost with the process")
+    service = load_service(Path(file))
+    name = str(deployment.name)
+    if name not in service.models:
+        raise ConfigError(f"{file} has no model {name!r}: {nearest(name, service.models)}; deploy it again")
+    return service.models[name]
+
+
+def _ended_before_it_began() -> State | None:
+    """How a run ends at once: because a newer one is due, or because it was killed too often."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return None
+    limit = int(os.environ.get("EVENHAND_RESTARTS", "3"))
+    killed = context.flow_run.run_count - 1
+    if killed > limit:
+        return Failed(message=f"Its process was killed {killed} times: it is not taken up again.")
+    return replaced_by_newer(context.flow_run.id)
