@@ -1,5 +1,6 @@
 """The command line. It imports next to nothing until a command needs it, so that `evenhand --help` answers at once."""
 
+import errno
 import json
 import os
 import sys
@@ -13,7 +14,8 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.text import Text
 
 from deployments.screen import console, harden_output, plain
-from evenhand.exceptions import EvenhandError
+from deployments.signals import Terminated
+from evenhand.exceptions import EvenhandError, StoreError
 
 __all__ = ["app", "main", "run"]
 
@@ -31,7 +33,7 @@ _EPILOGUE = """Examples:
     evenhand show --open
 
 Exit codes: 0 done, 1 a defect of Evenhand, 2 the input or the configuration is wrong, 3 held for approval,
-4 blocked, 5 a service cannot be reached, 130 interrupted.
+4 blocked, 5 a service cannot be reached, 130 interrupted, 143 terminated.
 
 Runs and stores live in .evenhand/ below the working folder, or where EVENHAND_HOME points. MLFLOW_TRACKING_URI and
 PREFECT_API_URL name servers; without them nothing but this machine is used.
@@ -183,6 +185,28 @@ def show(
     return list_runs(as_json=as_json) if list_ else show_run(run, in_browser=open_, as_json=as_json)
 
 
+@app.command(sort_key=4)
+def sync(
+    *,
+    elsewhere: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
+) -> int:
+    """Deliver what waits for MLflow: records of runs that were made while it did not answer.
+
+    `train` does so too, when it starts and when it ends.
+
+    Parameters
+    ----------
+    elsewhere
+        Also deliver here what was meant for another MLFLOW_TRACKING_URI and never arrived there.
+    as_json
+        Print what came of each run as JSON, for a program.
+    """
+    from deployments.cli_sync import sync as deliver
+
+    return deliver(elsewhere=elsewhere, as_json=as_json)
+
+
 @app.command(sort_key=5)
 def schema() -> int:
     """Print the JSON schema of the configuration, for editors that check and complete it."""
@@ -242,14 +266,21 @@ def _with_common_options(
         return _fail(error, error.exit_code, traceback=traceback)
     except CycloptsError as error:
         return _fail(error, 2, traceback=traceback, hint=f"`evenhand {_command(tokens)}--help` says what is possible")
-    except KeyboardInterrupt:
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        place = f" where {error.filename} was to be written" if error.filename else ""
+        said = StoreError(f"the disk is full{place}: make room, and give the same command again; it goes on")
+        said.__cause__ = error
+        return _fail(said, said.exit_code, traceback=traceback)
+    except KeyboardInterrupt as error:
         console(stderr=True).print("interrupted: the same command goes on where it stood")
-        return 130
+        return 143 if isinstance(error, Terminated) else 130
     return result if isinstance(result, int) else 0
 
 
 def _command(tokens: Sequence[str]) -> str:
-    return f"{tokens[0]} " if tokens and tokens[0] in ("init", "check", "train", "show", "schema", "up") else ""
+    return f"{tokens[0]} " if tokens and tokens[0] in ("init", "check", "train", "show", "sync", "schema", "up") else ""
 
 
 def _fail(error: Exception, code: int, *, traceback: bool, hint: str = "") -> int:

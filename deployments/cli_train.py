@@ -7,8 +7,11 @@ from pathlib import Path
 from deployments.cli_show import print_json
 from deployments.local import default_addresses, home_folder, services
 from deployments.screen import console, print_outcome, watch
+from deployments.signals import stoppable
 from evenhand.config import load_config
 from evenhand.events import Event
+from evenhand.exceptions import ServiceError
+from flows.outcome import Outcome
 
 __all__ = ["DECISION_CODES", "retrain"]
 
@@ -20,7 +23,7 @@ def retrain(path: Path, overrides: Sequence[str], *, verbose: bool, as_json: boo
     """Check the configuration first, since that takes no time, then run the flow and show what came out."""
     config = load_config(path, overrides)
     default_addresses(os.environ, home_folder())  # before Prefect and MLflow read their settings
-    with watch(console(stderr=True), verbose=verbose) as tell:
+    with stoppable(), watch(console(stderr=True), verbose=verbose) as tell:
         tell(Event("started", "start-up"))
         with services():
             from flows.retrain import run_retrain
@@ -31,4 +34,11 @@ def retrain(path: Path, overrides: Sequence[str], *, verbose: bool, as_json: boo
         print_json(outcome)
     else:
         print_outcome(outcome, console())
+    return _code(outcome)
+
+
+def _code(outcome: Outcome) -> int:
+    """A decision against the model comes first; a model that is not registered yet is neither done nor held."""
+    if outcome.waiting and outcome.decision != "block":
+        return ServiceError.exit_code
     return DECISION_CODES.get(outcome.decision or "", 0)

@@ -24,8 +24,6 @@ _QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",  # the screen is ours; Prefect's page still gets every line
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # we use none, and each start would write them all
     "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",  # a second server behind our back would hide a dead one
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the default retries for four minutes in silence
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # one line a child run, between ours
     "GIT_PYTHON_REFRESH": "quiet",
@@ -64,12 +62,12 @@ def services() -> Iterator[None]:
     Raises
     ------
     ServiceError
-        When a named server does not answer, or our own does not start.
+        When a named Prefect server does not answer, or our own does not start. Without MLflow a run goes on: its
+        records wait on disk.
     """
     home = home_folder()
     named = os.environ.get("PREFECT_API_URL")
     default_addresses(os.environ, home)
-    _check_mlflow(os.environ["MLFLOW_TRACKING_URI"])
     if named:
         if not answers(f"{named.rstrip('/')}/health", seconds=5):
             raise ServiceError(f"Prefect's server does not answer at {named}: start it, or unset PREFECT_API_URL")
@@ -95,9 +93,7 @@ def services() -> Iterator[None]:
 def _warm_up() -> None:
     """What takes seconds and needs no Prefect server, while that starts beside us: imports, and MLflow's store."""
     importlib.import_module("flows.retrain")
-    tracking = importlib.import_module("tasks.tracking")
-    with tracking.reachable():
-        tracking.client().search_experiments(max_results=1)
+    importlib.import_module("tasks.tracking").warm_up()
 
 
 def _deliver() -> None:
@@ -107,11 +103,6 @@ def _deliver() -> None:
 
     APILogWorker.drain_all(timeout=10)
     EventsWorker.drain_all(timeout=10)
-
-
-def _check_mlflow(address: str) -> None:
-    if address.startswith(("http://", "https://")) and not answers(f"{address.rstrip('/')}/health", seconds=5):
-        raise ServiceError(f"MLflow's server does not answer at {address}: start it, or unset MLFLOW_TRACKING_URI")
 
 
 def _free_port() -> int:

@@ -157,7 +157,8 @@ def print_outcome(outcome: Outcome, out: Console) -> None:
 def _headline(outcome: Outcome) -> Text:
     summary = outcome.summary
     alias = f", {outcome.alias}" if outcome.alias else ""
-    text = Text(f"{plain(outcome.model_name)} version {plain(outcome.model_version)}{alias}", style="bold")
+    number = f"version {plain(outcome.model_version)}{alias}" if outcome.model_version else "waits for MLflow"
+    text = Text(f"{plain(outcome.model_name)} {number}", style="bold")
     trials = f", the best of {summary.trials} trials" if summary.trials else ""
     text.append(f"\n{plain(summary.algorithm)}{trials}", style="not bold")
     if summary.rows:
@@ -220,6 +221,7 @@ def _remarks(outcome: Outcome) -> list[RenderableType]:
     summary = outcome.summary
     missing = ", ".join(plain(name) for name in summary.missing_statements)
     said = [
+        *([outcome.waiting] if outcome.waiting else []),
         *outcome.decision_reasons,
         *summary.findings,
         *summary.notes,

@@ -5,7 +5,9 @@ that was interrupted; whoever starts the same work next claims it by renaming it
 """
 
 import json
+import os
 import socket
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,16 +29,17 @@ class Entry:
     ----------
     work
         Digest of what the run is to do: two runs with the same value do the same.
-    run_id
-        The tracked run, "" before there is one.
+    run_key
+        The tracked run: its outbox, and its tag in MLflow.
     flow_run_id
         The orchestrator's run: a retry of it goes on with the same tracked run.
     host, pid, started
-        The process, by the time it started, since numbers of processes are used again.
+        The process, by the time it started, since numbers of processes are used again. The time is counted from the
+        start of the machine where that is known, and `host` names that start: a clock that is set changes neither.
     """
 
     work: str
-    run_id: str
+    run_key: str
     flow_run_id: str
     host: str
     pid: int
@@ -44,12 +47,34 @@ class Entry:
 
     def alive(self) -> bool:
         """Whether the process still runs; of another machine that is assumed."""
-        if self.host != socket.gethostname():
+        machine, _, boot = self.host.partition("/")
+        here, _, now = _host().partition("/")
+        if machine != here:
             return True
-        try:
-            return psutil.Process(self.pid).create_time() == self.started
-        except psutil.NoSuchProcess:
-            return False
+        return boot == now and _started(self.pid) == self.started
+
+
+def _host() -> str:
+    """The machine's name, and which of its starts this is where the system says so."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        boot = ""
+    return f"{socket.gethostname()}/{boot}"
+
+
+def _started(pid: int) -> float | None:
+    """When a process started: in ticks since the machine did, or else by the wall clock; None when there is none."""
+    try:
+        # The name of the program may hold spaces and brackets; the 20th field behind it is the time of the start.
+        return float(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
+    except FileNotFoundError:
+        if Path("/proc/self/stat").is_file():
+            return None
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return None
 
 
 class Journal:
@@ -76,11 +101,11 @@ class Journal:
         return None
 
     @contextmanager
-    def open(self, work: str, run_id: str, flow_run_id: str) -> Iterator[None]:
+    def open(self, work: str, run_key: str, flow_run_id: str) -> Iterator[None]:
         """Keep a file for the time of the block; a kill leaves it behind, an error does not."""
-        process = psutil.Process()
-        entry = Entry(work, run_id, flow_run_id, socket.gethostname(), process.pid, process.create_time())
-        path = self.folder / f"{process.create_time():.3f}-{uuid.uuid4().hex[:8]}.json"
+        pid = os.getpid()
+        entry = Entry(work, run_key, flow_run_id, _host(), pid, _started(pid) or 0.0)
+        path = self.folder / f"{time.time():.3f}-{uuid.uuid4().hex[:8]}.json"
         write_text(path, json.dumps(asdict(entry), indent=1))
         try:
             yield

@@ -117,6 +117,9 @@ class Outcome:
         ``promote``, ``hold`` or ``block`` once a gate has decided.
     decision_reasons
         Why, as sentences.
+    waiting
+        Where records are kept as long as MLflow does not answer, and what delivers them; "" when it has all of them.
+        Until then `run_id` is the run's key, and `model_version` and `run_url` may be "".
     """
 
     run_id: str
@@ -133,6 +136,7 @@ class Outcome:
     seconds: float | None = None
     decision: Literal["promote", "hold", "block"] | None = None
     decision_reasons: tuple[str, ...] = ()
+    waiting: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""

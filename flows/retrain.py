@@ -1,8 +1,10 @@
 """From rows to a registered model with its evidence: the steps, in order."""
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -35,6 +37,7 @@ from tasks.register import register_model
 from tasks.registry import latest_contract
 from tasks.split import split_rows
 from tasks.step import listening
+from tasks.tracking import deliver_all
 from tasks.tune import tune_model
 from tasks.weight import weigh_rows
 
@@ -100,6 +103,7 @@ def retrain_model(config: Config) -> dict[str, Any]:
         What to do. While another retrain of the model is under way, it waits.
     """
     with one_at_a_time(config.model):
+        deliver_all()  # what earlier runs could not: their versions come before this run's
         return _steps(config)
 
 
@@ -146,4 +150,6 @@ def run_retrain(config: Config, *, on_event: Callable[[Event], None] | None = No
     # The heartbeat thread makes a flow wait a second at its end; a watched process needs no heartbeat.
     with listening(on_event), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         found = retrain(**{name: getattr(config, name) for name in type(config).model_fields})
+    # The run's end is recorded after its last step: only now is it known whether records wait.
+    found = json.loads((Path(found["folder"]) / "outcome.json").read_text(encoding="utf-8"))
     return Outcome.from_dict({**found, "seconds": time.perf_counter() - began})

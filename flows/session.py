@@ -6,7 +6,7 @@ from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, TerminationSignal
 from prefect.states import Crashed
 
 from evenhand.config import Config
@@ -44,12 +44,12 @@ def tracked_run(config: Config, rows: Ref) -> Iterator[RunRef]:
         name=name,
         model=config.model,
         tags={**tags, "evenhand.git_commit": git_commit() or ""},
-        run_id=interrupted.run_id if interrupted else None,
+        key=interrupted.run_key if interrupted else None,
     )
-    with journal.open(work, run.run_id, flow_run_id):
+    with journal.open(work, run.key, flow_run_id):
         log(run, [Params({"model_name": config.model, "seed": config.seed, **_flat(asked)})])
         if interrupted is not None:
-            emit(Event("note", message=f"going on with the interrupted run {run.run_id}"))
+            emit(Event("note", message=f"going on with the interrupted run {run.name}"))
             _close(interrupted.flow_run_id, flow_run_id)
         if run_url(run).startswith("http"):
             emit(Event("link", message=run_url(run)))
@@ -57,7 +57,7 @@ def tracked_run(config: Config, rows: Ref) -> Iterator[RunRef]:
         try:
             yield run
             status = "FINISHED"
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, TerminationSignal):
             status = "KILLED"
             raise
         finally:

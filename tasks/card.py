@@ -7,7 +7,7 @@ from evenhand.card import build_card, render_html, render_json, render_markdown
 from evenhand.provenance import code_version, git_commit, machine, packages
 from evenhand.store import Ref
 from tasks.step import note, once, read_json, step, store, write_json
-from tasks.tracking import RunRef, run_url, started_on
+from tasks.tracking import RunRef, current, run_url, started_on
 
 __all__ = ["write_card"]
 
@@ -26,6 +26,7 @@ def write_card(results: dict[str, Ref], config: dict[str, Any], *, run: RunRef) 
         The run that the card names.
     """
     digests = {name: ref.digest for name, ref in results.items()}
+    run = current(run)
     parts = {"results": digests, "config": config, "run": run.to_dict()}
     ref = once("card", parts, lambda folder: _write(folder, results, config, run))
     missing = read_json(store().folder(ref) / "missing.json")
@@ -81,7 +82,9 @@ def _about_data(at: dict[str, Path], config: dict[str, Any]) -> dict[str, Any]:
 
 def _about_run(config: dict[str, Any], run: RunRef) -> dict[str, Any]:
     return {
-        **run.to_dict(),
+        "run_id": run.name,
+        "experiment_id": run.experiment_id,
+        "model": run.model,
         "url": run_url(run),
         "date": started_on(run),
         "code_version": code_version(),

@@ -12,7 +12,7 @@ from prefect.context import FlowRunContext
 from evenhand.store import Ref, write_text
 from tasks.registry import Version
 from tasks.step import home, in_flow, markdown, note, read_json, step, store
-from tasks.tracking import RunRef, Tags, log, run_url
+from tasks.tracking import RunRef, Tags, current, log, run_url, waiting
 
 __all__ = ["conclude_run"]
 
@@ -51,10 +51,11 @@ def conclude_run(results: dict[str, Ref], page: Ref, version: Version, *, run: R
         The run.
     """
     at = {name: store().folder(ref) for name, ref in {**results, "page": page}.items()}
-    folder = home() / "runs" / run.run_id
+    waits, run = waiting(run), current(run)
+    folder = home() / "runs" / run.name
     _collect(folder, at)
     outcome = {
-        "run_id": run.run_id,
+        "run_id": run.name,
         "run_url": run_url(run),
         "model_name": version.model,
         "model_version": version.version,
@@ -62,16 +63,25 @@ def conclude_run(results: dict[str, Ref], page: Ref, version: Version, *, run: R
         "folder": str(folder),
         "card_path": str(folder / "card.html"),
         "summary": _summary(at),
+        "waiting": waits,
         **_prefect_run(),
     }
     write_text(folder / "outcome.json", json.dumps(outcome, indent=1, ensure_ascii=False, allow_nan=False))
+    _come_last(folder / "outcome.json")
     said = _summary_page(outcome)
     log(run, [Tags({"mlflow.note.content": said})])
-    markdown("summary", said, "What came out")
+    markdown("summary", said + (f"\n\n{_plain(waits)}" if waits else ""), "What came out")
     if in_flow() and run_url(run).startswith("http"):
         create_link_artifact(link=run_url(run), link_text="The run in MLflow", key="mlflow-run")
     note(f"everything is in {folder}")
     return outcome
+
+
+def _come_last(file: Path) -> None:
+    """Be newer than every earlier run also when the clock was set back: `evenhand show` takes the newest."""
+    others = [path.stat().st_mtime_ns for path in file.parent.parent.glob("*/outcome.json") if path != file]
+    if (latest := max(others, default=0)) >= file.stat().st_mtime_ns:
+        os.utime(file, ns=(latest + 1, latest + 1))
 
 
 def _collect(folder: Path, at: dict[str, Path]) -> None:
@@ -165,7 +175,7 @@ def _summary_page(outcome: dict[str, Any]) -> str:
     """What came out, in Markdown, for Prefect's page and MLflow's."""
     summary = outcome["summary"]
     lines = [
-        f"**{_plain(summary['algorithm'])}**, version {outcome['model_version']}, alias `{outcome['alias']}`",
+        f"**{_plain(summary['algorithm'])}**{_number(outcome)}, alias `{outcome['alias']}`",
         "",
         "| metric | value | interval |",
         "|---|---|---|",
@@ -183,6 +193,10 @@ def _summary_page(outcome: dict[str, Any]) -> str:
         name = _plain(f"{group['attribute']}: {group['group']}") + (" (small)" if group["small"] else "")
         lines.append(f"| {name} | {group['n']} | {rate} | {ratio} | {flag} |")
     return "\n".join(lines)
+
+
+def _number(outcome: dict[str, Any]) -> str:
+    return f", version {outcome['model_version']}" if outcome["model_version"] else ""
 
 
 def _plain(text: str) -> str:

@@ -9,7 +9,7 @@ from evenhand.config import RecordConfig
 from evenhand.modeling.persistence import load_model
 from evenhand.provenance import code_version, machine, packages
 from evenhand.store import Ref, digest_file
-from tasks.registry import Version, log_model, model_signature, register_version, registered_digest
+from tasks.registry import Version, keep_contract, log_model, model_signature, register_version
 from tasks.step import load_part, note, read_json, step, store, write_json
 from tasks.tracking import File, RunRef, Tags, log, log_dataset
 
@@ -52,11 +52,12 @@ def register_model(
     _log_provenance(run, rows, parts, page, config, tags)
     train = load_part(parts["develop"], "train")
     log_dataset(run, about["name"], about["digest"], json.dumps(about["source"]), train)
-    uri = log_model(run, load_model(file), signature=model_signature(train.X, train.y), tags=tags)
-    tags["evenhand.file_digest"] = registered_digest(uri)
-    version = register_version(run, uri, alias=record.alias, tags=tags, description=_describe(about))
-    log(run, [Tags({"evenhand.model_version": version.version})])
-    note(f"{version.model} version {version.version} is {version.alias}")
+    tags["evenhand.file_digest"] = tags["evenhand.model_digest"]  # what is stored is the very file that was assessed
+    log_model(run, load_model(file), file, signature=model_signature(train.X, train.y), tags=tags)
+    version = register_version(run, alias=record.alias, tags=tags, description=_describe(about))
+    keep_contract(run.model, read_json(store().folder(parts["contract"]) / "contract.json"))
+    number = f"version {version.version} is {version.alias}" if version.version else "waits for MLflow"
+    note(f"{version.model} {number}")
     return version
 
 

@@ -15,9 +15,9 @@ from evenhand.provenance import serving_requirements
 from evenhand.store import digest_file, write_text
 from tasks.step import home
 from tasks.tracking import RunRef, client, reachable, say
-from tasks.tracking.delivery import box, deliver, silent
+from tasks.tracking.delivery import ask, box, deliver
 from tasks.tracking.items import link
-from tasks.tracking.service import answer, gone
+from tasks.tracking.service import gone
 
 __all__ = [
     "Version",
@@ -60,9 +60,7 @@ def latest_contract(model: str) -> dict[str, Any] | None:
     known = _known_contract(model)
     try:
         with reachable():
-            if reason := silent():
-                raise ServiceError(reason)
-            answer()
+            ask()
             found = _fetch_contract(model)
     except ServiceError as error:
         held = "the newest contract known here holds" if known else "no contract is known here, so none is compared"
@@ -188,7 +186,7 @@ def register_version(run: RunRef, *, alias: str, tags: dict[str, str], descripti
     outbox = box(run.key)
     body = {"model": run.model, "alias": alias, "tags": tags, "description": description}
     outbox.append("version", body, identity="version")
-    number = (deliver(outbox, last=True).receipts or {}).get("version", "")
+    number = deliver(outbox, last=True).receipts.get("version", "")
     return Version(run.model, number, alias, f"models:/{run.model}/{number}" if number else "")
 
 
@@ -216,7 +214,7 @@ def load_registered(model: str, version_or_alias: str) -> Any:
     from mlflow.artifacts import download_artifacts
 
     with reachable(), tempfile.TemporaryDirectory() as scratch:
-        answer()
+        ask()
         found = _find(model, version_or_alias)
         name = f"{model} version {found.version}"
         expected = found.tags.get("evenhand.file_digest")

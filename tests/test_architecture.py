@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("evenhand", "tasks", "flows", "deployments")
 SHARED = {"tasks.step", "tasks.tracking", "tasks.registry"}
 ORCHESTRATION = ("prefect", "mlflow")
-TRACKERS = {"tasks/tracking.py", "tasks/registry.py"}
+TRACKERS = ("tasks/tracking/", "tasks/registry.py")  # tracking is a package: items, outbox, delivery, writing, service
 
 
 def modules(package: str) -> list[Path]:
@@ -72,7 +72,7 @@ def test_only_tracking_and_registry_talk_to_mlflow() -> None:
         for floor in FLOORS
         for path in modules(floor)
         for name in imports(path)
-        if starts(name, "mlflow") and str(path.relative_to(ROOT)) not in TRACKERS
+        if starts(name, "mlflow") and not str(path.relative_to(ROOT)).startswith(TRACKERS)
     ]
     assert not wrong
 

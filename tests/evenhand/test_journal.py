@@ -43,7 +43,7 @@ def test_a_killed_one_is_claimed_once(tmp_path: Path, other) -> None:
     with ThreadPoolExecutor(8) as pool:
         claims = list(pool.map(lambda _: Journal(tmp_path).claim("work", ""), range(8)))
     taken = [claim for claim in claims if claim is not None]
-    assert [claim.run_id for claim in taken] == ["run-1"]
+    assert [claim.run_key for claim in taken] == ["run-1"]
 
 
 def test_other_work_is_not_claimed(tmp_path: Path, other) -> None:
@@ -55,7 +55,7 @@ def test_other_work_is_not_claimed(tmp_path: Path, other) -> None:
 def test_a_retry_of_the_same_orchestrated_run_goes_on_with_it(tmp_path: Path, other) -> None:
     claim = Journal(tmp_path).claim("work", "flow-1")
     assert claim is not None
-    assert claim.run_id == "run-1"
+    assert claim.run_key == "run-1"
 
 
 def test_an_ended_run_leaves_nothing(tmp_path: Path) -> None:

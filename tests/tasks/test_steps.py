@@ -12,7 +12,7 @@ import pytest
 
 from evenhand.config import DataConfig, SourceConfig
 from evenhand.data.snapshot import read_dataset
-from evenhand.exceptions import ContractError, ServiceError, StoreError
+from evenhand.exceptions import ContractError, StoreError
 from evenhand.modeling.persistence import load_model
 from evenhand.store import Ref
 from tasks.evaluate import evaluate_model
@@ -20,8 +20,8 @@ from tasks.fit import fit_model
 from tasks.ingest import ingest_data, load_rows
 from tasks.registry import Version, latest_contract
 from tasks.split import split_rows
-from tasks.step import store
-from tasks.tracking import client
+from tasks.step import listening, store
+from tasks.tracking import client, open_run
 from tasks.tune import tune_model
 from tasks.weight import weigh_rows
 
@@ -41,17 +41,16 @@ def test_no_step_opens_the_test_part_before_the_model_is_final(steps: Steps, tmp
     monkeypatch.setenv("EVENHAND_HOME", str(home))
     assert not (home / "store" / "holdout").exists()
     config = steps.config
+    run = open_run(experiment="small", name="blind", model="blind", tags={})
     weights = weigh_rows.fn(steps.develop, config.weight)
     found = tune_model.fn(
-        steps.develop, weights, config.search, config.weight, grouped=False, seed=config.seed, run=steps.run
+        steps.develop, weights, config.search, config.weight, grouped=False, seed=config.seed, run=run
     )
-    fitted = fit_model.fn(
-        steps.develop, weights, found, config.evaluate, config.weight, seed=config.seed, run=steps.run
-    )
+    fitted = fit_model.fn(steps.develop, weights, found, config.evaluate, config.weight, seed=config.seed, run=run)
     X = read_dataset(store().folder(steps.develop) / "validation.parquet").X
     again = load_model(store().folder(fitted) / "model.skops").predict_proba(X)
     with pytest.raises(StoreError, match="holdout"):
-        evaluate_model.fn(fitted, steps.holdout, config.evaluate, seed=config.seed, run=steps.run)
+        evaluate_model.fn(fitted, steps.holdout, config.evaluate, seed=config.seed, run=run)
     monkeypatch.setenv("EVENHAND_HOME", str(steps.home))
     first = load_model(store().folder(steps.fitted) / "model.skops").predict_proba(X)
     np.testing.assert_array_equal(again, first)
@@ -166,15 +165,22 @@ def test_the_first_contract_stays_the_models(steps: Steps) -> None:
     assert parts["develop"] == steps.develop
 
 
-def test_a_silent_tracking_store_is_no_missing_contract(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_tracking_store_gives_the_contract_that_is_known_here(
+    steps: Steps, version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract = latest_contract(version.model)
     before = mlflow.get_tracking_uri()
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     mlflow.set_tracking_uri("http://127.0.0.1:9")
+    said: list[str] = []
     try:
-        with pytest.raises(ServiceError, match="MLflow"):
-            latest_contract("small")
+        with listening(lambda event: said.append(event.message)):
+            assert latest_contract(version.model) == contract is not None
+            monkeypatch.setenv("EVENHAND_HOME", str(tmp_path))
+            assert latest_contract(version.model) is None
     finally:
         mlflow.set_tracking_uri(before)
+    assert "http://127.0.0.1:9: the newest contract known here holds" in said[0]
+    assert "no contract is known here" in said[1]
 
 
 def test_the_registered_file_is_known_by_its_digest(version: Version) -> None:

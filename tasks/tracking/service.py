@@ -1,0 +1,126 @@
+"""MLflow's client, asked with little patience: whether it answers is known in seconds, and said in one sentence."""
+
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from evenhand.exceptions import ServiceError, shorten
+
+__all__ = ["address", "answer", "artifact_location", "client", "gone", "reachable", "shown_address", "warm_up"]
+
+_PATIENCE = 3.0
+_QUICK = {
+    # A repeated request may have arrived the first time: what is repeated is looked up first, and that we do ourselves.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+_LATER = {"TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED", "PERMISSION_DENIED", "UNAUTHENTICATED",
+          "CUSTOMER_UNAUTHORIZED", "IO_ERROR"}  # fmt: skip
+
+
+def address() -> str:
+    """Where MLflow is, as MLflow itself resolves it."""
+    import mlflow
+
+    return str(mlflow.get_tracking_uri())
+
+
+def shown_address() -> str:
+    """The address as it may stand in a message: without a user's name and password."""
+    parts = urlsplit(address())
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.netloc else address()
+
+
+@lru_cache(maxsize=8)
+def _client(where: str) -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=where, registry_uri=where)
+
+
+def client() -> Any:
+    """The MLflow client for the address in `MLFLOW_TRACKING_URI`."""
+    for name, value in _QUICK.items():
+        os.environ.setdefault(name, value)
+    return _client(address())
+
+
+def answer() -> None:
+    """Make sure that a server answers, within three seconds; a store without a server always does.
+
+    Raises
+    ------
+    ServiceError
+        When it does not.
+    """
+    where = address()
+    if not where.startswith(("http://", "https://")):
+        return
+    try:
+        # The health of the server is open to everybody: no password goes along.
+        with urllib.request.urlopen(f"{shown_address().rstrip('/')}/health", timeout=_PATIENCE):  # noqa: S310 (http only)
+            return
+    except urllib.error.HTTPError as error:
+        if error.code >= 500:  # a proxy may keep the page of health to itself: that is an answer too
+            raise ServiceError(_silent(f"its health is {error.code}")) from error
+    except (OSError, ValueError) as error:
+        raise ServiceError(_silent()) from error
+
+
+def warm_up() -> None:
+    """Open MLflow's store or connection ahead of its first use; a silence is the first record's to tell."""
+    with suppress(ServiceError), reachable():
+        answer()
+        client().search_experiments(max_results=1)
+
+
+def _silent(reason: str = "") -> str:
+    return f"MLflow does not answer at {shown_address()}" + (f": {reason}" if reason else "")
+
+
+@contextmanager
+def reachable() -> Iterator[None]:
+    """Turn a service that does not answer, or cannot take anything now, into one clear error.
+
+    Raises
+    ------
+    ServiceError
+        When it may work later. What MLflow refuses for good stays MLflow's own error.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except DBAPIError as error:
+        raise ServiceError(_silent(_short(error.orig))) from error
+    except OSError as error:
+        raise ServiceError(_silent(_short(error))) from error
+    except MlflowException as error:
+        if error.error_code not in _LATER and not isinstance(error.__cause__, OSError):
+            raise
+        raise ServiceError(_silent(_short(error))) from error
+
+
+def _short(error: object) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return shorten(lines[0], limit=160).strip("'\"")
+
+
+def gone(error: Exception) -> bool:
+    """Whether MLflow says that what was asked for does not exist."""
+    return getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
+
+
+def artifact_location() -> str | None:
+    """Beside a SQLite store its folder; with a server the server's own place."""
+    where = address()
+    if where.startswith("sqlite:///"):
+        return (Path(where.removeprefix("sqlite:///")).parent / "mlflow-artifacts").resolve().as_uri()
+    return None
