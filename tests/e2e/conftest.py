@@ -57,13 +57,12 @@ class Home:
             cwd=self.folder.parent,
         )
 
-    def start(self, command: list[str]) -> subprocess.Popen[str]:
-        """Start and go on."""
+    def start(self, command: list[str], *, extra: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start and go on, with further variables; what it says is in `out.log`."""
         log = (self.folder / "out.log").open("a")
+        environment = {**self.environment, **(extra or {})}
         with log:
-            return subprocess.Popen(
-                command, env=self.environment, stdout=log, stderr=log, text=True, cwd=self.folder.parent
-            )
+            return subprocess.Popen(command, env=environment, stdout=log, stderr=log, text=True, cwd=self.folder.parent)
 
 
 @pytest.fixture(scope="session")
