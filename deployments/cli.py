@@ -246,6 +246,29 @@ def up(
     return serve(service, port_prefect=port_prefect, port_mlflow=port_mlflow, workers=workers)
 
 
+@app.command(sort_key=11)
+def deploy(
+    service: Path,
+    /,
+    *,
+    file_on_worker: Path | None = None,
+) -> int:
+    """Put the models of a service file on a Prefect server: work pool, deployments, schedules and automations.
+
+    Doing it again changes only what changed, and removes what the file no longer names.
+
+    Parameters
+    ----------
+    service
+        The service file, such as examples/service.yaml; PREFECT_API_URL names the server.
+    file_on_worker
+        Where the workers find the service file, when that is another place.
+    """
+    from deployments.cli_deploy import deploy_service
+
+    return deploy_service(service, file_on_worker=file_on_worker)
+
+
 @app.meta.default
 def _with_common_options(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
@@ -280,7 +303,11 @@ def _with_common_options(
 
 
 def _command(tokens: Sequence[str]) -> str:
-    return f"{tokens[0]} " if tokens and tokens[0] in ("init", "check", "train", "show", "sync", "schema", "up") else ""
+    return (
+        f"{tokens[0]} "
+        if tokens and tokens[0] in ("init", "check", "train", "show", "sync", "schema", "up", "deploy")
+        else ""
+    )
 
 
 def _fail(error: Exception, code: int, *, traceback: bool, hint: str = "") -> int:

@@ -40,7 +40,7 @@ def retrain(
     audit: Change = None,
     explain: Change = None,
     split: Change = None,
-    contract: Literal["enforce", "renew"] = "enforce",
+    contract: Literal["enforce", "renew"] | None = None,
     seed: int | None = None,
 ) -> dict[str, Any] | State:
     """Retrain the deployment's model: tuned, explained, audited by group, documented and registered.
@@ -65,7 +65,7 @@ def retrain(
         "audit": audit,
         "explain": explain,
         "split": split,
-        "contract": contract if contract != "enforce" else None,
+        "contract": contract,
         "seed": seed,
     }
     ended = _ended_before_it_began()

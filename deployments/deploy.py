@@ -1,0 +1,203 @@
+"""A service file becomes deployments on a Prefect server: planned, then applied; doing it again changes nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
+from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import CronSchedule
+
+from deployments.automations import automations
+from deployments.kinds import KINDS, Kind
+from deployments.pools import ensure_pool, environment
+from evenhand.config import ServedModel, Service
+from evenhand.store import digest_json
+
+__all__ = ["Change", "Planned", "deploy", "plan"]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A deployment as the service file wants it.
+
+    Attributes
+    ----------
+    flow, name
+        Its flow and its own name, which is the model's.
+    entrypoint, description, tags
+        As Prefect has them.
+    cron, timezone
+        When it runs by itself; `cron` is None when it does not.
+    parameters, schema
+        What its runs start with, and the form.
+    """
+
+    flow: str
+    name: str
+    entrypoint: str
+    description: str
+    tags: tuple[str, ...]
+    cron: str | None
+    timezone: str
+    parameters: Mapping[str, Any]
+    schema: Mapping[str, Any]
+
+    def digest(self, *rest: object) -> str:
+        """What tells whether the server has exactly this."""
+        return digest_json({"deployment": asdict(self), "rest": [str(each) for each in rest]})[:16]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing on the server and what became of it: created, updated, unchanged or removed; `note` says more."""
+
+    kind: str
+    name: str
+    done: str
+    note: str = ""
+
+
+def plan(service: Service) -> list[Planned]:
+    """The deployments of a service: one a model and kind.
+
+    Parameters
+    ----------
+    service
+        The service file.
+    """
+    return [_planned(kind, model, service.about.name) for model in service.models.values() for kind in KINDS]
+
+
+def _planned(kind: Kind, model: ServedModel, service: str) -> Planned:
+    schedule = kind.schedule(model)
+    return Planned(
+        flow=kind.flow,
+        name=model.name,
+        entrypoint=kind.entrypoint,
+        description="\n\n".join(part for part in (model.about.description, kind.description) if part),
+        tags=("evenhand", f"service:{service}", f"model:{model.name}"),
+        cron=schedule.cron if schedule.active else None,
+        timezone=schedule.timezone,
+        parameters=kind.parameters(model),
+        schema=kind.schema(model),
+    )
+
+
+def deploy(client: SyncPrefectClient, service: Service, *, file_on_worker: Path | None = None) -> Iterator[Change]:
+    """Bring the server to what the service file says; what carries its mark and is no longer named goes.
+
+    Parameters
+    ----------
+    client
+        A client of the server.
+    service
+        The service file.
+    file_on_worker
+        Where the workers find the service file, when that is another place.
+
+    Yields
+    ------
+    Change
+        What was done, as it is done.
+    """
+    variables = environment(service, str(file_on_worker or service.path))
+    pool, done = ensure_pool(client, service, variables)
+    yield Change("work pool", f"{pool.name} ({pool.type})", done)
+    job = {} if pool.type == "process" else {"env": variables}
+    existing = _existing(client, service.about.name)
+    for planned in plan(service):
+        yield _apply(client, planned, existing.pop((planned.flow, planned.name), None), pool.name, job)
+    for (flow, name), stale in existing.items():
+        client.delete_deployment(stale.id)
+        yield Change("deployment", f"{flow}/{name}", "removed", "the service file names it no longer")
+    yield from _automations(client, service)
+
+
+def _existing(client: SyncPrefectClient, service: str) -> dict[tuple[str, str], DeploymentResponse]:
+    """What the service has on the server, by flow and name."""
+    flows: dict[Any, str] = {}
+    found: dict[tuple[str, str], DeploymentResponse] = {}
+    marked = DeploymentFilter(tags=DeploymentFilterTags(all_=["evenhand", f"service:{service}"]))
+    while page := client.read_deployments(deployment_filter=marked, offset=len(found), limit=200):
+        for each in page:
+            if each.flow_id not in flows:
+                flows[each.flow_id] = client.read_flow(each.flow_id).name
+            found[flows[each.flow_id], each.name] = each
+    return found
+
+
+def _apply(
+    client: SyncPrefectClient,
+    planned: Planned,
+    existing: DeploymentResponse | None,
+    pool: str,
+    job: Mapping[str, Any],
+) -> Change:
+    digest = planned.digest(pool, job)
+    name = f"{planned.flow}/{planned.name}"
+    when = f"{planned.cron} {planned.timezone}" if planned.cron else "started by hand"
+    if existing is not None and existing.version == digest:
+        return Change("deployment", name, "unchanged", when + _paused(existing))
+    client.create_deployment(
+        flow_id=client.create_flow_from_name(planned.flow),
+        name=planned.name,
+        version=digest,
+        description=planned.description,
+        tags=list(planned.tags),
+        entrypoint=planned.entrypoint,
+        work_pool_name=pool,
+        job_variables=dict(job),
+        parameters=dict(planned.parameters),
+        parameter_openapi_schema=dict(planned.schema),
+        enforce_parameter_schema=True,
+        # A run that somebody starts waits rather than vanishing; that scheduled ones do not pile up is flows/late.py's.
+        concurrency_limit=1,
+        concurrency_options=ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
+        schedules=_schedules(planned, existing),
+        paused=existing.paused if existing is not None else False,
+    )
+    return Change("deployment", name, "updated" if existing else "created", when + _paused(existing))
+
+
+def _schedules(planned: Planned, existing: DeploymentResponse | None) -> list[DeploymentScheduleCreate]:
+    """The schedule; one that a person switched off on the page stays off."""
+    if planned.cron is None:
+        return []
+    return [
+        DeploymentScheduleCreate(
+            schedule=CronSchedule(cron=planned.cron, timezone=planned.timezone),
+            active=not _paused(existing),
+        )
+    ]
+
+
+def _paused(existing: DeploymentResponse | None) -> str:
+    off = existing is not None and any(not schedule.active for schedule in existing.schedules)
+    return "; its schedule is switched off on Prefect's page and stays so" if off else ""
+
+
+def _automations(client: SyncPrefectClient, service: Service) -> Sequence[Change]:
+    mark = f"service:{service.about.name}"
+    existing = {rule.name: rule for rule in client.read_automations() if {"evenhand", mark} <= set(rule.tags)}
+    changes = []
+    for wanted in automations(service.about.name, lost_after=service.about.lost_after):
+        found = existing.pop(wanted.name, None)
+        done = "unchanged"
+        if found is None:
+            client.create_automation(wanted)
+            done = "created"
+        elif wanted.model_dump(mode="json", exclude={"enabled"}) != found.model_dump(
+            mode="json", exclude={"id", "enabled"}
+        ):
+            client.update_automation(found.id, wanted.model_copy(update={"enabled": found.enabled}))
+            done = "updated"
+        changes.append(Change("automation", wanted.name, done))
+    for name, stale in existing.items():
+        client.delete_automation(stale.id)
+        changes.append(Change("automation", name, "removed"))
+    return changes

@@ -1,0 +1,67 @@
+"""The work pool: what a worker starts for a run, which nobody can change from the page."""
+
+from typing import Any
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.objects import WorkPool
+from prefect.exceptions import ObjectNotFound
+
+from evenhand.config import Service
+from evenhand.exceptions import ConfigError
+
+__all__ = ["ensure_pool", "environment", "process_template"]
+
+_HEARTBEAT_SECONDS = 30
+"""The shortest that Prefect allows."""
+
+_MARK = "Evenhand's service "
+
+
+def environment(service: Service, file: str) -> dict[str, str]:
+    """The variables of every run beyond those of its worker.
+
+    Parameters
+    ----------
+    service
+        The service.
+    file
+        Where the worker finds the service file.
+    """
+    return {
+        "EVENHAND_SERVICE": file,
+        "EVENHAND_RESTARTS": str(service.about.restarts),
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(_HEARTBEAT_SECONDS),
+    }
+
+
+def process_template(variables: dict[str, str]) -> dict[str, Any]:
+    """The job template of a process pool. It has no variables: a run cannot bring its own command or environment."""
+    return {
+        "job_configuration": {"command": None, "env": variables, "labels": {}, "name": None, "stream_output": True},
+        "variables": {"type": "object", "properties": {}, "additionalProperties": False},
+    }
+
+
+def ensure_pool(client: SyncPrefectClient, service: Service, variables: dict[str, str]) -> tuple[WorkPool, str]:
+    """The service's work pool, and what was done: "created", "updated" or "unchanged".
+
+    A pool of another kind, such as docker, is taken as it is: its template is its owner's.
+
+    Raises
+    ------
+    ConfigError
+        When the pool belongs to another service: its template can name one service file.
+    """
+    name, template, mark = service.about.work_pool, process_template(variables), _MARK + service.about.name
+    try:
+        pool = client.read_work_pool(name)
+    except ObjectNotFound:
+        created = WorkPoolCreate(name=name, type="process", description=mark, base_job_template=template)
+        return client.create_work_pool(created), "created"
+    if pool.description and pool.description.startswith(_MARK) and pool.description != mark:
+        raise ConfigError(f"the work pool {name!r} is that of {pool.description}: name another in work_pool")
+    if pool.type != "process" or (pool.base_job_template == template and pool.description == mark):
+        return pool, "unchanged"
+    client.update_work_pool(name, WorkPoolUpdate(description=mark, base_job_template=template))
+    return client.read_work_pool(name), "updated"
