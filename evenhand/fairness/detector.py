@@ -14,7 +14,7 @@ from evenhand.fairness.assess import Estimate, View, audit_view, build_views, gr
 from evenhand.fairness.conditional import with_conditional
 from evenhand.fairness.counts import CountTable, Marginal
 from evenhand.fairness.groups import encode_groups, encode_values
-from evenhand.fairness.inference import MOST_LABELS, estimates_with_intervals, infer
+from evenhand.fairness.inference import MOST_LABELS, Audited, estimates_with_intervals, infer
 from evenhand.fairness.inputs import (
     Predictor,
     as_frame,
@@ -27,7 +27,7 @@ from evenhand.fairness.inputs import (
 from evenhand.fairness.judging import DEFAULT_POLICY, JudgedPolicy, judge_policies, with_verdicts
 from evenhand.fairness.policies import Policy
 from evenhand.fairness.replicated import Options
-from evenhand.fairness.report import AttributeAudit, AuditReport
+from evenhand.fairness.report import AuditReport
 from evenhand.fairness.rows import check_score, count_rows
 from evenhand.fairness.score_estimates import ScoredRows, score_estimates
 from evenhand.fairness.scores import CALIBRATION_BINS, SCORE_BINS
@@ -309,13 +309,17 @@ class BiasDetector:
         found = build_views(self._table, self._attributes, depth=depth, task=self._task, favorable=self._favorable)
         options = Options(alpha, confidence, replicates, seed, intervals=intervals)
         everybody = self._estimates(found[0], found[0].overall, options)
-        audits: dict[str, AttributeAudit] = {}
+        audited = []
         for view in found:
             estimates = self._estimates(view, view.marginal, options)
             referred = join_reference(view.marginal.attributes, reference or {})
             audit = audit_view(view, estimates, everybody, small=min_group_size, reference=referred)
-            audit = infer(view, audit, estimates, options) if intervals else audit
-            audits[view.marginal.name] = with_conditional(audit, self._table, view, self._factors, options)
+            audited.append(Audited(view, audit, estimates))
+        done = infer(audited, options) if intervals else [one.audit for one in audited]
+        audits = {
+            audit.name: with_conditional(audit, self._table, view, self._factors, options)
+            for view, audit in zip(found, done, strict=True)
+        }
         judged = judge_policies(self._policies(policies) if intervals else (), found, self._rows)
         audits = with_verdicts(audits, judged)
         settings = {

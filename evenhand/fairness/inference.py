@@ -9,8 +9,7 @@ other disparity gets Bonferroni limits over pairs of groups from the groups' own
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,12 +24,13 @@ from evenhand.fairness.statistics import (
     Rates,
     effective_rates,
     equality_p_value,
-    largest_gap,
+    largest_gaps,
     rate_interval,
     wilson,
 )
+from evenhand.fairness.statistics.exact import Kind
 
-__all__ = ["MOST_LABELS", "confusion", "estimates_with_intervals", "infer"]
+__all__ = ["MOST_LABELS", "Audited", "confusion", "estimates_with_intervals", "infer"]
 
 NAMED = (
     "demographic_parity",
@@ -108,27 +108,57 @@ def _plain(metric: Metric, marginal: Marginal) -> Estimate:
     return Estimate(values, n, tuple(metric.undefined if np.isnan(value) else "" for value in values))
 
 
-def infer(view: View, audit: AttributeAudit, estimates: Mapping[str, Estimate], options: Options) -> AttributeAudit:
-    """The same audit, its disparities between groups with intervals and p-values."""
-    tests = _p_values(view, options)
+@dataclass(frozen=True)
+class Audited:
+    """A view, its audit and the estimates that it rests on."""
+
+    view: View
+    audit: AttributeAudit
+    estimates: Mapping[str, Estimate]
+
+
+def infer(audited: Sequence[Audited], options: Options) -> list[AttributeAudit]:
+    """The same audits, their disparities between groups with intervals and p-values."""
+    asked = [
+        (place, name, families(name, confusion(one.view)), _kind(name))
+        for place, one in enumerate(audited)
+        for name, found in one.audit.disparities.items()
+        if not np.isnan(found.value) and _comparable(one.view, name)
+    ]
+    # All of them in one search: alone each costs nearly as much.
+    gaps = largest_gaps([(rates, kind) for _, _, rates, kind in asked], confidence=options.confidence)
+    limits = {(place, name): (gap.low, gap.high) for (place, name, *_), gap in zip(asked, gaps, strict=True)}
+    done = []
+    for place, one in enumerate(audited):
+        own = {name: limits[place, name] for name in one.audit.disparities if (place, name) in limits}
+        done.append(replace(one.audit, disparities=_inferred(one, own, options)))
+    return done
+
+
+def _inferred(audited: Audited, limits: Mapping[str, tuple[float, float]], options: Options) -> dict[str, Disparity]:
+    tests = _p_values(audited.view, options)
     done = {}
-    for name, found in audit.disparities.items():
-        base, _, form = name.rpartition("_")
-        kind: Literal["difference", "ratio"] = "ratio" if form == "ratio" else "difference"
+    for name, found in audited.audit.disparities.items():
+        base = name.rpartition("_")[0]
         if np.isnan(found.value):
-            low = high = np.nan
-            why = ""
-        elif base in NAMED and _comparable(view, base, kind):
-            gap = largest_gap(families(name, confusion(view)), kind=kind, confidence=options.confidence)
-            low, high, why = gap.low, gap.high, ""
+            low, high, why = np.nan, np.nan, ""
+        elif name in limits:
+            low, high, why = *limits[name], ""
         else:
-            low, high, why = _pairwise(base, kind, estimates, options.confidence)
+            low, high, why = _pairwise(base, _kind(name), audited.estimates, options.confidence)
         done[name] = _finish(found, low, high, tests.get(base), why)
-    return replace(audit, disparities=done)
+    return done
 
 
-def _comparable(view: View, base: str, kind: str) -> bool:
+def _kind(name: str) -> Kind:
+    return "ratio" if name.endswith("_ratio") else "difference"
+
+
+def _comparable(view: View, name: str) -> bool:
     """Whether the disparity is the largest gap of rates; a ratio of distributions is not among them."""
+    base, kind = name.rpartition("_")[0], _kind(name)
+    if base not in NAMED:
+        return False
     if view.task == "binary":
         return True
     if base in {"demographic_parity", "equalized_odds"}:
@@ -144,9 +174,7 @@ def _finish(found: Disparity, low: float, high: float, p_value: float | None, wh
     )
 
 
-def _pairwise(
-    base: str, kind: Literal["difference", "ratio"], estimates: Mapping[str, Estimate], confidence: float
-) -> tuple[float, float, str]:
+def _pairwise(base: str, kind: Kind, estimates: Mapping[str, Estimate], confidence: float) -> tuple[float, float, str]:
     """Limits of the largest gap of any metric whose groups have limits of their own; else why there are none."""
     found = estimates.get(base) or next((part for name, part in estimates.items() if headline(name) == base), None)
     why = _NO_INTERVAL.get(base) or _silent(found, kind)

@@ -2,7 +2,7 @@
 
 from evenhand.fairness.statistics.equality import PValue, equality_p_value, exact_pair_p_values, pairwise_p_values
 from evenhand.fairness.statistics.exact import exact_difference, exact_ratio
-from evenhand.fairness.statistics.gaps import Gap, largest_gap
+from evenhand.fairness.statistics.gaps import Gap, largest_gap, largest_gaps
 from evenhand.fairness.statistics.intervals import (
     AUCInterval,
     auc_delong,
@@ -44,6 +44,7 @@ __all__ = [
     "judge",
     "koopman",
     "largest_gap",
+    "largest_gaps",
     "miettinen_nurminen",
     "newcombe",
     "pairwise_p_values",

@@ -8,7 +8,7 @@ Chan and Zhang (1999), Biometrics 55:1202-1209, for the inversion; Berger and Bo
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -25,9 +25,17 @@ Kind = Literal["difference", "ratio"]
 _GAMMA = 1e-6
 _GRID = 33
 _CELLS = 2_000_000
+# A further batch costs as much as so many cells.
+_PADDING = 40_000
+# Under this share of its level a maximum on the grid decides.
+_CLEAR = 0.5
+# A table of all tails of a binomial is made where it has at most this many times the tails that are asked.
+_TABLE_PER_COUNT = 4
 
 
-def exact_tail(k1: Array, n1: Array, k2: Array, n2: Array, limit: Array, kind: Kind) -> Array:
+def exact_tail(
+    k1: Array, n1: Array, k2: Array, n2: Array, limit: Array, kind: Kind, *, level: Array | None = None
+) -> Array:
     """P-values against "the difference (ratio) of the rates is at most ``limit``".
 
     Parameters
@@ -36,6 +44,9 @@ def exact_tail(k1: Array, n1: Array, k2: Array, n2: Array, limit: Array, kind: K
         Whole counts with n > 0 and limits, all of shape (pairs,). A ratio's limit is positive.
     kind
         Whether ``limit`` bounds ``p1 - p2`` or ``p1 / p2``.
+    level
+        Levels to decide at, shape (pairs,): p-values that are clearly above or below theirs stay rough. None for
+        exact ones.
 
     Returns
     -------
@@ -50,31 +61,36 @@ def exact_tail(k1: Array, n1: Array, k2: Array, n2: Array, limit: Array, kind: K
     >>> float(exact_tail(np.array([7.0]), twelve, np.array([1.0]), twelve, np.zeros(1), "difference")[0]) < 0.01
     True
     """
-    rows = np.stack(np.broadcast_arrays(k1, n1, k2, n2, limit), axis=-1).reshape(-1, 5)
+    levels = np.asarray(np.nan if level is None else level)
+    rows = np.stack(np.broadcast_arrays(k1, n1, k2, n2, limit, levels), axis=-1).reshape(-1, 6)
     unique, back = np.unique(rows, axis=0, return_inverse=True)
-    found = _cached_tail(unique.tobytes(), kind)
+    found = _tails(unique, kind)
     return np.asarray(found[back.ravel()].reshape(np.broadcast_shapes(k1.shape, limit.shape)))
 
 
-@lru_cache(maxsize=512)
-def _cached_tail(rows: bytes, kind: Kind) -> Array:
-    values = np.frombuffer(rows).reshape(-1, 5)
+def _tails(values: Array, kind: Kind) -> Array:
     low, high = _nuisance_range(values, kind)
     first, last = _relevant(low, high, values[:, 3])
     width = np.maximum(last - first, 1)
     out = np.empty(len(values))
-    # Wide and narrow tables apart, so that padding stays small.
-    order = np.argsort(width)
-    start = 0
-    while start < len(order):
-        stop = start + 1
-        while stop < len(order) and (stop - start + 1) * width[order[stop]] * _GRID <= _CELLS:
-            stop += 1
-        at = order[start:stop]
+    for at in _batches(width, values[:, 1]):
         out[at] = _maximal_tail(values[at], low[at], high[at], first[at], int(width[at].max()) + 1, kind)
-        start = stop
-    out.flags.writeable = False
     return out
+
+
+def _batches(width: Array, n: Array) -> Iterator[npt.NDArray[np.intp]]:
+    """Positions of tables that are worth padding to one size, at most so many cells at once."""
+    order = np.argsort(width + n, kind="stable")
+    sizes = np.stack([width, n], axis=1)[order] + 2
+    start, widest, own = 0, np.zeros(2), 0.0
+    for place, size in enumerate(sizes):
+        grown, sum_ = np.maximum(widest, size), own + size.sum()
+        padded = (place + 1 - start) * grown.sum()
+        if place > start and ((padded - sum_) * _GRID > _PADDING or padded * _GRID > _CELLS):
+            yield order[start:place]
+            start, grown, sum_ = place, size, size.sum()
+        widest, own = grown, sum_
+    yield order[start:]
 
 
 def _nuisance_range(values: Array, kind: Kind) -> Bounds:
@@ -97,7 +113,7 @@ def _relevant(low: Array, high: Array, n: Array) -> Bounds:
 
 
 def _maximal_tail(values: Array, low: Array, high: Array, first: Array, width: int, kind: Kind) -> Array:
-    k1, n1, k2, n2, limit = (column[:, None] for column in values.T)
+    k1, n1, k2, n2, limit = (column[:, None] for column in values.T[:5])
     statistic = difference_z if kind == "difference" else ratio_z
     observed = statistic(k1, n1, k2, n2, limit)
     j = np.minimum(first[:, None] + np.arange(width), n2)
@@ -105,12 +121,16 @@ def _maximal_tail(values: Array, low: Array, high: Array, first: Array, width: i
     needed = _first_extreme(j, n1, n2, limit, observed, kind)
     grid = low[:, None] + (high - low)[:, None] * np.linspace(0.0, 1.0, _GRID)
     tail = _tail(grid, needed, j, repeated, n1, n2, limit, kind)
-    best = tail.argmax(axis=1)
-    step = (high - low) / (_GRID - 1)
-    center = np.take_along_axis(grid, best[:, None], axis=1)
-    finer = np.clip(center + step[:, None] * np.linspace(-1.0, 1.0, 9), low[:, None], high[:, None])
-    refined = _tail(finer, needed, j, repeated, n1, n2, limit, kind)
-    worst = np.maximum(tail.max(axis=1), refined.max(axis=1))
+    worst = tail.max(axis=1)
+    # Between the grid's points the maximum is hardly larger, so most decisions need no finer one.
+    clear = (worst > values[:, 5]) | (worst < _CLEAR * values[:, 5])
+    if not clear.all():
+        at = np.flatnonzero(~clear)
+        center = np.take_along_axis(grid[at], tail[at].argmax(axis=1)[:, None], axis=1)
+        step = (high - low)[at] / (_GRID - 1)
+        finer = np.clip(center + step[:, None] * np.linspace(-1.0, 1.0, 9), low[at, None], high[at, None])
+        refined = _tail(finer, needed[at], j[at], repeated[at], n1[at], n2[at], limit[at], kind)
+        worst[at] = np.maximum(worst[at], refined.max(axis=1))
     return np.asarray(np.minimum(1.0, worst + _GAMMA))
 
 
@@ -138,13 +158,40 @@ def _tail(
     kind: Kind,
 ) -> Array:
     """Probability of the extreme tables, shape (pairs, grid)."""
-    p1 = np.clip(p2 + limit if kind == "difference" else p2 * limit, 0.0, 1.0)[:, :, None]
+    p1 = np.clip(p2 + limit if kind == "difference" else p2 * limit, 0.0, 1.0)
     log_choose = special.gammaln(n2 + 1) - special.gammaln(j + 1) - special.gammaln(n2 - j + 1)
-    j3, n3 = j[:, None, :], n2[:, :, None]
-    log_pmf = log_choose[:, None, :] + special.xlogy(j3, p2[:, :, None]) + special.xlog1py(n3 - j3, -p2[:, :, None])
-    weight = np.where(repeated[:, None, :], 0.0, np.exp(log_pmf))
-    beyond = binomial_cdf(n1[:, :, None] - needed[:, None, :], n1[:, :, None], 1 - p1)
-    return np.asarray((weight * beyond).sum(axis=2))
+    log_choose[repeated] = -np.inf
+    weight = _powers(p2, j, n2)
+    weight += log_choose[:, None, :]
+    np.exp(weight, out=weight)
+    weight *= _upper_tail(p1, needed, n1)
+    return np.asarray(weight.sum(axis=2))
+
+
+def _powers(p: Array, j: Array, n: Array) -> Array:
+    """Logarithm of p**j (1 - p)**(n - j), shape (pairs, grid, counts); rates of 0 and 1 are moved off by nothing."""
+    inside = np.clip(p, 1e-300, 1 - 1e-16)
+    return np.asarray(np.log(inside)[:, :, None] * j[:, None, :] + np.log1p(-inside)[:, :, None] * (n - j)[:, None, :])
+
+
+def _upper_tail(p: Array, needed: Array, n: Array) -> Array:
+    """P(X >= needed) for X ~ Bin(n, p), shape (pairs, grid, counts)."""
+    most = int(n.max())
+    if most > _TABLE_PER_COUNT * needed.shape[1]:
+        return binomial_cdf(n[:, :, None] - needed[:, None, :], n[:, :, None], 1 - p[:, :, None])
+    # All tails of one binomial cost less than an incomplete beta function for each that is asked.
+    x = np.arange(most + 1.0)[None, :]
+    with np.errstate(invalid="ignore"):
+        log_choose = special.gammaln(n + 1) - special.gammaln(x + 1) - special.gammaln(np.maximum(n - x, 0.0) + 1)
+    log_choose = np.where(x <= n, log_choose, -np.inf)
+    tails = np.zeros((*p.shape, most + 2))
+    mass = _powers(p, np.minimum(x, n), n)
+    mass += log_choose[:, None, :]
+    np.exp(mass, out=mass)
+    np.cumsum(mass[:, :, ::-1], axis=2, out=tails[:, :, most::-1])
+    np.minimum(tails, 1.0, out=tails)
+    at = needed.astype(np.intp)[:, None, :]
+    return np.take_along_axis(tails, np.broadcast_to(at, (*p.shape, needed.shape[1])), axis=2)
 
 
 def exact_difference(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, special
 
 from evenhand.exceptions import ConfigError
 from evenhand.fairness.statistics.exact import Kind
-from evenhand.fairness.statistics.margins import FEW_EXPECTED, beyond_p_values, expected_counts, within_p_values
+from evenhand.fairness.statistics.limits import Question, crossings
 from evenhand.fairness.statistics.rates_by_group import Pairs, Rates, pairs_of
-
-_EXACT_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +84,47 @@ def largest_gap(
     >>> gap.pair, round(gap.value, 2), 0 < gap.low < 0.2 < gap.high
     (('c', 'a'), 0.2, True)
     """
-    rates = [rates] if isinstance(rates, Rates) else list(rates)
-    if kind not in {"difference", "ratio"}:
-        raise ConfigError(f"kind must be 'difference' or 'ratio', got {kind!r}")
-    undefined = undefined_groups(rates)
-    pairs = pairs_of(rates)
+    asked = [rates] if isinstance(rates, Rates) else list(rates)
+    return largest_gaps([(asked, kind)], confidence=confidence, family=family)[0]
+
+
+def largest_gaps(
+    asked: Sequence[tuple[Sequence[Rates], Kind]], *, confidence: float = 0.95, family: int | None = None
+) -> list[Gap]:
+    """:func:`largest_gap` of several families of rates, their intervals in one search.
+
+    Examples
+    --------
+    >>> rates = [Rates([50, 30], [100, 100], ["a", "b"])]
+    >>> [round(gap.value, 2) for gap in largest_gaps([(rates, "difference"), (rates, "ratio")])]
+    [0.2, 0.6]
+    """
+    found: list[Gap] = []
+    open_: list[tuple[int, Limits]] = []
+    level = (1 - confidence) / 2
+    for rates, kind in asked:
+        if kind not in {"difference", "ratio"}:
+            raise ConfigError(f"kind must be 'difference' or 'ratio', got {kind!r}")
+        pairs = pairs_of(rates)
+        gap = _point(pairs, kind, undefined_groups(rates))
+        if gap.pair is not None:
+            open_.append((len(found), Limits(pairs, kind, level, level / max(family or len(pairs), 1))))
+        found.append(gap)
+    for (at, _), (low, high) in zip(open_, many_limits([limits for _, limits in open_]), strict=True):
+        found[at] = replace(found[at], low=low, high=high)
+    return found
+
+
+def _point(pairs: Pairs, kind: Kind, undefined: dict[str, str]) -> Gap:
+    """The estimate, without an interval yet."""
     worst = worst_pair(pairs, kind)
+    nan = float("nan")
     if worst is None:
         reason = "every rate is 0" if len(pairs) else "fewer than two groups have this rate"
-        nan = float("nan")
         return Gap(nan, nan, nan, None, "", reason, undefined, len(pairs))
-    level = (1 - confidence) / 2
-    low, high = gap_limits(pairs, kind, level, level / max(family or len(pairs), 1))
     reason = f"taken over the other groups than {', '.join(undefined)}" if undefined else ""
     value = float(pairs.gaps(kind)[worst.at])
-    return Gap(value, low, high, worst.names, worst.rate, reason, undefined, len(pairs))
+    return Gap(value, nan, nan, worst.names, worst.rate, reason, undefined, len(pairs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +156,36 @@ def gap_limits(
     ratio "low over the limit", and likewise "low over the limit" and "FAIL". ``evidence`` are the pairs
     that may count for "beyond", all by default.
     """
-    evidence = pairs if evidence is None else evidence
-    within = _Search(pairs, kind, within_level, inside=True).bound()
-    no_gap = 0.0 if kind == "difference" else 1.0
-    beyond = _Search(evidence, kind, beyond_level, inside=False).bound() if len(evidence) else no_gap
-    return (beyond, within) if kind == "difference" else (within, beyond)
+    return many_limits([Limits(pairs, kind, within_level, beyond_level, evidence)])[0]
+
+
+class Limits(NamedTuple):
+    """What :func:`gap_limits` asks of one family of pairs."""
+
+    pairs: Pairs
+    kind: Kind
+    within_level: float
+    beyond_level: float
+    evidence: Pairs | None = None
+
+
+def many_limits(asked: Sequence[Limits]) -> list[tuple[float, float]]:
+    """:func:`gap_limits` of many families in one search, which costs little more than one of them."""
+    found: list[tuple[float, float]] = [(0.0, 1.0)] * len(asked)
+    kinds: tuple[Kind, ...] = ("difference", "ratio")
+    for kind in kinds:
+        no_gap = 0.0 if kind == "difference" else 1.0
+        at = [place for place, one in enumerate(asked) if one.kind == kind]
+        shown = [one.pairs if one.evidence is None else one.evidence for one in (asked[place] for place in at)]
+        within = crossings([Question(asked[place].pairs, asked[place].within_level, inside=True) for place in at], kind)
+        beyond = crossings(
+            [Question(pairs, asked[place].beyond_level, inside=False) for place, pairs in zip(at, shown, strict=True)],
+            kind,
+        )
+        for place, pairs, inner, outer in zip(at, shown, within.tolist(), beyond.tolist(), strict=True):
+            near = outer if len(pairs) else no_gap
+            found[place] = (near, inner) if kind == "difference" else (inner, near)
+    return found
 
 
 def undefined_groups(rates: Sequence[Rates]) -> dict[str, str]:
@@ -147,63 +196,3 @@ def undefined_groups(rates: Sequence[Rates]) -> dict[str, str]:
         for rate in rates
         for name, reason in rate.reasons().items()
     }
-
-
-@dataclass(frozen=True, slots=True)
-class _Search:
-    """Search for the limit at which a combined p-value crosses its level."""
-
-    pairs: Pairs
-    kind: Kind
-    level: float
-    inside: bool
-
-    def bound(self) -> float:
-        """From the estimate outward: to wider limits for "within", to narrower ones for "beyond"."""
-        worst = worst_pair(self.pairs, self.kind)
-        value = 1.0 if worst is None else float(self.pairs.gaps(self.kind)[worst.at])
-        wide = 1.0 if self.kind == "difference" else 0.0
-        end = wide if self.inside else 1.0 - wide
-        found = self._root(value, end)
-        if not (self.pairs.exactable & (expected_counts(self.pairs) < FEW_EXPECTED)).any():
-            return found
-        return self._exact_root(found, end)
-
-    def _root(self, value: float, end: float) -> float:
-        if value == end or not self._reached(end, exact=False):
-            return end
-        if self._reached(value, exact=False):
-            return value
-        normal = float(special.ndtri(self.level))
-
-        def distance(limit: float) -> float:
-            return float(np.clip(special.ndtri(self._combined(limit, exact=False)), -30.0, 30.0)) - normal
-
-        return float(optimize.brentq(distance, value, end, xtol=1e-10))
-
-    def _exact_root(self, start: float, end: float) -> float:
-        """Where exact tests have a say too, go on outward from the limit of the score tests."""
-        if start == end or self._reached(start + float(np.sign(end - start)) * 1e-9, exact=True):
-            return start
-        step = 0.01 * (end - start)
-        while abs(step) < abs(end - start) and not self._reached(start + step, exact=True):
-            start, step = start + step, 3 * step
-        end = start + step if abs(step) < abs(end - start) else end
-        for _ in range(_EXACT_STEPS):
-            middle = 0.5 * (start + end)
-            if self._reached(middle, exact=True):
-                end = middle
-            else:
-                start = middle
-        return end
-
-    def _reached(self, limit: float, *, exact: bool) -> bool:
-        return self._combined(limit, exact=exact) <= self.level
-
-    def _combined(self, limit: float, *, exact: bool) -> float:
-        limit = limit if self.kind == "difference" else max(limit, 1e-12)
-        test: Callable[..., np.ndarray[tuple[int, ...], np.dtype[np.float64]]]
-        test = within_p_values if self.inside else beyond_p_values
-        level = self.level if exact else -1.0
-        p = test(self.pairs, limit, self.kind, level=level)
-        return float(p.max() if self.inside else p.min())

@@ -40,8 +40,7 @@ def within_p_values(
     >>> bool(within_p_values(pairs, 0.1, "difference")[0] < 0.001)
     True
     """
-    above, below = _statistics(pairs, limit, kind)
-    p = np.maximum(special.ndtr(-above), special.ndtr(-below))
+    p = score_p_values(pairs.k1, pairs.n1, pairs.k2, pairs.n2, np.full(len(pairs), limit), kind)[0]
     at = _doubtful(pairs, p, level, exact_below)
     if at.any():
         p[at] = np.maximum(p[at], _exact_within(pairs, at, limit, kind))
@@ -71,21 +70,22 @@ def beyond_p_values(
     >>> bool(beyond_p_values(pairs, 0.8, "ratio")[0] < 0.001)
     True
     """
-    above, below = _statistics(pairs, limit, kind)
-    tails = special.ndtr(above) + special.ndtr(-below)
-    p = np.minimum(tails, 2 - tails)
+    p = score_p_values(pairs.k1, pairs.n1, pairs.k2, pairs.n2, np.full(len(pairs), limit), kind)[1]
     at = _doubtful(pairs, p, level, exact_below, strictest)
     if at.any():
         p[at] = np.maximum(p[at], _exact_beyond(pairs, at, limit, kind))
     return np.asarray(p)
 
 
-def _statistics(pairs: Pairs, limit: float, kind: Kind) -> tuple[Array, Array]:
-    """How many standard errors the gap lies under the upper and over the lower end of the tolerated interval."""
-    ends = _ends(pairs, limit, kind)
+def score_p_values(k1: Array, n1: Array, k2: Array, n2: Array, limit: Array, kind: Kind) -> tuple[Array, Array]:
+    """P-values of the score tests alone, for "within" and for "beyond" the limits; shape (pairs,) each."""
+    low, high = (-limit, limit) if kind == "difference" else (limit, 1 / limit)
     z = difference_z if kind == "difference" else ratio_z
-    counts = (pairs.k1, pairs.n1, pairs.k2, pairs.n2)
-    return -z(*counts, ends[1]), z(*counts, ends[0])
+    # How many standard errors the gap lies under the upper and over the lower end of the tolerated interval.
+    above, below = -z(k1, n1, k2, n2, high), z(k1, n1, k2, n2, low)
+    tails = special.ndtr(above) + special.ndtr(-below)
+    within = np.maximum(special.ndtr(-above), special.ndtr(-below))
+    return np.asarray(within), np.asarray(np.minimum(tails, 2 - tails))
 
 
 def _ends(pairs: Pairs, limit: float, kind: Kind) -> tuple[Array, Array]:

@@ -88,17 +88,16 @@ def blaker(k: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95) -> Boun
     0.2539 0.3665
     """
     k, n = as_counts(k, n)
-    outer_low, outer_high = clopper_pearson(k, n, confidence)
-    p = divide(k, n)
+    # The upper limit is the lower one of the failures: both in one search.
+    both, trials = np.stack([k, n - k]), np.stack([n, n])
+    outer = np.nan_to_num(clopper_pearson(both, trials, confidence)[0])
+    start = np.where(trials > 0, np.nan_to_num(divide(both, trials)), 0.0)
     alpha = 1 - confidence
-    start = np.where(n > 0, p, 0.0)
-    low = bisect(lambda x: _acceptability(k, n, x) < alpha, np.nan_to_num(outer_low), start, steps=36)
-    high = bisect(lambda x: _acceptability(k, n, x) >= alpha, start, np.nan_to_num(outer_high), steps=36)
+    found = bisect(lambda x: _acceptability(both, trials, x) < alpha, outer, start, steps=36)
     # The acceptability jumps, so a bisection may stop at an inner jump: never inside, only outward.
-    low, high = _widen(k, n, alpha, low, outer_low, -1), _widen(k, n, alpha, high, outer_high, 1)
-    undefined = n == 0
-    low = np.where(undefined, np.nan, np.where(k == 0, 0.0, low))
-    return low, np.where(undefined, np.nan, np.where(k == n, 1.0, high))
+    found = _widen(both, trials, alpha, found, outer)
+    found = np.where(trials == 0, np.nan, np.where(both == 0, 0.0, found))
+    return found[0], 1 - found[1]
 
 
 def rate_interval(k: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95) -> Bounds:
@@ -146,12 +145,9 @@ def _largest_tail(n: Array, p: Array, bound: Array) -> Array:
     return binomial_cdf(low, n, p)
 
 
-def _widen(k: Array, n: Array, alpha: float, inner: Array, outer: Array, side: int) -> Array:
-    """Move a limit outward to the last accepted point on a fine grid between it and Clopper-Pearson's."""
-    result = inner.copy()
-    for share in np.linspace(0.0, 1.0, 33):
-        point = inner + share * (np.nan_to_num(outer) - inner)
-        accepted = _acceptability(k, n, point) >= alpha
-        further = point < result if side < 0 else point > result
-        result = np.where(accepted & further, point, result)
-    return result
+def _widen(k: Array, n: Array, alpha: float, inner: Array, outer: Array) -> Array:
+    """Move a lower limit down to the last accepted point on a fine grid between it and Clopper-Pearson's."""
+    points = inner + np.linspace(0.0, 1.0, 33).reshape(-1, *(1,) * k.ndim) * (outer - inner)
+    shape = points.shape
+    accepted = _acceptability(np.broadcast_to(k, shape), np.broadcast_to(n, shape), points) >= alpha
+    return np.asarray(np.where(accepted, np.minimum(points, inner), inner).min(axis=0))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from evenhand.exceptions import ConfigError
 from evenhand.fairness.statistics._numeric import Array
 from evenhand.fairness.statistics.exact import Kind
-from evenhand.fairness.statistics.gaps import gap_limits, undefined_groups, worst_pair
+from evenhand.fairness.statistics.gaps import Limits, many_limits, undefined_groups, worst_pair
 from evenhand.fairness.statistics.margins import SOME_EXPECTED, beyond_p_values, within_p_values
 from evenhand.fairness.statistics.power import detectable_gap, more_rows
 from evenhand.fairness.statistics.rates_by_group import Pairs, Rates, pairs_of
@@ -148,9 +148,10 @@ def judge(claims: Sequence[Claim]) -> tuple[RuleVerdict, ...]:
     total = max(sum(len(pairs) for pairs in compared), 1)
     tests = [_Test.of(claim, pairs, total) for claim, pairs in zip(claims, compared, strict=True)]
     shares, adjusted = _holm([test.beyond / test.claim.alpha for test in tests])
+    levels = [share * test.claim.alpha for test, share in zip(tests, shares, strict=True)]
     return tuple(
-        _conclude(test, share * test.claim.alpha, min(1.0, best * test.claim.alpha))
-        for test, share, best in zip(tests, shares, adjusted, strict=True)
+        _conclude(test, level, min(1.0, best * test.claim.alpha), interval)
+        for test, level, best, interval in zip(tests, levels, adjusted, _intervals(tests, levels), strict=True)
     )
 
 
@@ -230,19 +231,19 @@ def _holm(scaled: Sequence[Array]) -> tuple[list[float], list[float]]:
     return shares, best
 
 
-def _conclude(test: _Test, level: float, adjusted: float) -> RuleVerdict:
+def _conclude(test: _Test, level: float, adjusted: float, interval: tuple[float, float] | None) -> RuleVerdict:
     claim, pairs = test.claim, test.pairs
     undefined = undefined_groups(claim.rates)
     worst = worst_pair(pairs, claim.kind)
     common = (claim.metric, claim.attribute, claim.kind, claim.limit, claim.alpha)
-    if worst is None:
+    if worst is None or interval is None:
         reason = "every rate is 0" if len(pairs) else "fewer than two groups have this rate"
         return RuleVerdict(
             *common, "INCONCLUSIVE", None, None, None, None, "", None, None, len(pairs), reason, undefined=undefined
         )
     verdict = _verdict(test, level, undefined)
     value = float(pairs.gaps(claim.kind)[worst.at])
-    low, high = _interval(test, level)
+    low, high = interval
     open_question = verdict == "INCONCLUSIVE"
     settled = not open_question or test.shown_within()
     return RuleVerdict(
@@ -263,17 +264,31 @@ def _conclude(test: _Test, level: float, adjusted: float) -> RuleVerdict:
     )
 
 
-def _interval(test: _Test, level: float) -> tuple[float, float]:
-    """The limits that these tests would not decide on."""
-    claim = test.claim
-    evidence = test.pairs.take(~reversible(test.pairs)) if claim.reversal else test.pairs
-    low, high = gap_limits(test.pairs, claim.kind, claim.alpha, level, evidence=evidence)
-    # At the limit itself p-values close to the level were confirmed by the exact test: they have the last word.
+def _intervals(tests: Sequence[_Test], levels: Sequence[float]) -> list[tuple[float, float] | None]:
+    """The limits that these tests would not decide on, in one search; None where nothing is defined."""
+    defined = [at for at, test in enumerate(tests) if worst_pair(test.pairs, test.claim.kind) is not None]
+    asked = []
+    for at in defined:
+        claim, pairs = tests[at].claim, tests[at].pairs
+        evidence = pairs.take(~reversible(pairs)) if claim.reversal else pairs
+        asked.append(Limits(pairs, claim.kind, claim.alpha, levels[at], evidence))
+    found: list[tuple[float, float] | None] = [None] * len(tests)
+    for at, limits in zip(defined, many_limits(asked), strict=True):
+        found[at] = _agreeing(tests[at], levels[at], *limits)
+    return found
+
+
+def _agreeing(test: _Test, level: float, low: float, high: float) -> tuple[float, float]:
+    """The interval on the side of the limit that the verdict says.
+
+    At the limit itself p-values close to the level were confirmed by the exact test: they have the last word.
+    """
+    limit = test.claim.limit
     excluded_above, excluded_below = test.shown_within(), test.shown_beyond(level)
-    if claim.kind == "ratio":
+    if test.claim.kind == "ratio":
         excluded_above, excluded_below = excluded_below, excluded_above
-    high = min(high, claim.limit) if excluded_above else max(high, claim.limit)
-    low = max(low, claim.limit) if excluded_below else min(low, claim.limit)
+    high = min(high, limit) if excluded_above else max(high, limit)
+    low = max(low, limit) if excluded_below else min(low, limit)
     return low, high
 
 
