@@ -269,6 +269,51 @@ def deploy(
     return deploy_service(service, file_on_worker=file_on_worker)
 
 
+@app.command(sort_key=11)
+def backup(
+    file: Path,
+    /,
+    *,
+    compose: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+) -> int:
+    """Write what the service knows to one file: both databases and MLflow's artifacts. The service goes on meanwhile.
+
+    Parameters
+    ----------
+    file
+        Where to; whoever can read it reads every card and log.
+    compose
+        The service that `docker compose up` has started from this folder, and not the one of `evenhand up`.
+    """
+    from deployments.cli_backup import back_up_service
+
+    return back_up_service(file, compose=compose)
+
+
+@app.command(sort_key=12)
+def restore(
+    file: Path,
+    /,
+    *,
+    compose: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    replace: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+) -> int:
+    """Put a backup into an empty service.
+
+    Parameters
+    ----------
+    file
+        What `evenhand backup` wrote.
+    compose
+        The service that `docker compose up` has started from this folder, and not the one of `evenhand up`.
+    replace
+        Also over runs that are there, which are lost then.
+    """
+    from deployments.cli_backup import restore_service
+
+    return restore_service(file, compose=compose, replace=replace)
+
+
 @app.meta.default
 def _with_common_options(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
@@ -305,7 +350,8 @@ def _with_common_options(
 def _command(tokens: Sequence[str]) -> str:
     return (
         f"{tokens[0]} "
-        if tokens and tokens[0] in ("init", "check", "train", "show", "sync", "schema", "up", "deploy")
+        if tokens
+        and tokens[0] in ("init", "check", "train", "show", "sync", "schema", "up", "deploy", "backup", "restore")
         else ""
     )
 

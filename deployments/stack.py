@@ -10,16 +10,17 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployments.folder_lock import occupied
 from deployments.health import answers
 from deployments.local import default_addresses
 from deployments.processes import Processes
 from evenhand.exceptions import ServiceError
 
-__all__ = ["POOL", "Stack", "running", "with_driver"]
+__all__ = ["POOL", "SERVER_SETTINGS", "Stack", "running", "with_driver"]
 
 POOL = "evenhand"
 """The work pool that the deployments and the workers meet in."""
@@ -34,6 +35,13 @@ _SERVERS_ONLY = (
     "MLFLOW_FLASK_SERVER_SECRET_KEY",
 )
 """Secrets of the servers, which the workers and so the flows do not get to see."""
+
+SERVER_SETTINGS = {
+    # In memory, as Prefect has it, a restart of the server ends the runs that hold a slot of their deployment.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "10",  # how soon a run that waits for another asks again
+}
+"""What Prefect's server needs to be told for our deployments; docker-compose.yml says the same."""
 
 _START_SECONDS = 120.0
 _DEPLOY_SECONDS = 120.0
@@ -186,16 +194,13 @@ def running(
     ports = _port(prefect_port, "--port-prefect"), _port(mlflow_port, "--port-mlflow")
     base = {**os.environ, **(environment or {})}
     addresses = _addresses(base, *ports)
-    processes = Processes(folder / "logs")
-    stack = Stack(folder, addresses, processes, _environments(base, home, addresses, ports[1]))
-    try:
+    with occupied(folder), closing(Processes(folder / "logs")) as processes:
+        stack = Stack(folder, addresses, processes, _environments(base, home, addresses, ports[1]))
         stack.start("prefect", "mlflow")
         if service_file is not None:
             stack.deploy(service_file)
         stack.start(*(f"worker-{number + 1}" for number in range(workers)))
         yield stack
-    finally:
-        processes.close()
 
 
 def _port(wanted: int, option: str) -> int:
@@ -232,7 +237,7 @@ def _environments(
     shared.setdefault("PREFECT_UI_STATIC_DIRECTORY", str(folder / "page"))  # else it is written among the packages
     shared.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")  # here it goes to a log, not to a screen
     default_addresses(shared, home)
-    prefect = dict(shared)
+    prefect = {**SERVER_SETTINGS, **shared}
     if _PREFECT_DATABASE in base:
         prefect[_PREFECT_DATABASE] = with_driver(base[_PREFECT_DATABASE], "asyncpg")
     mlflow = {

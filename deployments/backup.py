@@ -1,0 +1,193 @@
+"""Backup and restore: both databases and MLflow's artifacts in one file, which whoever has it can read.
+
+`python -m deployments.backup backup|restore FILE` does it for `docker compose` with nothing but Python and Docker;
+`evenhand backup` and `evenhand restore` do the same, and do it for `evenhand up`.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import tarfile
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from evenhand.exceptions import DataError, EvenhandError, ServiceError
+
+__all__ = ["DATABASES", "Place", "back_up", "main", "restore"]
+
+DATABASES = ("prefect", "mlflow")
+"""What the databases are called, and the programs that keep them."""
+
+_MANIFEST, _ARTIFACTS, _FORMAT = "evenhand-backup.json", "artifacts.tar", 1
+
+
+class Place(Protocol):
+    """Where a service keeps what it knows.
+
+    Attributes
+    ----------
+    kind
+        "postgresql" or "sqlite": a backup goes back into its own kind.
+    """
+
+    kind: str
+
+    def dump(self, database: str, path: Path) -> None:
+        """Write a database to a file, as it is at one moment, while it is in use."""
+
+    def collect(self, path: Path) -> None:
+        """Write the artifacts to a tar file."""
+
+    def runs(self) -> int:
+        """How many runs MLflow knows."""
+
+    def idle(self) -> AbstractContextManager[object]:
+        """A block in which nothing reads or writes the databases."""
+
+    def load(self, database: str, path: Path) -> None:
+        """Put a dumped database in the place of the one there is."""
+
+    def spread(self, path: Path) -> None:
+        """Put the artifacts of a tar file beside those there are."""
+
+
+def back_up(place: Place, path: Path) -> Mapping[str, Any]:
+    """Write what a service knows to one file, whole or not at all; the service goes on meanwhile.
+
+    Parameters
+    ----------
+    place
+        The service.
+    path
+        The file; only this user can read it, since it holds what the cards and the logs hold.
+
+    Returns
+    -------
+    mapping
+        The manifest: when it was made, and the size and SHA-256 of each part.
+
+    Raises
+    ------
+    DataError
+        When there is such a file.
+    ServiceError
+        When the service or one of its programs does not answer.
+    """
+    if path.exists():
+        raise DataError(f"{path} exists: name another file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".evenhand-backup-", dir=path.parent) as scratch:
+        folder = Path(scratch)
+        for database in DATABASES:
+            place.dump(database, folder / database)
+        # After the databases: what a run writes meanwhile is then there twice over rather than missing.
+        place.collect(folder / _ARTIFACTS)
+        members = [*DATABASES, _ARTIFACTS]
+        manifest = {
+            "format": _FORMAT,
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "kind": place.kind,
+            "runs": place.runs(),
+            "members": {name: _described(folder / name) for name in members},
+        }
+        (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+        draft = folder / "whole.tar"
+        with tarfile.open(draft, "w") as whole:
+            for name in (_MANIFEST, *members):
+                whole.add(folder / name, arcname=name)
+        draft.chmod(0o600)
+        draft.replace(path)
+    return manifest
+
+
+def restore(place: Place, path: Path, *, replace: bool = False) -> Mapping[str, Any]:
+    """Put a backup into a service; the service pauses meanwhile.
+
+    Parameters
+    ----------
+    place
+        The service.
+    path
+        The backup.
+    replace
+        Also when the service has runs of its own, which are lost then.
+
+    Returns
+    -------
+    mapping
+        The manifest.
+
+    Raises
+    ------
+    DataError
+        When the file is no backup, is not what was written, is of another kind, or the service is not empty; nothing
+        is changed then.
+    ServiceError
+        When the service or one of its programs does not answer.
+    """
+    with tempfile.TemporaryDirectory(prefix=".evenhand-restore-", dir=path.resolve().parent) as scratch:
+        folder = Path(scratch)
+        manifest = _unpack(path, folder)
+        if manifest["kind"] != place.kind:
+            raise DataError(f"{path} is of a service on {manifest['kind']}, and this one is on {place.kind}")
+        if not replace and (there := place.runs()):
+            raise DataError(f"this service has {there} runs of its own: restore into an empty one, or give --replace")
+        with place.idle():
+            for database in DATABASES:
+                place.load(database, folder / database)
+            place.spread(folder / _ARTIFACTS)
+    return manifest
+
+
+def _described(path: Path) -> dict[str, int | str]:
+    with path.open("rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _unpack(path: Path, folder: Path) -> dict[str, Any]:
+    """The parts of a backup in a folder, each as it was written."""
+    try:
+        with tarfile.open(path) as whole:
+            whole.extractall(folder, filter="data")
+        manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        found = {name: _described(folder / name) for name in (*DATABASES, _ARTIFACTS)}
+    except (OSError, tarfile.TarError, ValueError) as error:
+        raise DataError(f"{path} is no backup of Evenhand: {error}") from error
+    if manifest.get("format") != _FORMAT:
+        raise DataError(f"{path} has the format {manifest.get('format')}, and this version reads {_FORMAT}")
+    for name, described in manifest["members"].items():
+        if found.get(name) != described:
+            raise DataError(f"{path} is damaged: {name} is not what was written")
+    return manifest
+
+
+def main(words: Sequence[str]) -> int:
+    """The command that needs nothing installed."""
+    from deployments.backup_places import Compose
+
+    parser = argparse.ArgumentParser(prog="python -m deployments.backup", description=__doc__)
+    parser.add_argument("what", choices=["backup", "restore"])
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--replace", action="store_true", help="restore over runs that are there")
+    asked = parser.parse_args(words)
+    place = Compose(Path.cwd(), os.environ)
+    try:
+        if asked.what == "backup":
+            manifest = back_up(place, asked.file)
+        else:
+            manifest = restore(place, asked.file, replace=asked.replace)
+    except EvenhandError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return ServiceError.exit_code if isinstance(error, ServiceError) else 2
+    sys.stdout.write(f"{asked.what}: {manifest['runs']} runs of {manifest['made']}, {asked.file}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

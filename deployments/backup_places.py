@@ -1,0 +1,248 @@
+"""Where a service keeps what it knows: volumes of `docker compose`, or folder and databases of `evenhand up`."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from deployments.folder_lock import occupied
+from evenhand.exceptions import DataError, ServiceError
+
+__all__ = ["Compose", "Files", "Postgres", "local_place"]
+
+# The schema goes whole: tables of a newer version that the backup does not know would stay otherwise.
+_EMPTY = "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner;"
+_COUNT = "SELECT count(*) FROM runs"
+
+
+class Compose:
+    """The service that `docker compose up` has started.
+
+    Parameters
+    ----------
+    folder
+        Where docker-compose.yml and .env lie.
+    environment
+        The variables of `docker compose`.
+    """
+
+    kind = "postgresql"
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder, self._environment = folder, environment
+
+    def dump(self, database: str, path: Path) -> None:
+        """Write a database with the server's own pg_dump."""
+        self._exec("postgres", ["pg_dump", "--username=postgres", "--format=custom", database], out=path)
+
+    def collect(self, path: Path) -> None:
+        """Write the artifacts, out of MLflow's volume."""
+        self._exec("mlflow", ["tar", "-C", "/srv/mlflow", "-cf", "-", "."], out=path)
+
+    def runs(self) -> int:
+        """How many runs MLflow knows."""
+        asked = ["psql", "--username=postgres", "--dbname=mlflow", "--no-align", "--tuples-only", f"--command={_COUNT}"]
+        return int(self._exec("postgres", asked))
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        """Everything but PostgreSQL stands still, and is started again."""
+        self._docker(["stop", "worker", "prefect", "mlflow"])
+        try:
+            yield
+        finally:
+            self._docker(["up", "--detach", "--wait", "--no-build"])
+
+    def load(self, database: str, path: Path) -> None:
+        """Empty the database and fill it, as its own role."""
+        program = ["psql", "--username=postgres", f"--dbname={database}", "--quiet", "--set=ON_ERROR_STOP=1"]
+        self._exec("postgres", [*program, f"--command={_EMPTY}"])
+        program = ["pg_restore", "--username=postgres", f"--dbname={database}", "--no-owner", f"--role={database}"]
+        self._exec("postgres", [*program, "--single-transaction", "--exit-on-error"], given=path)
+
+    def spread(self, path: Path) -> None:
+        """Unpack in MLflow's volume, as MLflow's user."""
+        self._docker(["run", "--rm", "--no-deps", "-T", "mlflow", "tar", "-C", "/srv/mlflow", "-xf", "-"], given=path)
+
+    def _exec(self, service: str, command: Sequence[str], *, out: Path | None = None, given: Path | None = None) -> str:
+        return self._docker(["exec", "-T", service, *command], out=out, given=given)
+
+    def _docker(self, words: Sequence[str], *, out: Path | None = None, given: Path | None = None) -> str:
+        return _run(["docker", "compose", *words], self._environment, folder=self._folder, out=out, given=given)
+
+
+class _Local:
+    """What both kinds of local services share: the artifacts in a folder, and a lock against `evenhand up`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._artifacts = folder / "mlflow-artifacts"
+
+    def collect(self, path: Path) -> None:
+        """Write the artifacts."""
+        with tarfile.open(path, "w") as whole:
+            if self._artifacts.is_dir():
+                whole.add(self._artifacts, arcname=".")
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        """Nothing to pause: the service must be down."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with occupied(self._folder):
+            yield
+
+    def spread(self, path: Path) -> None:
+        """Unpack the artifacts."""
+        self._artifacts.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(path) as whole:
+            whole.extractall(self._artifacts, filter="data")
+
+
+class Files(_Local):
+    """The service of `evenhand up` on SQLite.
+
+    Parameters
+    ----------
+    folder
+        Its folder, `service/` below the home.
+    """
+
+    kind = "sqlite"
+
+    def dump(self, database: str, path: Path) -> None:
+        """Copy by SQLite's own backup, which takes one moment's state also while others write."""
+        source = self._database(database)
+        if not source.is_file():
+            raise DataError(f"there is no service in {self._folder}: `evenhand up` makes one")
+        with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(path)) as here:
+            there.backup(here)
+
+    def runs(self) -> int:
+        """How many runs MLflow knows."""
+        path = self._database("mlflow")
+        if not path.is_file():
+            return 0
+        with closing(sqlite3.connect(path)) as database:
+            return int(database.execute(_COUNT).fetchone()[0])
+
+    def load(self, database: str, path: Path) -> None:
+        """Put the file in the place of the one there is, with nothing left of its journal."""
+        target = self._database(database)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for suffix in ("-wal", "-shm", "-journal"):
+            target.with_name(target.name + suffix).unlink(missing_ok=True)
+        shutil.copyfile(path, draft := target.with_suffix(".restored"))
+        draft.replace(target)
+
+    def _database(self, name: str) -> Path:
+        return self._folder / {"prefect": "prefect/prefect.db", "mlflow": "mlflow.db"}[name]
+
+
+class Postgres(_Local):
+    """The service of `evenhand up` on PostgreSQL, by the programs pg_dump, pg_restore and psql on the path.
+
+    Parameters
+    ----------
+    folder
+        Its folder, `service/` below the home.
+    addresses
+        The databases' addresses.
+    """
+
+    kind = "postgresql"
+
+    def __init__(self, folder: Path, addresses: Mapping[str, str]) -> None:
+        super().__init__(folder)
+        self._addresses = addresses
+
+    def dump(self, database: str, path: Path) -> None:
+        """Write a database."""
+        self._program("pg_dump", database, ["--format=custom", f"--file={path}"])
+
+    def runs(self) -> int:
+        """How many runs MLflow knows; a database that MLflow has not seen yet has none."""
+        asked = "SELECT to_regclass('public.runs') IS NOT NULL"
+        options = ["--no-align", "--tuples-only"]
+        if self._program("psql", "mlflow", [*options, f"--command={asked}"]).strip() == "f":
+            return 0
+        return int(self._program("psql", "mlflow", [*options, f"--command={_COUNT}"]))
+
+    def load(self, database: str, path: Path) -> None:
+        """Empty the database and fill it."""
+        self._program("psql", database, ["--quiet", "--set=ON_ERROR_STOP=1", f"--command={_EMPTY}"])
+        self._program("pg_restore", database, ["--no-owner", "--single-transaction", "--exit-on-error", str(path)])
+
+    def _program(self, program: str, database: str, words: Sequence[str]) -> str:
+        """One of PostgreSQL's programs; the password goes by the environment."""
+        parts = urlsplit(self._addresses[database])
+        name = parts.path.removeprefix("/")
+        options = [
+            f"--host={parts.hostname}",
+            f"--port={parts.port or 5432}",
+            f"--username={unquote(parts.username or '')}",
+        ]
+        environment = {**os.environ, "PGPASSWORD": unquote(parts.password or "")}
+        return _run([program, *options, f"--dbname={name}", *words], environment)
+
+
+def local_place(home: Path, environment: Mapping[str, str]) -> Files | Postgres:
+    """The service of `evenhand up` in a home.
+
+    Parameters
+    ----------
+    home
+        The home.
+    environment
+        Where PREFECT_SERVER_DATABASE_CONNECTION_URL and MLFLOW_BACKEND_STORE_URI name PostgreSQL, or do not.
+
+    Raises
+    ------
+    DataError
+        When only one of them does.
+    """
+    folder = home / "service"
+    addresses = {
+        "prefect": environment.get("PREFECT_SERVER_DATABASE_CONNECTION_URL", ""),
+        "mlflow": environment.get("MLFLOW_BACKEND_STORE_URI", ""),
+    }
+    named = [name for name, address in addresses.items() if address.startswith("postgres")]
+    if len(named) == 1:
+        raise DataError(
+            f"{named[0]}'s database is on PostgreSQL and the other is not: back up both by hand, or move one"
+        )
+    return Postgres(folder, addresses) if named else Files(folder)
+
+
+def _run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    folder: Path | None = None,
+    out: Path | None = None,
+    given: Path | None = None,
+) -> str:
+    """Run a program; its output, unless that goes to a file."""
+    with ExitStack() as files:
+        output = files.enter_context(out.open("wb")) if out else subprocess.PIPE
+        source = files.enter_context(given.open("rb")) if given else subprocess.DEVNULL
+        try:
+            done = subprocess.run(  # noqa: S603 (our own arguments)
+                command,
+                env=dict(environment),
+                cwd=folder,
+                stdin=source,
+                stdout=output,
+                stderr=subprocess.PIPE,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise ServiceError(f"{command[0]} is not installed, or not on the path") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise ServiceError("\n".join([f"{' '.join(command[:4])} failed:", *said[-5:]]))
+    return (done.stdout or b"").decode()
