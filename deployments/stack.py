@@ -39,7 +39,7 @@ _SERVERS_ONLY = (
 SERVER_SETTINGS = {
     # In memory, as Prefect has it, a restart of the server ends the runs that hold a slot of their deployment.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "10",  # how soon a run that waits for another asks again
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "10",  # seconds until a run that waits asks again
 }
 """What Prefect's server needs to be told for our deployments; docker-compose.yml says the same."""
 
