@@ -1,0 +1,153 @@
+"""What a backup refuses, and that a refusal changes nothing; the real services are in tests/e2e."""
+
+import json
+import sqlite3
+import stat
+import tarfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from deployments.backup import back_up, restore
+from deployments.backup_places import Files, local_place
+from deployments.folder_lock import occupied
+from evenhand.exceptions import DataError, ServiceError
+
+
+def service(folder: Path, runs: int) -> Files:
+    """A service's folder with so many runs and a card for each."""
+    (folder / "prefect").mkdir(parents=True)
+    for path, table in ((folder / "prefect/prefect.db", "flow_run"), (folder / "mlflow.db", "runs")):
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute(f"CREATE TABLE {table} (id INTEGER)")
+            database.executemany(f"INSERT INTO {table} VALUES (?)", [(run,) for run in range(runs)])
+    for run in range(runs):
+        card = folder / f"mlflow-artifacts/{run}/card.html"
+        card.parent.mkdir(parents=True)
+        card.write_text(f"card of {run}")
+    return Files(folder)
+
+
+def cards(folder: Path) -> list[str]:
+    return sorted(path.read_text() for path in folder.glob("mlflow-artifacts/*/card.html"))
+
+
+def flow_runs(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "prefect/prefect.db")) as database:
+        return int(database.execute("SELECT count(*) FROM flow_run").fetchone()[0])
+
+
+def test_everything_comes_back(tmp_path: Path) -> None:
+    place = service(tmp_path / "old", runs=3)
+    manifest = back_up(place, tmp_path / "kept" / "backup.tar")
+    assert manifest["runs"] == 3
+    new = Files(tmp_path / "new")
+    restore(new, tmp_path / "kept" / "backup.tar")
+    assert new.runs() == flow_runs(tmp_path / "new") == 3
+    assert cards(tmp_path / "new") == ["card of 0", "card of 1", "card of 2"]
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["backup.tar"], "nothing half-made is left"
+
+
+def test_nobody_else_can_read_it(tmp_path: Path) -> None:
+    back_up(service(tmp_path / "old", runs=1), tmp_path / "backup.tar")
+    assert stat.S_IMODE((tmp_path / "backup.tar").stat().st_mode) == 0o600
+
+
+def test_rows_that_are_only_in_the_journal_are_in_the_backup(tmp_path: Path) -> None:
+    place = service(tmp_path / "old", runs=1)
+    with closing(sqlite3.connect(tmp_path / "old/mlflow.db")) as open_elsewhere:
+        open_elsewhere.execute("PRAGMA wal_autocheckpoint=0")
+        open_elsewhere.execute("INSERT INTO runs VALUES (7)")
+        open_elsewhere.commit()
+        assert back_up(place, tmp_path / "backup.tar")["runs"] == 2
+    new = Files(tmp_path / "new")
+    restore(new, tmp_path / "backup.tar")
+    assert new.runs() == 2
+
+
+def test_another_backup_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "backup.tar").write_text("precious")
+    with pytest.raises(DataError, match="exists"):
+        back_up(service(tmp_path / "old", runs=1), tmp_path / "backup.tar")
+    assert (tmp_path / "backup.tar").read_text() == "precious"
+
+
+def test_runs_that_are_there_are_not_overwritten_unless_asked(tmp_path: Path) -> None:
+    back_up(service(tmp_path / "old", runs=2), tmp_path / "backup.tar")
+    other = service(tmp_path / "other", runs=5)
+    with pytest.raises(DataError, match=r"5 runs .*--replace"):
+        restore(other, tmp_path / "backup.tar")
+    assert other.runs() == 5
+    restore(other, tmp_path / "backup.tar", replace=True)
+    assert other.runs() == 2
+
+
+def damage(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:
+    """Rewrite a backup with parts changed."""
+    with tarfile.open(path) as whole:
+        parts = {member.name: whole.extractfile(member).read() for member in whole}  # type: ignore[union-attr]
+    change(parts)
+    with tarfile.open(path, "w") as whole:
+        for name, content in parts.items():
+            part = path.parent / "part"
+            part.write_bytes(content)
+            whole.add(part, arcname=name)
+
+
+def flip(parts: dict[str, bytes]) -> None:
+    parts["mlflow"] = parts["mlflow"][:-1] + bytes([parts["mlflow"][-1] ^ 1])
+
+
+def newer(parts: dict[str, bytes]) -> None:
+    parts["evenhand-backup.json"] = json.dumps({**json.loads(parts["evenhand-backup.json"]), "format": 9}).encode()
+
+
+def of_postgresql(parts: dict[str, bytes]) -> None:
+    about = {**json.loads(parts["evenhand-backup.json"]), "kind": "postgresql"}
+    parts["evenhand-backup.json"] = json.dumps(about).encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (flip, "damaged: mlflow"),
+        (lambda parts: parts.pop("artifacts.tar"), "no backup"),
+        (newer, "format 9"),
+        (of_postgresql, "on postgresql, and this one is on sqlite"),
+    ],
+)
+def test_a_file_that_is_not_what_was_written_changes_nothing(
+    change: Callable[[dict[str, bytes]], None], said: str, tmp_path: Path
+) -> None:
+    back_up(service(tmp_path / "old", runs=2), tmp_path / "backup.tar")
+    damage(tmp_path / "backup.tar", change)
+    with pytest.raises(DataError, match=said):
+        restore(Files(tmp_path / "new"), tmp_path / "backup.tar", replace=True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_any_other_file_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a backup")
+    with pytest.raises(DataError, match=r"notes\.txt is no backup"):
+        restore(Files(tmp_path / "new"), tmp_path / "notes.txt")
+
+
+def test_a_service_that_runs_is_not_restored_into(tmp_path: Path) -> None:
+    back_up(service(tmp_path / "old", runs=1), tmp_path / "backup.tar")
+    (tmp_path / "new").mkdir()
+    with occupied(tmp_path / "new"), pytest.raises(ServiceError, match="running"):
+        restore(Files(tmp_path / "new"), tmp_path / "backup.tar")
+
+
+def test_a_service_that_never_was_has_nothing_to_back_up(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="evenhand up"):
+        back_up(Files(tmp_path / "none"), tmp_path / "backup.tar")
+    assert not (tmp_path / "backup.tar").exists()
+
+
+def test_half_a_service_on_postgresql_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="mlflow's database is on PostgreSQL"):
+        local_place(tmp_path, {"MLFLOW_BACKEND_STORE_URI": "postgresql://mlflow@db/mlflow"})
