@@ -1,0 +1,149 @@
+"""What the processes of the service are told, and what not; the real ones are in tests/e2e/test_stack.py."""
+
+import socket
+import stat
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployments.cli_up import Watchman
+from deployments.folder_lock import occupied
+from deployments.mlflow_server import close_doors
+from deployments.stack import _SERVERS_ONLY, _environments, running
+from evenhand.exceptions import ConfigError, ServiceError
+
+ADDRESSES = {"PREFECT_API_URL": "http://127.0.0.1:4200/api", "MLFLOW_TRACKING_URI": "http://127.0.0.1:5000"}
+SECRETS = {name: f"secret-{number}" for number, name in enumerate(_SERVERS_ONLY)}
+
+
+def environments(tmp_path: Path, **base: str) -> dict[str, dict[str, str]]:
+    return _environments(base, tmp_path, ADDRESSES, 5000)
+
+
+def test_a_flow_does_not_see_the_secrets_of_the_servers(tmp_path: Path) -> None:
+    found = environments(tmp_path, **SECRETS, LOANS_PASSWORD="for the flow")
+    assert not set(SECRETS.values()) & set(found["worker"].values())
+    assert found["worker"]["LOANS_PASSWORD"] == "for the flow"
+    assert found["prefect"]["PREFECT_SERVER_API_AUTH_STRING"] in SECRETS.values()
+
+
+def test_each_server_gets_its_own_driver(tmp_path: Path) -> None:
+    named = {
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": "postgresql://prefect:a%2Fb@db/prefect",
+        "MLFLOW_BACKEND_STORE_URI": "postgresql://mlflow:a%2Fb@db/mlflow",
+    }
+    found = environments(tmp_path, **named)
+    assert found["prefect"]["PREFECT_SERVER_DATABASE_CONNECTION_URL"] == "postgresql+asyncpg://prefect:a%2Fb@db/prefect"
+    assert found["mlflow"]["MLFLOW_BACKEND_STORE_URI"] == "postgresql+psycopg://mlflow:a%2Fb@db/mlflow"
+
+
+def test_without_postgresql_everything_lies_below_the_home(tmp_path: Path) -> None:
+    found = environments(tmp_path)
+    assert found["mlflow"]["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/service/mlflow.db"
+    assert found["prefect"]["PREFECT_HOME"] == f"{tmp_path}/service/prefect"
+    assert "PREFECT_SERVER_DATABASE_CONNECTION_URL" not in found["prefect"]
+
+
+def test_a_port_that_is_taken_is_named_with_its_option(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(ServiceError, match=f"port {port} is taken.*--port-mlflow"),
+            running(tmp_path, mlflow_port=port),
+        ):
+            pass
+
+
+def test_one_service_a_home(tmp_path: Path) -> None:
+    (tmp_path / "service").mkdir()
+    with occupied(tmp_path / "service"), pytest.raises(ServiceError, match="is running"), running(tmp_path):
+        pass
+
+
+class Fallen:
+    """Processes of which one has ended, as often as it is looked at."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.folder, self.started = tmp_path, 0
+        self.processes = self
+
+    def exit_code(self, name: str) -> int | None:
+        return 1 if name == "mlflow" else None
+
+    def log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def start(self, *names: str) -> None:
+        assert names == ("mlflow",)
+        self.started += 1
+
+
+def test_what_keeps_ending_is_given_up_with_its_log(tmp_path: Path) -> None:
+    stack: Any = Fallen(tmp_path)
+    watchman = Watchman(("prefect", "mlflow"), attempts=3, window=60)
+    for _ in range(2):
+        assert list(watchman.look(stack)) == ["mlflow ended by itself, with code 1: started again"]
+    with pytest.raises(ServiceError, match=r"mlflow keeps ending.*mlflow\.log"):
+        list(watchman.look(stack))
+    assert stack.started == 2
+
+
+def test_seldom_ends_are_no_reason_to_give_up(tmp_path: Path) -> None:
+    stack: Any = Fallen(tmp_path)
+    watchman = Watchman(("mlflow",), attempts=2, window=0)
+    for _ in range(5):
+        list(watchman.look(stack))
+    assert stack.started == 5
+
+
+CLOSED = {
+    "MLFLOW_AUTH_ADMIN_PASSWORD": "a-password",
+    "MLFLOW_FLASK_SERVER_SECRET_KEY": "a-key",
+    "MLFLOW_BACKEND_STORE_URI": "postgresql+psycopg://mlflow:a%2Fb@db/mlflow",
+}
+
+
+def test_doors_are_closed_when_there_is_a_password(tmp_path: Path) -> None:
+    environment = dict(CLOSED)
+    assert close_doors(environment, tmp_path) == ["--app-name", "basic-auth"]
+    path = Path(environment["MLFLOW_AUTH_CONFIG_PATH"])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "a-password" not in path.read_text(), "it stays in the environment"
+
+
+def reader() -> Any:
+    """MLflow's own module, without the server around it."""
+    found = find_spec("mlflow")
+    assert found is not None and found.origin is not None
+    path = Path(found.origin).parent / "server/auth/config.py"
+    spec = spec_from_file_location("auth_config", path)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_mlflow_reads_the_configuration_as_it_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = dict(CLOSED)
+    close_doors(environment, tmp_path)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    read = reader().read_auth_config()
+    assert read.default_permission == "NO_PERMISSIONS"
+    assert read.database_uri == CLOSED["MLFLOW_BACKEND_STORE_URI"]
+    assert (read.admin_username, read.admin_password) == ("admin", "a-password")
+    assert read.auth_cache_ttl_seconds == 60
+
+
+def test_without_a_password_there_is_no_door(tmp_path: Path) -> None:
+    assert close_doors({"MLFLOW_BACKEND_STORE_URI": "sqlite://"}, tmp_path) == []
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_password_without_a_key_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="MLFLOW_FLASK_SERVER_SECRET_KEY"):
+        close_doors({"MLFLOW_AUTH_ADMIN_PASSWORD": "a"}, tmp_path)
