@@ -118,10 +118,12 @@ def test_doors_are_closed_when_there_is_a_password(tmp_path: Path) -> None:
 def reader() -> Any:
     """MLflow's own module, without the server around it."""
     found = find_spec("mlflow")
-    assert found is not None and found.origin is not None
+    assert found is not None
+    assert found.origin is not None
     path = Path(found.origin).parent / "server/auth/config.py"
     spec = spec_from_file_location("auth_config", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
