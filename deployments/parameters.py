@@ -1,6 +1,7 @@
 """The parameters of a deployment: the form that Prefect's page makes of them, and what stands in it at first."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evenhand.config import ServedModel, config_schema
@@ -25,7 +26,23 @@ def parameters(model: ServedModel) -> dict[str, Any]:
     """
     base = model.base.model_dump(mode="json", exclude_none=True)
     base["contract"] = base["data"]["contract"]
-    return {"source": next(iter(model.sources)), **{name: base[name] for name in model.about.form}}
+    given: dict[str, Any] = {"source": next(iter(model.sources))}
+    for section, keys in _shown(model).items():
+        whole = base[section]
+        given[section] = {key: whole[key] for key in keys if key in whole} if keys else whole
+    return given
+
+
+def _shown(model: ServedModel) -> dict[str, list[str]]:
+    """The parameters of the form, in its order, each with those of its keys that are shown; none means all."""
+    shown: dict[str, list[str]] = {}
+    for name in model.about.form:
+        section, _, key = name.partition(".")
+        if key and shown.get(section) != []:
+            shown.setdefault(section, []).append(key)
+        elif not key:
+            shown[section] = []
+    return shown
 
 
 def parameter_schema(model: ServedModel) -> dict[str, Any]:
@@ -43,7 +60,8 @@ def parameter_schema(model: ServedModel) -> dict[str, Any]:
     known = whole["$defs"]
     given = parameters(model)
     fields: dict[str, Any] = {"source": _source(model)}
-    for name in map(str, model.about.form):
+    shown = _shown(model)
+    for name in shown:
         about = known["DataConfig"]["properties"] if name == "contract" else whole["properties"]
         fields[name] = _field(about[name])
     for position, (name, field) in enumerate(fields.items()):
@@ -55,7 +73,7 @@ def parameter_schema(model: ServedModel) -> dict[str, Any]:
         "properties": fields,
         "required": ["source"],
         "additionalProperties": False,
-        "definitions": {kind: _section(known[kind], given[name]) for kind, name in sections.items()},
+        "definitions": {kind: _section(known[kind], given[name], shown[name]) for kind, name in sections.items()},
     }
 
 
@@ -70,21 +88,28 @@ def _source(model: ServedModel) -> dict[str, Any]:
 def _field(about: Mapping[str, Any]) -> dict[str, Any]:
     """One parameter; a section is named by its definition."""
     kept = {key: value for key, value in about.items() if key not in ("default", "$ref", "allOf")}
+    kept["description"] = _plain(about.get("description", ""))
     if "$ref" in about:
         kept["$ref"] = "#/definitions/" + about["$ref"].rpartition("/")[2]
     return kept
 
 
-def _section(about: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """A section with the configuration's values as defaults, in the order of the file."""
+def _section(about: Mapping[str, Any], given: Mapping[str, Any], shown: Sequence[str]) -> dict[str, Any]:
+    """A section with the configuration's values as defaults."""
     properties = {}
-    for position, (name, field) in enumerate(about["properties"].items()):
-        plain = _without_null(field)
+    for position, name in enumerate(shown or about["properties"]):
+        plain = _without_null(about["properties"][name])
         plain.pop("default", None)
+        plain["description"] = _plain(plain.get("description", ""))
         if name in given:
             plain["default"] = given[name]
         properties[name] = {**plain, "position": position}
     return {**about, "properties": properties}
+
+
+def _plain(text: str) -> str:
+    """A description for a page that shows no Markdown."""
+    return re.sub(r"`([^`]*)`", r"“\1”", " ".join(text.split()))
 
 
 def _without_null(field: Mapping[str, Any]) -> dict[str, Any]:

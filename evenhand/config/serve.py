@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from evenhand.config._base import Section
 from evenhand.config._checks import check_source
 from evenhand.config._errors import explain, shown
 from evenhand.config._paths import anchor, anchor_source, is_path
@@ -71,9 +72,8 @@ class ServedModel:
         """
         changes = {name: change for name, change in (changes or {}).items() if change not in (None, {})}
         problems = [
-            Problem(name, "is fixed for this model", f"its form in the service file lists {', '.join(self.about.form)}")
-            for name in changes
-            if name not in self.about.form
+            Problem(where, "is fixed for this model", "the service file's form says what a run may change")
+            for where in self._fixed(changes)
         ]
         if source and source not in self.sources:
             problems.append(Problem("source", f"{shown(source)} is no source of it", nearest(source, self.sources)))
@@ -86,6 +86,20 @@ class ServedModel:
         if problems:
             raise ConfigError(f"this run of {self.name} cannot start", problems)
         return config
+
+    def _fixed(self, changes: Mapping[str, Any]) -> Iterator[str]:
+        """What the changes name that the form does not; a name that exists nowhere is the configuration's to refuse."""
+        for name, change in changes.items():
+            if name in self.about.form:
+                continue
+            section = getattr(self.base, name, None)
+            if not isinstance(section, Section) or not isinstance(change, Mapping):
+                yield name
+                continue
+            shown_keys = {key for key in type(section).model_fields if f"{name}.{key}" in self.about.form}
+            yield from (
+                f"{name}.{key}" for key in change if key in type(section).model_fields and key not in shown_keys
+            )
 
     def _changed(self, changes: Mapping[str, Any]) -> Config:
         value = self.base.model_dump()

@@ -1,20 +1,40 @@
 """What a service runs: which models, when, from which named sources, and what a person may change for one run."""
 
 import re
-from typing import Literal
 from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator
 
 from evenhand.config._base import Section
 from evenhand.config.data import SourceConfig
+from evenhand.config.root import Config
 from evenhand.exceptions import nearest, shorten
 
 __all__ = ["FORM", "ScheduleConfig", "ServedModelConfig", "ServiceConfig"]
 
-FormField = Literal["contract", "seed", "split", "weight", "search", "evaluate", "explain", "audit"]
-FORM: tuple[FormField, ...] = ("search", "weight", "evaluate", "audit", "explain", "split", "contract", "seed")
-"""What a person may change for one run, in the order of the form."""
+FORM = (
+    "search.candidates",
+    "search.trials",
+    "search.seconds",
+    "search.scorer",
+    "search.prefer",
+    "weight.method",
+    "evaluate.calibration",
+    "evaluate.threshold_rule",
+    "evaluate.threshold_scorer",
+    "evaluate.threshold",
+    "audit.policies",
+    "contract",
+    "seed",
+)
+"""What a person may change for one run when the service file does not say it: what fits on one page."""
+
+_SECTIONS = {
+    name: field.annotation.model_fields
+    for name, field in Config.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+}
+_NEVER = ("data", "card", "record")
 
 _FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7))
 _NAMES = {
@@ -70,8 +90,21 @@ class ServedModelConfig(Section):
     source: str = ""
     """The source of scheduled runs, and the form's first choice; by default the first one."""
 
-    form: list[FormField] = Field(default=list(FORM))
-    """What a person may change for one run; everything else is as the configuration has it."""
+    form: list[str] = Field(default=list(FORM))
+    """What a person may change for one run, as `search` (all of it) or `search.trials`, and `contract` and `seed`; not
+    where the data comes from, what people state on the card, or where the run is recorded."""
+
+    @field_validator("form")
+    @classmethod
+    def _is_form(cls, value: list[str]) -> list[str]:
+        known = ["contract", "seed"]
+        for section, fields in _SECTIONS.items():
+            if section not in _NEVER:
+                known += [section, *(f"{section}.{field}" for field in fields)]
+        for name in value:
+            if name not in known:
+                raise ValueError(f"{shorten(name)} cannot be changed for one run; {nearest(name, known)}")
+        return value
 
 
 class ServiceConfig(Section):

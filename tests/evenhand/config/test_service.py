@@ -20,6 +20,9 @@ LOANS = {
 }
 
 
+WHOLE = ["search", "weight", "evaluate", "audit", "explain", "split", "contract", "seed"]
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "loans.yaml").write_text(yaml.safe_dump(LOANS))
@@ -83,6 +86,12 @@ def test_a_misspelled_key_names_its_neighbour(folder: Path) -> None:
     assert "'retrain'" in found["models.loans.retrian"]
 
 
+@pytest.mark.parametrize("form", [["serach"], ["search.trails"], ["data"], ["record.alias"], ["card.title"], ["model"]])
+def test_a_form_names_what_there_is_and_may_be_changed(form: list[str], folder: Path) -> None:
+    found = problems(write(folder, {"loans": {"config": "loans.yaml", "form": form}}))
+    assert list(found) == ["models.loans.form"]
+
+
 @pytest.mark.parametrize("cron", ["0 3 * * *", "*/15 0-6,22 1,15 jan-mar mon-fri", "59 23 31 12 7", "5 0-12/2 * * *"])
 def test_cron_as_people_write_it(cron: str) -> None:
     assert ScheduleConfig(cron=cron).cron == cron
@@ -117,7 +126,7 @@ def test_a_time_zone_that_does_not_exist_names_one_that_does(folder: Path) -> No
 
 
 def test_what_a_run_leaves_out_is_as_the_configuration_has_it(folder: Path) -> None:
-    model = load_service(write(folder, {"loans": {"config": "loans.yaml"}})).models["loans"]
+    model = load_service(write(folder, {"loans": {"config": "loans.yaml", "form": WHOLE}})).models["loans"]
     config = model.configure(changes={"search": {"folds": 3}, "seed": 7, "contract": "renew", "split": {}})
     assert (config.search.folds, config.search.trials, config.search.seconds) == (3, 12, 60)
     assert (config.seed, config.data.contract, config.split.train) == (7, "renew", 0.7)
@@ -127,18 +136,20 @@ def test_what_a_run_leaves_out_is_as_the_configuration_has_it(folder: Path) -> N
 
 def test_a_run_is_held_to_its_form_its_sources_and_its_roots(folder: Path) -> None:
     sources = {"daily": {"path": "loans.csv"}, "all": {"path": "sub/all.csv"}}
-    about = {"config": "loans.yaml", "source": "all", "sources": sources, "form": ["search", "audit"]}
+    about = {"config": "loans.yaml", "source": "all", "sources": sources, "form": ["search", "audit.policies"]}
     model = load_service(write(folder, {"loans": about})).models["loans"]
     assert list(model.sources) == ["all", "daily"]
     assert model.configure().data.source.path == str(folder / "sub/all.csv")
     assert model.configure(source="daily").data.source.path == str(folder / "loans.csv")
     for source, changes, where in [
         ("dayly", {}, "source"),
-        ("", {"data": {"source": {"path": "/etc/passwd"}}}, "data"),
-        ("", {"record": {"alias": "champion"}}, "record"),
-        ("", {"split": {"train": 0.5}}, "split"),
+        ("", {"data": {"source": {"path": "/etc/passwd"}}}, "data.source"),
+        ("", {"record": {"alias": "champion"}}, "record.alias"),
+        ("", {"split": {"train": 0.5}}, "split.train"),
         ("", {"audit": {"policies": ["/etc/policy.yaml"]}}, "audit.policies"),
         ("", {"search": {"trials": 0}}, "search.trials"),
+        ("", {"search": {"trails": 5}}, "search.trails"),
+        ("", {"audit": {"depth": 1}}, "audit.depth"),
         ("", {"search": {"scorer": "roc_acu"}}, "search.scorer"),
     ]:
         with pytest.raises(ConfigError) as caught:
