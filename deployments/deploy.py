@@ -191,9 +191,7 @@ def _automations(client: SyncPrefectClient, service: Service) -> Sequence[Change
         if found is None:
             client.create_automation(wanted)
             done = "created"
-        elif wanted.model_dump(mode="json", exclude={"enabled"}) != found.model_dump(
-            mode="json", exclude={"id", "enabled"}
-        ):
+        elif wanted.model_dump(exclude={"enabled"}) != found.model_dump(exclude={"id", "enabled"}):
             client.update_automation(found.id, wanted.model_copy(update={"enabled": found.enabled}))
             done = "updated"
         changes.append(Change("automation", wanted.name, done))

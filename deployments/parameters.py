@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evenhand.config import ServedModel, config_schema
+from evenhand.fairness.policies.load import available_policies
 
 __all__ = ["parameter_schema", "parameters"]
 
@@ -66,6 +67,7 @@ def parameter_schema(model: ServedModel) -> dict[str, Any]:
         fields[name] = _field(about[name])
     for position, (name, field) in enumerate(fields.items()):
         field |= {"title": _TITLES.get(name, name.capitalize()), "position": position, "default": given[name]}
+    _offer_policies(known["AuditConfig"]["properties"]["policies"], model)
     sections = {field["$ref"].rpartition("/")[2]: name for name, field in fields.items() if "$ref" in field}
     return {
         "title": "Parameters",
@@ -75,6 +77,13 @@ def parameter_schema(model: ServedModel) -> dict[str, Any]:
         "additionalProperties": False,
         "definitions": {kind: _section(known[kind], given[name], shown[name]) for kind, name in sections.items()},
     }
+
+
+def _offer_policies(field: dict[str, Any], model: ServedModel) -> None:
+    """The policies to choose from: those that ship and the configuration's own; a run names no other file."""
+    names = dict.fromkeys([*available_policies(), *model.base.audit.policies])
+    field["items"] = {"type": "string", "enum": list(names)}
+    field["description"] = "The policies that give verdicts; none means “statistical”."
 
 
 def _source(model: ServedModel) -> dict[str, Any]:

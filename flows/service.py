@@ -20,7 +20,7 @@ from flows.retrain import retrain_model
 __all__ = ["retrain"]
 
 Change = dict[str, Any] | None
-_MADE_UP = re.compile(r"[a-z]+-[A-Za-z]+")  # what Prefect's command line and its page make up
+_MADE_UP = re.compile(r"[A-Za-z]+-[A-Za-z]+")  # what Prefect's command line and its page make up
 
 
 def _run_name() -> str:
