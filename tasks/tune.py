@@ -56,7 +56,7 @@ def tune_model(
     run
         Where the trials are recorded.
     """
-    asked = search.model_dump(mode="json", exclude={"workers", "child_runs"})
+    asked = search.model_dump(mode="json", exclude={"workers", "backend", "child_runs"})
     resample = weight.resampler if weight.method == "resample" else None
     parts = {
         "develop": develop.digest,

@@ -38,6 +38,9 @@ class SearchConfig(Section):
     workers: int | None = Field(default=None, ge=1, le=1024)
     """Processes that run trials; by default one a core. The result does not depend on it."""
 
+    backend: Literal["local", "dask"] = "local"
+    """Where trials run: on this machine, or on the Dask cluster that EVENHAND_DASK_SCHEDULER names; same result."""
+
     prune: bool = True
     """Stop a hopeless trial after its first folds; it is flagged and never selected."""
 

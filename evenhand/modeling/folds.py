@@ -14,7 +14,7 @@ from evenhand.exceptions import DataError, shorten
 from evenhand.modeling.fit import Resample, resample_rows
 from evenhand.modeling.preprocessing import make_preprocessor
 
-__all__ = ["FoldData", "encode_folds", "load_fold", "make_folds"]
+__all__ = ["FoldData", "encode_folds", "fold_files", "load_fold", "make_folds"]
 
 Rows = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
@@ -146,6 +146,13 @@ def load_fold(directory: Path, number: int, *, scale: bool) -> FoldData:
         X_test=np.load(directory / f"{number}-X_test-{scale}.npy", mmap_mode="r"),
         y_test=np.load(directory / f"{number}-y_test.npy"),
     )
+
+
+def fold_files(directory: Path, number: int, *, scale: bool) -> list[Path]:
+    """The files that :func:`load_fold` opens for one fold in one encoding."""
+    names = [f"{number}-X_{part}-{scale}.npy" for part in ("train", "test")]
+    names += [f"{number}-{name}.npy" for name in ("y_train", "y_test", "weights")]
+    return [directory / name for name in names if (directory / name).is_file()]
 
 
 def encode_labels(labels: npt.NDArray[np.generic]) -> tuple[npt.NDArray[np.intp], list[object]]:

@@ -6,11 +6,12 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,15 +22,17 @@ from evenhand.modeling.candidates import CANDIDATES, Candidate, get_candidates, 
 from evenhand.modeling.fit import Resample, as_labels, check_weights
 from evenhand.modeling.folds import encode_folds, encode_labels, make_folds
 from evenhand.modeling.preprocessing import check_features
+from evenhand.modeling.search_dask import open_dask_pool
 from evenhand.modeling.search_proposers import Method, make_proposer
 from evenhand.modeling.search_results import Prefer, PreferenceRow, SearchResult, Trial, best_trial, weigh_preferences
 from evenhand.modeling.search_schedule import Plan, Schedule
 from evenhand.modeling.search_scoring import resolve_scorer
-from evenhand.modeling.search_worker import open_pool
+from evenhand.modeling.search_worker import Pool, open_pool
 from evenhand.modeling.triallog import TrialLog
 
-__all__ = ["OnTrial", "search"]
+__all__ = ["Backend", "OnTrial", "search"]
 
+Backend = Literal["local", "dask"]
 OnTrial = Callable[[Trial, int, int | None], None]
 
 
@@ -48,6 +51,7 @@ def search(
     folds: int = 5,
     batch_size: int = 4,
     workers: int | None = None,
+    backend: Backend = "local",
     prefer: Prefer = "best",
     prune: bool = True,
     space: Mapping[str, Mapping[str, Any]] | None = None,
@@ -84,6 +88,9 @@ def search(
         search's identity; the number of workers does not.
     workers
         Processes that fit at a time, each on one thread; all available cores when None.
+    backend
+        ``local``, or ``dask``: the cluster that the environment names fits the folds, on all of its workers; see
+        :mod:`evenhand.modeling.search_dask`.
     prefer
         ``best``, or ``simplest``: the simplest candidate within one standard error of the best.
     prune
@@ -110,6 +117,8 @@ def search(
         What was asked for does not exist, or the data cannot be searched on.
     SearchError
         No trial was completed, or the log is of another search.
+    ServiceError
+        The Dask cluster does not answer.
 
     Examples
     --------
@@ -122,7 +131,15 @@ def search(
     """
     start = time.monotonic()
     chosen = get_candidates(candidates, space)
-    _check(method=method, prefer=prefer, trials=trials, seconds=seconds, batch_size=batch_size, workers=workers)
+    _check(
+        method=method,
+        prefer=prefer,
+        backend=backend,
+        trials=trials,
+        seconds=seconds,
+        batch_size=batch_size,
+        workers=workers,
+    )
     data = _prepare(X, y, sample_weight, groups)
     score = resolve_scorer(scorer, data.classes, favorable_label)
     options = {"method": method, "folds": folds, "batch_size": batch_size, "prune": prune, "resample": resample}
@@ -139,7 +156,8 @@ def search(
         proposer = make_proposer(method, chosen, seed)
         return Plan(directory, chosen, proposer, score, folds, prune, seed, batch_size)
 
-    run = _Run(plan, encode, _workers(workers, batch_size * folds), start)
+    count = _workers(workers, batch_size * folds)
+    run = _Run(plan, encode, open_dask_pool if backend == "dask" else partial(open_pool, count), start)
     with ExitStack() as stack:
         book = None if log is None else stack.enter_context(TrialLog(Path(log), {**header, "digest": digest}))
         found = run.trials(book, trials, seconds, on_trial)
@@ -182,7 +200,8 @@ def _identity(candidates: tuple[Candidate, ...], data: _Data) -> dict[str, Any]:
 
 def _check(**choices: Any) -> None:
     problems = []
-    for name, options in (("method", get_args(Method)), ("prefer", get_args(Prefer))):
+    for name, known in (("method", Method), ("prefer", Prefer), ("backend", Backend)):
+        options = get_args(known)
         if choices[name] not in options:
             problems.append(Problem(name, f"{shorten(choices[name])} is not known", nearest(choices[name], options)))
     trials, seconds = choices["trials"], choices["seconds"]
@@ -225,7 +244,7 @@ class _Run:
 
     plan: Callable[[Path], Plan]
     encode: Callable[[Path], None]
-    workers: int
+    pool: Callable[[], AbstractContextManager[Pool]]
     start: float
 
     def trials(
@@ -237,7 +256,7 @@ class _Run:
         late = seconds is not None and bool(done) and before >= seconds
         if late or (limit is not None and len(done) >= limit):
             return tuple(done)
-        with _scratch(log) as directory, open_pool(self.workers) as pool:
+        with _scratch(log) as directory, self.pool() as pool:
             self.encode(directory)
             schedule = Schedule(self.plan(directory), done, pool)
             deadline = None if seconds is None else self.start - before + seconds

@@ -1,0 +1,353 @@
+"""Fitting folds on a Dask cluster: the same fits on the same matrices as on one machine, so the same scores.
+
+Each encoded fold goes to the workers once, as the bytes of its files. A worker lays them down in its scratch folder
+and maps them, exactly as :func:`evenhand.modeling.search_worker.fit_fold` does at home; what then travels with a trial
+is an unfitted classifier and a score. A worker that dies takes nothing with it: its fits are made again elsewhere, and
+folds that no worker holds any more are sent again.
+
+Dask's messages are pickles: whoever reaches the scheduler's port can run code on every worker and here.
+"""
+
+import contextlib
+import gc
+import hashlib
+import os
+import platform
+import shutil
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evenhand.data._address import shown
+from evenhand.exceptions import ConfigError, MissingExtraError, Problem, SearchError, ServiceError, shorten
+from evenhand.modeling.folds import fold_files
+from evenhand.modeling.search_worker import FoldOutcome, FoldTask, Outcome, Pool, fit_fold
+
+__all__ = ["ADDRESS_VARIABLES", "fit_here", "open_dask_pool", "scheduler_address", "software"]
+
+ADDRESS_VARIABLES = ("EVENHAND_DASK_SCHEDULER", "DASK_SCHEDULER_ADDRESS")
+"""Where the scheduler's address stands; the first that is set counts."""
+
+_CONNECT_SECONDS = 10.0
+_WORKER_SECONDS = 30.0
+_LOOK_SECONDS = 2.0
+_SENDINGS = 5
+_DAY = 86_400.0
+_GOES_ON = "with a trial log the same call goes on where it stood"
+
+
+def scheduler_address() -> str:
+    """The address of the Dask scheduler, from the environment.
+
+    Raises
+    ------
+    ConfigError
+        When no variable holds one.
+    """
+    for name in ADDRESS_VARIABLES:
+        if address := os.environ.get(name, "").strip():
+            return address
+    remedy = f"set {ADDRESS_VARIABLES[0]}=tcp://HOST:8786, or choose the backend 'local'"
+    raise ConfigError("the search cannot start", [Problem("search.backend", "'dask' has no scheduler", remedy)])
+
+
+@lru_cache(maxsize=1)
+def software() -> dict[str, str]:
+    """What must be the same here and on every worker for scores to be the same: Python, packages, and our own code."""
+    code = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        code.update(path.name.encode() + b"\0" + path.read_bytes())
+    packages = {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"python": python, **packages, "evenhand.modeling": code.hexdigest()[:12]}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The files of one fold in one encoding, as bytes: what is sent to the workers once."""
+
+    files: Mapping[str, npt.NDArray[np.uint8]]
+
+
+_one_at_a_time = threading.Lock()
+
+
+def fit_here(task: FoldTask, part: _Part, expected: Mapping[str, str]) -> FoldOutcome:
+    """Fit one fold on the worker that runs this: its files into the scratch folder, when they are not there, and fit.
+
+    One fit at a time in a process, since the limit of one thread a fit and the filters of warnings are the process's.
+
+    Raises
+    ------
+    SearchError
+        The worker has other software, or no room for the files.
+    """
+    from distributed import get_worker
+
+    _require_same(expected, software(), get_worker().address)
+    directory = Path(get_worker().local_directory) / task.directory.name
+    with _one_at_a_time:
+        try:
+            _lay_down(directory, part)
+        except OSError as error:
+            raise SearchError(
+                f"Dask worker {get_worker().address} cannot keep the folds ({error.strerror}): "
+                "give it a scratch folder with room (--local-directory)"
+            ) from None
+        return fit_fold(replace(task, directory=directory))
+
+
+def _lay_down(directory: Path, part: _Part) -> None:
+    if not directory.is_dir():
+        for left in directory.parent.glob("evenhand-folds-*"):
+            if time.time() - left.stat().st_mtime > _DAY:  # of a search that was killed
+                shutil.rmtree(left, ignore_errors=True)
+        directory.mkdir(exist_ok=True)
+    for name, content in part.files.items():
+        if not (directory / name).is_file():
+            draft = directory / f".{name}.{uuid.uuid4().hex[:8]}"
+            content.tofile(draft)
+            draft.replace(directory / name)
+
+
+def _clear(name: str, dask_worker: Any = None) -> None:
+    """Remove a search's folder from a worker, which Dask hands in by this name."""
+    shutil.rmtree(Path(dask_worker.local_directory) / name, ignore_errors=True)
+
+
+def _require_same(expected: Mapping[str, str], found: Mapping[str, str], worker: str) -> None:
+    wrong = [f"{name} {found.get(name)} (here {value})" for name, value in expected.items() if found.get(name) != value]
+    if wrong:
+        raise SearchError(
+            f"Dask worker {worker} has other software: {', '.join(wrong)}; scores would not be comparable: "
+            "install the same version of Evenhand and the same lock there"
+        )
+
+
+class _Fit:
+    """A fold's outcome to come from the cluster."""
+
+    def __init__(self, team: "_Cluster", task: FoldTask) -> None:
+        self.team, self.task = team, task
+        self.future: Any = team.start(task)
+
+    def done(self) -> bool:
+        return self.future.status in ("finished", "error")
+
+    def result(self) -> FoldOutcome:
+        while not self.done():
+            self.team.wait([self], None)
+        outcome: FoldOutcome = self.team.outcome(self.future)
+        return outcome
+
+    def cancel(self) -> bool:
+        with contextlib.suppress(*_connection_errors()):
+            self.future.cancel()
+        return True
+
+
+class _Cluster:
+    """The workers of a Dask cluster, as a pool of fits."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client, self._name = client, name
+        self._parts: dict[tuple[int, bool], Any] = {}
+        self._sendings: dict[tuple[int, bool], int] = {}
+
+    def submit(self, task: FoldTask) -> Outcome:
+        return _Fit(self, task)
+
+    def start(self, task: FoldTask) -> Any:
+        """Hand in a fit, and its fold before it when no worker has that."""
+        try:
+            return self._client.submit(
+                fit_here,
+                replace(task, directory=Path(self._name)),
+                self._part(task),
+                software(),
+                key=f"{self._name}-{uuid.uuid4().hex}",
+                pure=False,
+            )
+        except _connection_errors() as error:
+            raise _gone(error) from error
+
+    def _part(self, task: FoldTask) -> Any:
+        key = (task.fold, task.scale)
+        if key not in self._parts or self._parts[key].status != "finished":
+            self._sendings[key] = self._sendings.get(key, 0) + 1
+            if self._sendings[key] > _SENDINGS:
+                raise SearchError(f"Dask's workers have lost a fold {_SENDINGS} times: give them more memory")
+            files = {path.name: np.fromfile(path, np.uint8) for path in _files_of(task)}
+            # On every worker at once: a fold that only one holds would be gone with it.
+            [self._parts[key]] = self._client.scatter([_Part(files)], broadcast=True, hash=False)
+        return self._parts[key]
+
+    def wait(self, outcomes: list[Outcome], seconds: float | None) -> None:
+        """Until one is done or the seconds have passed; what was lost with a worker is handed in again."""
+        import distributed
+
+        wait: Any = distributed.wait  # it has no types
+        fits = [outcome for outcome in outcomes if isinstance(outcome, _Fit)]
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while not any(fit.done() for fit in fits):
+            left = _LOOK_SECONDS if deadline is None else min(_LOOK_SECONDS, deadline - time.monotonic())
+            if left <= 0:
+                return
+            with self._client.as_current(), contextlib.suppress(TimeoutError, *_cancelled_errors()):
+                wait([fit.future for fit in fits], timeout=left, return_when="FIRST_COMPLETED")
+            self._again(fits)
+
+    def _again(self, fits: list[_Fit]) -> None:
+        if self._client.status != "running":
+            raise _gone(None)
+        for fit in fits:
+            if fit.future.status in ("cancelled", "lost"):
+                fit.future = self.start(fit.task)
+
+    def outcome(self, future: Any) -> FoldOutcome:
+        """What a fit came to, or its error in our words."""
+        from distributed import KilledWorker
+
+        try:
+            found: FoldOutcome = future.result()
+        except KilledWorker as error:
+            raise SearchError(
+                "a fit has ended several of Dask's workers, most likely for want of memory: give them more, or use "
+                f"fewer rows; {_GOES_ON}"
+            ) from error
+        except ModuleNotFoundError as error:
+            raise _not_installed(error) from error
+        return found
+
+    def close(self) -> None:
+        """Free what the workers hold for this search."""
+        with contextlib.suppress(TimeoutError, *_connection_errors()):
+            self._client.cancel([*self._parts.values()])
+            self._client.run(_clear, self._name, on_error="ignore")
+
+
+def _files_of(task: FoldTask) -> list[Path]:
+    return fold_files(task.directory, task.fold, scale=task.scale)
+
+
+@contextlib.contextmanager
+def open_dask_pool() -> Iterator[Pool]:
+    """The cluster that the environment names, as a pool.
+
+    Raises
+    ------
+    ConfigError
+        The environment names no scheduler, or nothing that is an address.
+    MissingExtraError
+        ``distributed`` is not installed.
+    ServiceError
+        The scheduler does not answer within seconds, has no worker, or goes away.
+    SearchError
+        A worker has other software.
+    """
+    address = scheduler_address()
+    with contextlib.closing(_connect(address)) as client:
+        try:
+            _check_workers(client, address)
+            cluster = _Cluster(client, f"evenhand-folds-{uuid.uuid4().hex}")
+            try:
+                yield cluster
+            finally:
+                cluster.close()
+        except _cancelled_errors() as error:
+            raise _gone(error) from error
+
+
+def _connect(address: str) -> Any:
+    try:
+        import distributed
+    except ImportError as error:
+        raise MissingExtraError(
+            "search.backend 'dask' needs distributed, which is not installed: pip install 'evenhand[dask]'"
+        ) from error
+    _knock(address)
+    make: Any = distributed.Client  # it has no types
+    try:
+        return make(address, timeout=_CONNECT_SECONDS, set_as_default=False, asynchronous=False)
+    except OSError as error:
+        reason = type(error).__name__
+    # A client that was half made closes itself when it is collected; while another one starts that would lock up.
+    gc.collect()
+    raise _silent(address, reason)
+
+
+def _knock(address: str) -> None:
+    """Find out whether anybody listens before a client is made, since half a client is hard to get rid of."""
+    from distributed.comm.addressing import get_address_host_port
+
+    try:
+        host, port = get_address_host_port(address, strict=True)
+    except ValueError as error:
+        problem = Problem("search.backend", f"{shown(address)} is no address of a scheduler", "write tcp://HOST:8786")
+        raise ConfigError("the search cannot start", [problem]) from error
+    deadline = time.monotonic() + _CONNECT_SECONDS
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
+        except OSError as error:  # it may be starting right now
+            if time.monotonic() > deadline:
+                raise _silent(address, type(error).__name__) from error
+            time.sleep(0.1)
+        else:
+            return
+
+
+def _silent(address: str, reason: str) -> ServiceError:
+    return ServiceError(
+        f"no Dask scheduler answers at {shown(address)} within {_CONNECT_SECONDS:g} s ({reason}): start it, or correct "
+        f"{' or '.join(ADDRESS_VARIABLES)}"
+    )
+
+
+def _check_workers(client: Any, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_WORKER_SECONDS)
+        found = client.run(software, on_error="return")
+    except (TimeoutError, OSError) as error:
+        raise ServiceError(
+            f"the Dask scheduler at {shown(address)} has no worker that answers after {_WORKER_SECONDS:g} s: start one"
+        ) from error
+    except ModuleNotFoundError as error:
+        raise _not_installed(error) from error
+    for worker, answer in found.items():
+        if isinstance(answer, ModuleNotFoundError):
+            raise _not_installed(answer)
+        _require_same(software(), answer if isinstance(answer, dict) else {}, worker)
+
+
+def _not_installed(error: ModuleNotFoundError) -> SearchError:
+    return SearchError(
+        f"a Dask worker cannot import {shorten(error.name or str(error))}: install the same version of Evenhand there"
+    )
+
+
+def _gone(error: BaseException | None) -> ServiceError:
+    reason = f" ({type(error).__name__})" if error is not None else ""
+    return ServiceError(f"the Dask scheduler went away during the search{reason}: {_GOES_ON}")
+
+
+def _cancelled_errors() -> tuple[type[BaseException], ...]:
+    from distributed.client import FutureCancelledError, FuturesCancelledError
+
+    return FutureCancelledError, FuturesCancelledError
+
+
+def _connection_errors() -> tuple[type[BaseException], ...]:
+    from distributed.comm.core import CommClosedError
+
+    return OSError, CommClosedError, *_cancelled_errors()
