@@ -41,12 +41,14 @@ class Postgres:
 
     Attributes
     ----------
+    folder, programs
+        Where its data are, and its programs.
     port
         Where it listens on 127.0.0.1.
     """
 
     def __init__(self, folder: Path, programs: Path) -> None:
-        self.folder, self._programs = folder, programs
+        self.folder, self.programs = folder, programs
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -109,7 +111,7 @@ class Postgres:
         return self.folder / "data"
 
     def _as_user(self, program: str, *arguments: str) -> list[str]:
-        command = [str(self._programs / program), *arguments]
+        command = [str(self.programs / program), *arguments]
         if os.geteuid() != 0:
             return command
         user = self.folder.stat()
