@@ -221,7 +221,7 @@ def load_registered(model: str, version_or_alias: str) -> Any:
         if not expected:
             raise ModelError(f"{name} has no tag evenhand.file_digest: it was not registered by Evenhand; not loaded")
         # The store's address and not models:/...: nothing in the model's own folder has a say in what is read.
-        place = client().get_logged_model(found.model_id).artifact_location
+        place = client().get_logged_model(found.source.removeprefix("models:/")).artifact_location
         file = Path(download_artifacts(f"{place}/model.skops", dst_path=scratch))
         digest = digest_file(file)
         if digest != expected:
