@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 BENCHMARKS := $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
 
-.PHONY: help demo test check e2e e2e-compose lock clean bench env
+.PHONY: help demo test check e2e e2e-long e2e-compose lock clean bench env
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,7 +32,10 @@ check: $(STAMP) ## Lint, format, types and the direction of imports
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
 e2e: $(STAMP) ## Tests with real servers, kills and a real browser
-	@$(BIN)/python -m pytest -q -m e2e tests
+	@$(BIN)/python -m pytest -q -m "e2e and not e2e_long" tests
+
+e2e-long: $(STAMP) ## The same at length: every step killed, dozens of runs at once
+	@$(BIN)/python -m pytest -q -m e2e_long tests
 
 env: ## Write .env with random secrets for docker compose, once
 	@$(PYTHON) deployments/env_file.py

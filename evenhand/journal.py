@@ -4,6 +4,7 @@ A run writes one small file when it starts and removes it when it ends. A file w
 that was interrupted; whoever starts the same work next claims it by renaming it, which only one can do.
 """
 
+import errno
 import json
 import os
 import socket
@@ -102,16 +103,22 @@ class Journal:
 
     @contextmanager
     def open(self, work: str, run_key: str, flow_run_id: str) -> Iterator[None]:
-        """Keep a file for the time of the block; a kill leaves it behind, an error does not."""
+        """Keep a file for the time of the block; a kill or a full disk leaves it behind, another error does not."""
         pid = os.getpid()
         entry = Entry(work, run_key, flow_run_id, _host(), pid, _started(pid) or 0.0)
         path = self.folder / f"{time.time():.3f}-{uuid.uuid4().hex[:8]}.json"
         write_text(path, json.dumps(asdict(entry), indent=1))
+        full = False
         try:
             yield
+        except OSError as error:
+            # Its end may not have been recorded either: whoever comes next goes on with it.
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            raise
         finally:
-            with suppress(FileNotFoundError):
-                path.unlink()
+            if not full:
+                with suppress(FileNotFoundError):
+                    path.unlink()
 
 
 def _read(path: Path) -> Entry | None:

@@ -1,5 +1,7 @@
 """An interrupted run is taken over once, a running one never."""
 
+import errno
+import json
 import os
 import subprocess
 import sys
@@ -73,3 +75,31 @@ def test_a_failed_run_leaves_nothing(tmp_path: Path) -> None:
 def test_a_damaged_entry_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "1.json").write_text("{")
     assert Journal(tmp_path).claim("work", "") is None
+
+
+def test_a_clock_that_is_set_does_not_end_a_running_process(tmp_path: Path, other, monkeypatch) -> None:
+    """psutil derives the start of a process from the wall clock: set by an hour, it names another moment."""
+    import psutil
+
+    created = psutil.Process.create_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: created(process) - 3600)
+    assert Journal(tmp_path).claim("work", "flow-2") is None
+
+
+def test_a_process_of_an_earlier_start_of_the_machine_is_gone(tmp_path: Path, other) -> None:
+    [entry] = tmp_path.glob("*.json")
+    text = entry.read_text()
+    host = json.loads(text)["host"]
+    entry.write_text(text.replace(host, f"{host.partition('/')[0]}/an-earlier-start"))
+    claim = Journal(tmp_path).claim("work", "flow-2")
+    assert claim is not None
+
+
+def test_a_run_that_ends_because_the_disk_is_full_can_be_gone_on_with(tmp_path: Path) -> None:
+    def run() -> None:
+        with Journal(tmp_path).open("work", "run", "flow"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        run()
+    assert len(list(tmp_path.glob("*.json"))) == 1
