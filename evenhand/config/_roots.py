@@ -7,7 +7,10 @@ from pathlib import Path
 
 from evenhand.config._errors import shown
 
-__all__ = ["anchor_root", "outside"]
+__all__ = ["READ_ONLY_SERVERS", "anchor_root", "outside"]
+
+READ_ONLY_SERVERS = ("postgresql", "mysql", "mariadb")
+"""Database servers whose transactions can be made to refuse every change."""
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?:file:)?(?P<file>[^?]*)")
@@ -56,7 +59,7 @@ def _filled(address: str) -> str | None:
 def _is_server(address: str) -> bool:
     """Whether this names a database server, which is held by its rights and not by a folder."""
     scheme = address.partition("://")[0].partition("+")[0].lower()
-    return scheme in ("postgresql", "mysql", "mariadb", "mssql", "oracle", "snowflake", "bigquery")
+    return scheme in READ_ONLY_SERVERS
 
 
 def _below(place: str, root: str) -> bool:

@@ -11,7 +11,7 @@ from evenhand.config._base import Section
 from evenhand.config._checks import check_source
 from evenhand.config._errors import explain, shown
 from evenhand.config._paths import anchor, anchor_source, is_path
-from evenhand.config._roots import anchor_root, outside
+from evenhand.config._roots import READ_ONLY_SERVERS, anchor_root, outside
 from evenhand.config._tree import prepare
 from evenhand.config._yaml import Document, parse_yaml
 from evenhand.config.data import SourceConfig
@@ -215,6 +215,12 @@ def _unsafe(where: str, source: SourceConfig, roots: Sequence[str]) -> Iterator[
         reason = outside(value, roots) if value is not None else None
         if reason:
             yield Problem(f"{where}.{name}", *reason)
+    if source.url is not None and not source.url.startswith(("${", "sqlite", *READ_ONLY_SERVERS)):
+        yield Problem(
+            f"{where}.url",
+            "is no database that a service reads from",
+            f"its transactions must be read-only: sqlite, {', '.join(READ_ONLY_SERVERS)}",
+        )
     if source.sql is not None:
         from evenhand.data._sql import check_select
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -87,18 +88,21 @@ def _address(url: str) -> "URL":
     except (ArgumentError, ValueError):
         raise DataError("url is no database address: write it as sqlite:///file.db or postgresql://host/name") from None
     if address.get_backend_name() == "sqlite":
-        _check_sqlite(address.database, shown(url))
+        return _sqlite(address, shown(url))
     return address
 
 
-def _check_sqlite(database: str | None, name: str) -> None:
-    """Refuse a file that is not there: SQLite would make an empty one."""
+def _sqlite(address: "URL", name: str) -> "URL":
+    """The address of the file opened for reading only; a file that is not there is refused: SQLite would make one."""
+    database = address.database
     if not database or database == ":memory:" or database.startswith("file:"):
-        return
+        return address
     path = Path(database)
     if not path.is_file():
         names = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(f"there is no SQLite file {name}: {nearest(path.name, names)}")
+    query = {**address.query, "mode": "ro", "uri": "true"}
+    return address.set(database=f"file:{quote(str(path.absolute()))}", query=query)
 
 
 @contextmanager
@@ -157,7 +161,9 @@ def _reason(error: "DBAPIError", address: "URL") -> str:
         # A failed conversion quotes the value, and that is somebody's.
         return type(error.orig).__name__
     text = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
-    secrets = [str(address.password or ""), *(str(value) for value in address.query.values())]
+    ours = ("ro", "true")  # how a SQLite file is opened
+    given = [str(value) for value in address.query.values()]
+    secrets = [str(address.password or ""), *(value for value in given if value not in ours)]
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
     return shorten(text, 200)

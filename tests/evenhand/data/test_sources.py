@@ -9,11 +9,12 @@ import fsspec
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenhand.data._records import count_fields_fast
-from evenhand.data._sql import check_select
+from evenhand.data._sql import _address, _connected, check_select
 from evenhand.data.sources import read_source
 from evenhand.exceptions import DataError, ServiceError
 
@@ -161,6 +162,14 @@ def test_the_connection_itself_is_read_only(database, monkeypatch):
     monkeypatch.setattr("evenhand.data._sql.check_select", lambda sql: sql)
     with pytest.raises(DataError, match="readonly database"):
         read_source(sql="DELETE FROM loans", url=f"sqlite:///{database}")
+
+
+def test_a_sqlite_file_is_opened_for_reading_only(database):
+    """The third: not even the connection's own setting could be taken back."""
+    with _connected(_address(f"sqlite:///{database}?timeout=3"), "the file") as connection:
+        connection.exec_driver_sql("PRAGMA query_only = OFF")
+        with pytest.raises(sqlalchemy.exc.OperationalError, match="readonly database"):
+            connection.exec_driver_sql("DELETE FROM loans")
 
 
 @pytest.mark.parametrize(
