@@ -50,11 +50,13 @@ class Served:
             runs = post(mlflow, "/api/2.0/mlflow/runs/search", experiment_ids=ids, max_results=1000)["runs"]
             tops = [run for run in runs if not any(tag["key"] == "mlflow.parentRunId" for tag in run["data"]["tags"])]
             cards = [{"path": "card/card.html", "run_uuid": run["info"]["run_id"]} for run in tops]
-            versions = mlflow.get("/api/2.0/mlflow/model-versions/search").raise_for_status().json()["model_versions"]
+            models = (
+                mlflow.get("/api/2.0/mlflow/registered-models/search").raise_for_status().json()["registered_models"]
+            )
             found = {
                 "runs": {run["info"]["run_id"]: run["info"]["status"] for run in runs},
                 "cards": [mlflow.get("/get-artifact", params=card).raise_for_status().text for card in cards],
-                "versions": [(each["name"], each["version"], each["aliases"]) for each in versions],
+                "models": [(each["name"], each["latest_versions"], each["aliases"]) for each in models],
             }
         user = ("admin", addresses["PREFECT_API_AUTH_STRING"].partition(":")[2])
         with httpx.Client(base_url=addresses["PREFECT_API_URL"] + "/", auth=user, timeout=60) as prefect:
@@ -82,9 +84,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def test_everything_is_in_postgresql(served: Served) -> None:
     known = served.known
     assert set(known["runs"].values()) == {"FINISHED"}
-    assert [(name, version, aliases) for name, version, aliases in known["versions"]] == [
-        ("loan-approval", "1", ["challenger"])
-    ]
+    ((name, versions, aliases),) = known["models"]
+    assert (name, [version["version"] for version in versions]) == ("loan-approval", ["1"])
+    assert aliases == [{"alias": "challenger", "version": "1"}]
     assert "<html" in known["cards"][0]
     assert set(known["flow runs"].values()) == {"COMPLETED"}
     assert not list(served.home.folder.rglob("*.db")), "no SQLite beside it"
