@@ -40,6 +40,12 @@ e2e-long: $(STAMP) ## The same at length: every step killed, dozens of runs at o
 env: ## Write .env with random secrets for docker compose, once
 	@$(PYTHON) deployments/env_file.py
 
+backup: ## Back up the service of docker compose: make backup FILE=/backups/today.tar
+	@$(PYTHON) -m deployments.backup backup "$(FILE)"
+
+restore: ## Restore it into an empty one: make restore FILE=/backups/today.tar
+	@$(PYTHON) -m deployments.backup restore "$(FILE)" $(REPLACE)
+
 e2e-compose: $(STAMP) ## Try the service of `docker compose up --wait`: doors, a retrain, restarts, backup
 	@$(BIN)/python -m pytest -q -m compose tests/e2e/test_compose.py
 
