@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 BENCHMARKS := $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
 
-.PHONY: help demo test check e2e e2e-long e2e-compose lock clean bench env
+.PHONY: help demo test check e2e e2e-long e2e-compose backup restore lock clean bench env
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
