@@ -30,6 +30,9 @@ __all__ = [
 ]
 
 
+_CONTRACT, _NOT_COMPARED = "evenhand.contract", "not compared"
+
+
 @dataclass(frozen=True)
 class Version:
     """A registered version.
@@ -65,10 +68,17 @@ def latest_contract(model: str) -> dict[str, Any] | None:
     except ServiceError as error:
         held = "the newest contract known here holds" if known else "no contract is known here, so none is compared"
         say(f"{error}: {held}")
+        if known is None:
+            _unheld.add(model)
         return known
+    _unheld.discard(model)
     if found is not None and found != known:
         keep_contract(model, found)
     return found
+
+
+_unheld: set[str] = set()
+"""Models whose rows this process could not hold to a contract: their versions say so."""
 
 
 def keep_contract(model: str, contract: dict[str, Any]) -> None:
@@ -90,7 +100,9 @@ def _contract_file(model: str) -> Path:
 
 def _fetch_contract(model: str) -> dict[str, Any] | None:
     versions = client().search_model_versions(f"name = '{model}'", order_by=["version_number DESC"], max_results=20)
-    for version in versions:
+    # What could not be held to a contract makes no new promise, unless there is no other.
+    held = [version for version in versions if version.tags.get(_CONTRACT) != _NOT_COMPARED]
+    for version in held or reversed(versions):
         run_id = version.tags.get("evenhand.run_id") or version.run_id
         if _has_contract(run_id):
             path = client().download_artifacts(run_id, "data/contract.json")
@@ -184,6 +196,8 @@ def register_version(run: RunRef, *, alias: str, tags: dict[str, str], descripti
         Without a number as long as MLflow does not answer.
     """
     outbox = box(run.key)
+    if run.model in _unheld:
+        tags = {**tags, _CONTRACT: _NOT_COMPARED}
     body = {"model": run.model, "alias": alias, "tags": tags, "description": description}
     outbox.append("version", body, identity="version")
     number = deliver(outbox, last=True).receipts.get("version", "")

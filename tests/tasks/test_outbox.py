@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from evenhand.exceptions import StoreError
-from tasks.registry import register_version
+from tasks.registry import Version, latest_contract, register_version
 from tasks.step import listening
 from tasks.tracking import (
     Child,
@@ -311,6 +311,29 @@ def test_a_version_that_comes_late_and_is_the_newest_gets_the_alias(store: str) 
     mlflow.set_tracking_uri(store)
     [found] = deliver_all(elsewhere=True)
     assert str(client().get_model_version_by_alias("loans", "challenger").version) == found.receipts["version"] == "1"
+
+
+def test_rows_that_were_held_to_no_contract_make_no_new_promise(store: str, tmp_path: Path) -> None:
+    """MLflow is silent, this machine knows nothing, and there is a version that promised something."""
+    versions = [register_with_contract(tmp_path, {"promise": 1})]
+    shutil.rmtree(tmp_path / "home" / "contracts", ignore_errors=True)
+    mlflow.set_tracking_uri(NOWHERE)
+    assert latest_contract("loans") is None
+    mlflow.set_tracking_uri(store)
+    versions.append(register_with_contract(tmp_path, {"promise": 2}))
+    assert [version.version for version in versions] == ["1", "2"]
+    assert client().get_model_version("loans", "2").tags["evenhand.contract"] == "not compared"
+    assert latest_contract("loans") == {"promise": 1}
+
+
+def register_with_contract(folder: Path, contract: dict[str, int]) -> Version:
+    run = opened()
+    (folder / "contract.json").write_text(json.dumps(contract))
+    log(run, [File(folder / "contract.json", "data")])
+    log_model_of(run)
+    version = register_version(run, alias="challenger", tags={}, description="")
+    finish_run(run, "FINISHED")
+    return version
 
 
 def waiting_version() -> RunRef:
