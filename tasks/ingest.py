@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from evenhand.config import DataConfig
 from evenhand.data.build import build_dataset
 from evenhand.data.contract import Contract
 from evenhand.data.dataset import Dataset
 from evenhand.data.digest import row_digests
+from evenhand.data.finding import Finding
+from evenhand.data.sampling import Sample, read_sample
 from evenhand.data.sensitive import Sensitive
 from evenhand.data.snapshot import read_dataset, write_dataset
 from evenhand.data.sources import read_source
@@ -37,26 +40,35 @@ def ingest_data(data: DataConfig, contract: dict[str, Any] | None) -> Ref:
     ContractError
         With every violation.
     """
-    rows = load_rows(data)
+    rows, sample = _load(data)
     if contract is not None:
         Contract.from_dict(contract).check(rows)
     about = data.model_dump(mode="json", exclude={"source", "contract"})
-    ref = once("ingest", {"rows": rows.digest, "data": about}, lambda folder: _write(folder, rows, data))
-    note(f"{len(rows):,} rows, {rows.X.shape[1]} features, {rows.task}, digest {rows.digest[:12]}")
+    sampled = None if sample is None else sample.to_dict()
+    parts = {"rows": rows.digest, "data": about, "sampled": sampled}
+    ref = once("ingest", parts, lambda folder: _write(folder, rows, data, sampled))
+    drawn = "" if sample is None or sample.complete else f" of {sample.of:,}, a stratified sample"
+    note(f"{len(rows):,} rows{drawn}, {rows.X.shape[1]} features, {rows.task}, digest {rows.digest[:12]}")
     return ref
 
 
 def load_rows(data: DataConfig) -> Dataset:
     """Read the source and sort its columns into features, target and sensitive attributes."""
+    return _load(data)[0]
+
+
+def _load(data: DataConfig) -> tuple[Dataset, Sample | None]:
+    """The rows and, when they were drawn, how."""
     source = data.source
-    frame = read_source(**source.model_dump())
+    sensitive = {name: _sensitive(name, **each.model_dump()) for name, each in data.sensitive.items()}
+    frame, sample = _read(data, sensitive)
     if data.target_above is not None:
         frame = cut_target(frame, target=data.target, above=data.target_above)
     rows = build_dataset(
         frame,
         target=data.target,
         favorable_label=data.favorable_label,
-        sensitive={name: _sensitive(name, **each.model_dump()) for name, each in data.sensitive.items()},
+        sensitive=sensitive,
         features=data.features or None,
         exclude=data.exclude,
         key=data.key,
@@ -66,7 +78,33 @@ def load_rows(data: DataConfig) -> Dataset:
         drop_missing_target=data.drop_missing_target,
     )
     require_favorable_label(rows)
-    return _in_order(rows)
+    if sample is not None and sample.without_target:
+        message = (
+            f"{sample.without_target} of {sample.of + sample.without_target} rows have no target and were left out"
+        )
+        dropped = Finding("dropped_rows", data.target, message, float(sample.without_target))
+        rows = replace(rows, findings=(dropped, *rows.findings))
+    return _in_order(rows), sample
+
+
+def _read(data: DataConfig, sensitive: dict[str, Sensitive]) -> tuple[pd.DataFrame, Sample | None]:
+    source = data.source.model_dump()
+    if data.sample_rows is None:
+        return read_source(**source), None
+    roles = [name for name in (data.time, data.group) if name is not None]
+    columns = [data.target, *data.features, *(c for how in sensitive.values() for c in how.columns), *roles]
+    return read_sample(
+        data.sample_rows,
+        source=source,
+        target=data.target,
+        target_above=data.target_above,
+        sensitive=sensitive,
+        key=data.key,
+        content=columns if data.features else None,
+        exclude=data.exclude,
+        salt=data.sample_salt,
+        drop_missing_target=data.drop_missing_target,
+    )
 
 
 def _in_order(rows: Dataset) -> Dataset:
@@ -83,12 +121,13 @@ def _sensitive(name: str, **how: Any) -> Sensitive:
     return Sensitive(**given)
 
 
-def _write(folder: Path, rows: Dataset, data: DataConfig) -> None:
+def _write(folder: Path, rows: Dataset, data: DataConfig, sampled: dict[str, Any] | None) -> None:
     write_dataset(rows, folder / "rows.parquet")
     about = {
         "name": rows.name,
         "digest": rows.digest,
         "rows": len(rows),
+        "sampled": sampled,
         "task": rows.task,
         "classes": [str(label) for label in rows.classes],
         "source": data.source.model_dump(mode="json", exclude_none=True),

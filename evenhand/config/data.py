@@ -128,5 +128,11 @@ class DataConfig(Section):
     drop_missing_target: bool = False
     """Leave out the rows without a target, and say how many, instead of refusing the data."""
 
+    sample_rows: int | None = Field(default=None, ge=100)
+    """Draw so many rows, every class and group in its share; Parquet beyond memory is then read in parts."""
+
+    sample_salt: str = "evenhand"
+    """Another text draws other rows; with the same one a sample of renewed data keeps most of its rows."""
+
     contract: Literal["enforce", "renew"] = "enforce"
     """Hold the rows to what the model's first data promised, or make a new contract of these rows."""

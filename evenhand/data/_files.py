@@ -69,6 +69,19 @@ def read_file(address: str, *, format: str, encoding: str | None, delimiter: str
         return _read_text(path, name, head, encoding, delimiter)
 
 
+def starts_as_parquet(path: Path) -> bool:
+    """Whether the first bytes of a file are those of Parquet."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_PARQUET)) == _PARQUET
+
+
+def without_index(names: list[str]) -> list[str]:
+    """The columns that are none of pandas' unnamed indexes."""
+    return [name for name in names if not _UNNAMED_INDEX.fullmatch(name)]
+
+
 def open_bytes(path: Path) -> IO[bytes]:
     """The file's bytes, decompressed when its first bytes say that it is compressed."""
     with path.open("rb") as file:
@@ -113,7 +126,7 @@ def _read_parquet(path: Path, name: str) -> pd.DataFrame:
         raise DataError(f"{name} has columns and no rows: give it at least a few hundred")
     # An index with a name was a column before somebody made it the index; one without a name says nothing. The rest of
     # what pandas notes beside the table is not needed, and may be damaged.
-    counters = _named_ranges(table.schema.metadata or {}, table.num_rows)
+    counters = named_ranges(table.schema.metadata or {}, table.num_rows)
     table = table.replace_schema_metadata(None)
     kept = [place for place, name in enumerate(table.column_names) if not _UNNAMED_INDEX.fullmatch(name)]
     table = table.select(kept)
@@ -125,7 +138,7 @@ def _read_parquet(path: Path, name: str) -> pd.DataFrame:
     return plain_frame(frame)
 
 
-def _named_ranges(metadata: dict[bytes, bytes], n: int) -> dict[str, range]:
+def named_ranges(metadata: dict[bytes, bytes], n: int) -> dict[str, range]:
     """Indexes that count evenly and have a name: they are no column of the file, only a note of pandas."""
     try:
         noted = json.loads(metadata.get(b"pandas", b"{}")).get("index_columns", [])

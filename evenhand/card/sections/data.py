@@ -7,7 +7,7 @@ from evenhand.card.blocks import Block, Cell, Facts, Items, Section, Table, Text
 from evenhand.card.inputs import Inputs
 from evenhand.card.text import count, join, number, percent, plain, words
 
-__all__ = ["data_section", "parts_of", "rows_of", "split_rows"]
+__all__ = ["data_section", "parts_of", "rows_of", "sampled", "split_rows"]
 
 PARTS = ("train", "validation", "test")
 
@@ -46,7 +46,7 @@ def _origin(inputs: Inputs) -> tuple[Block, ...]:
     named = {
         "Name": data.get("name"),
         "Source": data.get("source"),
-        "Rows": count(rows_of(inputs)) if rows_of(inputs) is not None else None,
+        "Rows": _rows(inputs),
         "Target": data.get("target"),
         "Features": f"{len(features)}: {join(list(features), 40)}" if features else None,
         "Sensitive attributes": f"{join(list(sensitive), 20)} (never given to the model)" if sensitive else None,
@@ -56,6 +56,23 @@ def _origin(inputs: Inputs) -> tuple[Block, ...]:
     rows = tuple((name, Cell(plain(value))) for name, value in named.items() if value not in (None, "", {}))
     description = plain(data.get("description") or "")
     return (*((Text(description),) if description else ()), Facts(rows))
+
+
+def _rows(inputs: Inputs) -> str | None:
+    n = rows_of(inputs)
+    if n is None:
+        return None
+    drawn = sampled(inputs)
+    if drawn is None:
+        return count(n)
+    by = join([plain(name) for name in drawn["by"]], 20)
+    return f"{count(n)} of {count(drawn['of'])}: a sample in which each combination of {by} has its share"
+
+
+def sampled(inputs: Inputs) -> Mapping[str, Any] | None:
+    """How the rows were drawn from more of them, or None when they are all there were."""
+    found: Mapping[str, Any] | None = inputs.data.get("sampled")
+    return None if found is None or found["rows"] == found["of"] else found
 
 
 def _split(inputs: Inputs) -> tuple[Block, ...]:

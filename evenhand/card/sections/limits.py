@@ -5,6 +5,7 @@ from typing import Any
 
 from evenhand.card.blocks import Block, Cell, Items, Section, Text
 from evenhand.card.inputs import Inputs
+from evenhand.card.sections.data import sampled
 from evenhand.card.sections.groups import GAPS, four_fifths
 from evenhand.card.text import count, join, number, plain, words
 
@@ -70,6 +71,14 @@ def _of_metrics(inputs: Inputs) -> Iterator[Cell]:
         )
 
 
+def _of_sample(inputs: Inputs) -> Iterator[Cell]:
+    drawn = sampled(inputs)
+    if drawn is not None:
+        yield Cell(
+            f"Trained and assessed on a sample: {count(drawn['rows'])} of {count(drawn['of'])} rows.", tone="open"
+        )
+
+
 def _of_features(inputs: Inputs) -> Iterator[Cell]:
     for finding in inputs.data.get("findings") or ():
         if finding.get("kind") in ("leakage", "restates_sensitive"):
@@ -97,7 +106,8 @@ def _of_gaps_in_evidence(inputs: Inputs) -> Iterator[Cell]:
 
 def limitations(inputs: Inputs) -> tuple[Cell, ...]:
     """Every limitation that the evidence itself shows."""
-    found = [*_of_gaps_in_evidence(inputs), *_of_audit(inputs), *_of_metrics(inputs), *_of_features(inputs)]
+    found = [*_of_gaps_in_evidence(inputs), *_of_audit(inputs), *_of_metrics(inputs), *_of_sample(inputs)]
+    found += _of_features(inputs)
     return tuple(sorted(found, key=lambda cell: cell.tone != "flag"))
 
 
