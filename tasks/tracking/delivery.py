@@ -4,6 +4,7 @@ A service that did not answer is not asked again for fifteen seconds, except at 
 """
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -228,7 +229,8 @@ def run_address(receipts: Mapping[str, str]) -> str:
     run_id = receipts.get("run_id", "")
     if not run_id:
         return ""
-    where = shown_address().rstrip("/")
+    # Within a network of containers MLflow has a name that no browser outside knows.
+    where = (os.environ.get("EVENHAND_MLFLOW_PAGE") or shown_address()).rstrip("/")
     if where.startswith("http"):
         return f"{where}/#/experiments/{receipts['experiment_id']}/runs/{run_id}"
     return f"{where}#{run_id}"
