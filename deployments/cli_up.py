@@ -1,16 +1,14 @@
 """`evenhand up`: the service on this machine, until Ctrl-C or SIGTERM."""
 
-import signal
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
 from deployments.local import home_folder
 from deployments.screen import console, plain
+from deployments.signals import stoppable
 from deployments.stack import POOL, Stack, running
 from evenhand.exceptions import ServiceError
 
@@ -80,7 +78,7 @@ def serve(service_file: Path | None, *, port_prefect: int, port_mlflow: int, wor
     """
     out = console()
     try:
-        with _ending_on_request():
+        with stoppable():
             out.print("starting: the first time takes about half a minute ...", soft_wrap=True)
             with running(
                 home_folder(),
@@ -98,20 +96,6 @@ def serve(service_file: Path | None, *, port_prefect: int, port_mlflow: int, wor
     except KeyboardInterrupt:
         out.print("stopped; what the service knows is kept, and the same command goes on with it", soft_wrap=True)
     return 0
-
-
-@contextmanager
-def _ending_on_request() -> Iterator[None]:
-    """SIGTERM does what Ctrl-C does."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(out: Console, stack: Stack, workers: int, *, deployed: bool) -> None:
