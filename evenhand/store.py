@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from evenhand.exceptions import StoreError
+from evenhand.store_remote import RemoteStore
 
 __all__ = ["Ref", "Store", "canonical_json", "digest_bytes", "digest_file", "digest_json", "write_text"]
 
@@ -98,10 +99,20 @@ def _sync_folder(folder: Path) -> None:
 
 
 class Store:
-    """Folders of finished steps below `root`, each under its step and key."""
+    """Folders of finished steps below `root`, each under its step and key.
 
-    def __init__(self, root: Path | str) -> None:
+    Parameters
+    ----------
+    root
+        The folder on this machine.
+    remote
+        A store that several machines share: what is finished here is copied there, and what is missing here is fetched
+        from there. None keeps everything on this machine.
+    """
+
+    def __init__(self, root: Path | str, remote: RemoteStore | None = None) -> None:
         self.root = Path(root)
+        self._remote = remote
 
     def _folder(self, step: str, key: str) -> Path:
         return self.root / step / key[:32]
@@ -115,14 +126,37 @@ class Store:
             As given to :meth:`write`.
         """
         folder = self._folder(step, key)
-        if not (folder / MANIFEST).is_file():
+        if (folder / MANIFEST).is_file():
+            try:
+                ref = Ref(step, key, self._verify(folder))
+            except StoreError:
+                folder.rename(folder.with_name(f".damaged-{folder.name}-{uuid.uuid4().hex[:8]}"))
+            else:
+                self._publish(ref)
+                return ref
+        return self._fetch(step, key)
+
+    def _publish(self, ref: Ref) -> None:
+        if self._remote is not None:
+            folder = self._folder(ref.step, ref.key)
+            files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+            self._remote.publish(ref.step, ref.key, ref.digest, folder, files)
+
+    def _fetch(self, step: str, key: str, digest: str | None = None) -> Ref | None:
+        """A whole result from the shared store, or None; one that does not match its checksums is withdrawn there."""
+        if self._remote is None:
             return None
-        try:
-            digest = self._verify(folder)
-        except StoreError:
-            folder.rename(folder.with_name(f".damaged-{folder.name}-{uuid.uuid4().hex[:8]}"))
-            return None
-        return Ref(step, key, digest)
+        for each in self._remote.digests(step, key):
+            if digest not in (None, each):
+                continue
+            try:
+                with self.write(step, key) as folder:
+                    self._remote.fetch(step, key, each, folder)
+            except StoreError:
+                self._remote.withdraw(step, key, each)
+                continue
+            return Ref(step, key, each)
+        return None
 
     def folder(self, ref: Ref) -> Path:
         """The folder of a result, after its checksums were compared.
@@ -133,7 +167,7 @@ class Store:
             When it is not there, or is not what `ref` names.
         """
         folder = self._folder(ref.step, ref.key)
-        if not (folder / MANIFEST).is_file():
+        if not (folder / MANIFEST).is_file() and self._fetch(ref.step, ref.key, ref.digest) is None:
             raise StoreError(f"the result of step {ref.step!r} is gone from {folder}: run the command again")
         if self._verify(folder) != ref.digest:
             raise StoreError(f"the result of step {ref.step!r} in {folder} is not the one that was referred to")
@@ -208,7 +242,20 @@ class Store:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = self.root / step / f".work-{key[:32]}"
         folder.mkdir(parents=True, exist_ok=True)
+        if self._remote is not None and not any(folder.iterdir()):
+            self._remote.fetch_work(step, key, folder)
         return folder
+
+    def save_work(self, step: str, key: str) -> None:
+        """Copy the work folder to the shared store, so that another machine can go on; without one nothing happens."""
+        if self._remote is not None:
+            self._remote.save_work(step, key, self.root / step / f".work-{key[:32]}")
+
+    def drop_work(self, step: str, key: str) -> None:
+        """Remove the work folder of a finished step, here and in the shared store."""
+        shutil.rmtree(self.root / step / f".work-{key[:32]}", ignore_errors=True)
+        if self._remote is not None:
+            self._remote.drop_work(step, key)
 
 
 def _sweep(folder: Path) -> None:

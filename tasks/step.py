@@ -23,6 +23,7 @@ from evenhand.events import Event
 from evenhand.exceptions import ServiceError
 from evenhand.provenance import code_version
 from evenhand.store import Ref, Store, digest_json
+from evenhand.store_remote import VARIABLE, open_remote
 
 __all__ = [
     "emit",
@@ -131,8 +132,8 @@ def home() -> Path:
 
 
 def store() -> Store:
-    """The store of finished steps."""
-    return Store(home() / "store")
+    """The store of finished steps, with the one that several machines share when `EVENHAND_STORE` names it."""
+    return Store(home() / "store", open_remote(os.environ.get(VARIABLE)))
 
 
 def once(name: str, parts: Mapping[str, Any], fill: Callable[[Path], None]) -> Ref:

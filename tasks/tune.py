@@ -1,9 +1,8 @@
 """Search for the model, trial by trial, so that a killed search goes on where it stood."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -14,6 +13,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from evenhand.config import SearchConfig, WeightConfig
 from evenhand.events import Event
+from evenhand.exceptions import ServiceError
 from evenhand.modeling.search import search as search_model
 from evenhand.modeling.search_results import SearchResult, Trial
 from evenhand.store import Ref
@@ -35,6 +35,8 @@ from tasks.step import (
 from tasks.tracking import Child, File, Item, Metrics, Params, RunRef, Series, Table, log
 
 __all__ = ["tune_model"]
+
+_SAVE_SECONDS = 10.0
 
 
 @step("tune", "Searches candidates and their hyperparameters by cross-validation on the training part.")
@@ -70,7 +72,7 @@ def tune_model(
     def write(folder: Path) -> None:
         train = load_part(develop, "train")
         log_file = store().work_folder("tune", step_key("tune", parts)) / "trials.jsonl"
-        with _progress(search.trials) as on_trial:
+        with _progress(search.trials, lambda: store().save_work("tune", step_key("tune", parts))) as on_trial:
             result = search_model(
                 train.X,
                 train.y,
@@ -87,9 +89,7 @@ def tune_model(
         _write(folder, result)
 
     ref = once("tune", parts, write)
-    shutil.rmtree(
-        store().work_folder("tune", step_key("tune", parts)), ignore_errors=True
-    )  # its trials stand in the result now
+    store().drop_work("tune", step_key("tune", parts))  # its trials stand in the result now
     folder = store().folder(ref)
     found = read_json(folder / "search.json")
     trials = _trial_rows(found)
@@ -107,20 +107,28 @@ OnTrial = Callable[[Trial, int, int | None], None]
 
 
 @contextmanager
-def _progress(total: int | None) -> Iterator[OnTrial]:
-    """A callback that moves the bar of whoever listens, and at most once a second the one on Prefect's page."""
+def _progress(total: int | None, save: Callable[[], None]) -> Iterator[OnTrial]:
+    """A callback that moves the bar of whoever listens, and at most once a second the one on Prefect's page.
+
+    At most every ten seconds it lets `save` copy the trials to where another machine finds them; when that fails, the
+    next copy has them.
+    """
     page: UUID | None = None
     if in_flow():
         page = cast("UUID", create_progress_artifact(progress=0.0, key="search", description="Progress of the search"))
-    last = time.monotonic()
+    last = saved = time.monotonic()
 
     def on_trial(trial: Trial, done: int, planned: int | None) -> None:
-        nonlocal last
+        nonlocal last, saved
         score = f"{trial.mean:.4f}" if trial.status == "complete" else trial.status
         emit(Event("progress", "tune", f"{trial.candidate} {score}", done=done, total=planned or total))
         if page is not None and total and time.monotonic() - last > 1:
             last = time.monotonic()
             update_progress_artifact(page, progress=min(100.0, 100 * done / total))
+        if time.monotonic() - saved > _SAVE_SECONDS:
+            saved = time.monotonic()
+            with suppress(ServiceError):
+                save()
 
     yield on_trial
     if page is not None:

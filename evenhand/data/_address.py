@@ -100,7 +100,7 @@ def _fetched(filled: str, address: str, folder: Path) -> Path:
         raise DataError(f"{shown(address)} is no address that fsspec knows: use file://, s3://, https:// ...") from None
     except OSError as error:
         raise _unreachable(address, error) from None
-    except _client_errors() as error:
+    except client_errors() as error:
         raise _unreachable(address, error) from None
     if not target.is_file():
         raise DataError(f"{shown(address)} is a folder: name one file in it")
@@ -112,7 +112,7 @@ def _unreachable(address: str, error: Exception) -> ServiceError:
     return ServiceError(f"{shown(address)} cannot be fetched ({reason}): check the address and the server")
 
 
-def _client_errors() -> tuple[type[Exception], ...]:
+def client_errors() -> tuple[type[Exception], ...]:
     """What the clients of stores raise that is no OSError; only of those that fsspec has loaded by now."""
     known = {"aiohttp": ("ClientError",), "botocore.exceptions": ("BotoCoreError", "ClientError")}
     return tuple(

@@ -1,0 +1,193 @@
+"""Finished steps where several machines find them: any store that fsspec knows, from a shared folder to S3.
+
+Object stores have no rename, so a result is whole when its marker is there. The files of a result lie below its digest,
+where nothing else is ever written, and the marker that lists them with their checksums is written last:
+
+    STEP/KEY/DIGEST/FILE ...
+    STEP/KEY/DIGEST.json
+
+Two machines that finish the same step at once leave two whole results; a reader takes one of them. Whoever may write
+here decides what later steps compute with: the store is to be as closed as the machines are.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from evenhand.data._address import client_errors, shown
+from evenhand.exceptions import ConfigError, Problem, ServiceError, StoreError, shorten
+
+__all__ = ["VARIABLE", "RemoteStore", "open_remote"]
+
+VARIABLE = "EVENHAND_STORE"
+"""The environment variable that names the store."""
+
+
+@lru_cache(maxsize=4)
+def open_remote(address: str | None) -> "RemoteStore | None":
+    """The store at an address; None without one.
+
+    Raises
+    ------
+    ConfigError
+        The address is none that fsspec knows, or its package is not installed.
+
+    Examples
+    --------
+    >>> open_remote("") is None
+    True
+    """
+    if not address:
+        return None
+    import fsspec
+
+    try:
+        system, root = fsspec.core.url_to_fs(address)
+    except (ImportError, ValueError) as error:
+        remedy = "use file://, s3://, gs:// ..., and install the package that fsspec wants for it"
+        problem = Problem(VARIABLE, f"{shown(address)} cannot be opened: {shorten(str(error), 120)}", remedy)
+        raise ConfigError("the shared store cannot be used", [problem]) from None
+    return RemoteStore(system, root, shown(address))
+
+
+class RemoteStore:
+    """Results of steps on a file system of fsspec.
+
+    Parameters
+    ----------
+    system
+        The file system.
+    root
+        The folder in it.
+    name
+        What errors call it: the address without what is secret in it.
+    """
+
+    def __init__(self, system: Any, root: str, name: str) -> None:
+        self._system, self._root, self._name = system, root.rstrip("/"), name
+
+    def digests(self, step: str, key: str) -> list[str]:
+        """The digests of the whole results of a step, sorted."""
+        with self._reached():
+            self._system.invalidate_cache()
+            try:
+                found = self._system.ls(self._at(step, key), detail=False)
+            except FileNotFoundError:
+                return []
+        names = (PurePosixPath(path).name for path in found)
+        return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
+
+    def fetch(self, step: str, key: str, digest: str, folder: Path) -> None:
+        """Copy a result's files into a folder and compare their checksums.
+
+        Raises
+        ------
+        StoreError
+            The result is not whole, or is not the one of this digest.
+        """
+        from evenhand.store import digest_file
+
+        for name, checksum in self._listed(step, key, digest).items():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with self._reached():
+                try:
+                    self._system.get_file(f"{self._at(step, key)}/{digest}/{name}", str(target))
+                except FileNotFoundError as error:
+                    raise StoreError(f"{name} of step {step!r} is gone from {self._name}") from error
+            if digest_file(target) != checksum:
+                raise StoreError(f"{name} of step {step!r} in {self._name} does not match its checksum")
+
+    def _listed(self, step: str, key: str, digest: str) -> Mapping[str, str]:
+        from evenhand.store import digest_json
+
+        with self._reached():
+            try:
+                content = self._system.cat_file(f"{self._at(step, key)}/{digest}.json")
+            except FileNotFoundError as error:
+                raise StoreError(f"the result of step {step!r} is not in {self._name}") from error
+        try:
+            files: dict[str, str] = json.loads(content)["files"]
+            whole = digest_json(files) == digest and all(_is_plain(name) for name in files)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            whole = False
+        if not whole:
+            raise StoreError(f"the marker of step {step!r} in {self._name} is cut off or altered")
+        return files
+
+    def publish(self, step: str, key: str, digest: str, folder: Path, files: Mapping[str, str]) -> None:
+        """Copy a result there, its marker last; nothing is done when it is there already.
+
+        Parameters
+        ----------
+        step, key, digest
+            Its reference.
+        folder
+            Where its files are.
+        files
+            Their names, with checksums.
+        """
+        if digest in self.digests(step, key):
+            return
+        place = f"{self._at(step, key)}/{digest}"
+        with self._reached():
+            for name in files:
+                target = f"{place}/{name}"
+                self._system.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+                self._system.put_file(str(folder / name), target)
+                if self._system.size(target) != (folder / name).stat().st_size:
+                    raise ServiceError(f"{name} of step {step!r} did not arrive whole in {self._name}")
+            self._system.pipe_file(f"{place}.json", json.dumps({"files": dict(files)}, sort_keys=True).encode())
+
+    def withdraw(self, step: str, key: str, digest: str) -> None:
+        """Take the marker of a damaged result away, so that a good one can be published in its place."""
+        with self._reached(), suppress(FileNotFoundError):
+            self._system.rm_file(f"{self._at(step, key)}/{digest}.json")
+
+    def save_work(self, step: str, key: str, folder: Path) -> None:
+        """Copy what an unfinished step keeps."""
+        with self._reached():
+            place = f"{self._at(step, key)}/work"
+            self._system.makedirs(place, exist_ok=True)
+            for path in sorted(folder.iterdir()):
+                if path.is_file():
+                    self._system.put_file(str(path), f"{place}/{path.name}")
+
+    def fetch_work(self, step: str, key: str, folder: Path) -> None:
+        """Copy what another machine kept of an unfinished step, when there is something."""
+        with self._reached():
+            self._system.invalidate_cache()
+            with suppress(FileNotFoundError):
+                for path in self._system.ls(f"{self._at(step, key)}/work", detail=False):
+                    self._system.get_file(path, str(folder / PurePosixPath(path).name))
+
+    def drop_work(self, step: str, key: str) -> None:
+        """Remove what was kept of a step that is finished now."""
+        with self._reached(), suppress(FileNotFoundError):
+            self._system.rm(f"{self._at(step, key)}/work", recursive=True)
+
+    def _at(self, step: str, key: str) -> str:
+        return f"{self._root}/{step}/{key[:32]}"
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Turn a store that does not answer, or refuses, into one clear error; what is not there passes."""
+        failures: tuple[type[Exception], ...] = (OSError, *client_errors())
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except PermissionError as error:
+            raise ServiceError(f"the shared store {self._name} refuses access: check its credentials") from error
+        except failures as error:
+            reason = type(error).__name__
+            raise ServiceError(f"the shared store {self._name} does not answer ({reason}): check {VARIABLE}") from error
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name stays below the folder that it is put into."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\\" not in name
