@@ -41,7 +41,7 @@ def mlflow_routes(scratch: str) -> list[Route]:
 
 def prefect_routes(base: str) -> list[Route]:
     """Every method and path of a Prefect server, by its own description."""
-    paths = httpx.get(f"{base}/openapi.json").raise_for_status().json()["paths"]
+    paths = httpx.get(f"{base}/openapi.json", timeout=120).raise_for_status().json()["paths"]
     found = [
         (method.upper(), re.sub(r"\{[^}]*\}", "00000000-0000-0000-0000-000000000000", path))
         for path, methods in paths.items()
@@ -53,7 +53,7 @@ def prefect_routes(base: str) -> list[Route]:
 
 def answered(base: str, routes: Iterable[Route], credentials: tuple[str, str] | None) -> Iterator[tuple[Route, int]]:
     """The routes that were not refused for want of a password, with what was answered."""
-    with httpx.Client(base_url=base, auth=credentials, timeout=30) as client:
+    with httpx.Client(base_url=base, auth=credentials, timeout=120) as client:
         for method, path in routes:
             status = client.request(method, path, json={} if method in ("POST", "PATCH", "PUT") else None).status_code
             if status not in (401, 403):
