@@ -18,6 +18,7 @@ from evenhand.config import (
     DataConfig,
     EvaluateConfig,
     ExplainConfig,
+    MitigateConfig,
     RecordConfig,
     SearchConfig,
     SplitConfig,
@@ -33,6 +34,7 @@ from tasks.evaluate import evaluate_model
 from tasks.explain import explain_model
 from tasks.fit import fit_model
 from tasks.ingest import ingest_data
+from tasks.mitigate import mitigate_model
 from tasks.register import register_model
 from tasks.registry import latest_contract
 from tasks.split import split_rows
@@ -57,6 +59,7 @@ def retrain(
     split: SplitConfig = SplitConfig(),
     weight: WeightConfig = WeightConfig(),
     search: SearchConfig = SearchConfig(),
+    mitigate: MitigateConfig = MitigateConfig(),
     evaluate: EvaluateConfig = EvaluateConfig(),
     explain: ExplainConfig = ExplainConfig(),
     audit: AuditConfig = AuditConfig(),
@@ -72,6 +75,7 @@ def retrain(
         split: How the rows are divided.
         weight: How much each training row counts.
         search: How the model is chosen.
+        mitigate: Whether and how alternatives with smaller disparities are searched.
         evaluate: How it is calibrated, given a threshold, and assessed.
         explain: How it is explained.
         audit: How its decisions are compared between groups.
@@ -85,6 +89,7 @@ def retrain(
         split=split,
         weight=weight,
         search=search,
+        mitigate=mitigate,
         evaluate=evaluate,
         explain=explain,
         audit=audit,
@@ -117,6 +122,10 @@ def _steps(config: Config) -> dict[str, Any]:
         weights = weigh_rows(develop, weight)
         found = tune_model(develop, weights, config.search, weight, grouped=split.method == "group", seed=seed, run=run)
         fitted = fit_model(develop, weights, found, config.evaluate, weight, seed=seed, run=run)
+        if config.mitigate.method != "none":
+            mine = {"develop": develop, "holdout": holdout, "weights": weights}
+            asked = (config.mitigate, config.evaluate, weight)
+            fitted = mitigate_model(mine, found, fitted, *asked, seed=seed, run=run)
         evidence = evaluate_model(fitted, holdout, config.evaluate, seed=seed, run=run)
         groups = audit_groups(evidence, holdout, config.audit, seed=seed, run=run)
         reasons = explain_model(fitted, develop, holdout, config.explain, seed=seed, run=run)

@@ -43,6 +43,7 @@ def _write(folder: Path, results: dict[str, Ref], config: dict[str, Any], run: R
         search=read_json(at["found"] / "search.json"),
         calibration=read_json(at["fitted"] / "calibration.json"),
         threshold=read_json(at["fitted"] / "threshold.json"),
+        mitigation=_if_there(at["fitted"] / "mitigation.json"),
         evaluation=read_json(at["evidence"] / "evaluation.json"),
         costs={**read_json(at["evidence"] / "costs.json"), "training": read_json(at["fitted"] / "training.json")},
         audit=read_json(at["groups"] / "audit.json"),
@@ -56,6 +57,11 @@ def _write(folder: Path, results: dict[str, Ref], config: dict[str, Any], run: R
     (folder / "card.md").write_text(render_markdown(card), encoding="utf-8")
     (folder / "card.json").write_text(render_json(card), encoding="utf-8")
     write_json(folder / "missing.json", list(card.missing))
+
+
+def _if_there(path: Path) -> dict[str, Any] | None:
+    """The result of a step that only runs when it is asked for."""
+    return read_json(path) if path.is_file() else None
 
 
 def _about_model(at: dict[str, Path], config: dict[str, Any]) -> dict[str, Any]:

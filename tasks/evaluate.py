@@ -8,6 +8,7 @@ import pandas as pd
 
 from evenhand.config import EvaluateConfig
 from evenhand.data.dataset import Dataset
+from evenhand.fairness.served import as_taken
 from evenhand.modeling.costs import measure_costs
 from evenhand.modeling.evaluation import evaluate as evaluate_predictions
 from evenhand.modeling.persistence import load_model
@@ -51,7 +52,7 @@ def _headline(found: dict[str, Any]) -> list[str]:
 
 def _write(folder: Path, fitted: Ref, holdout: Ref, evaluate: EvaluateConfig, seed: int) -> None:
     model = load_model(store().folder(fitted) / "model.skops")
-    test = load_part(holdout, "test")
+    test = as_taken(model, load_part(holdout, "test"))
     proba = model.predict_proba(test.X)
     predicted = model.predict(test.X)
     result = evaluate_predictions(

@@ -9,6 +9,7 @@ from evenhand.config import ExplainConfig
 from evenhand.events import Event
 from evenhand.explain.engine import explain as explain_rows
 from evenhand.explain.plots_local import force_html, plot_beeswarm, plot_waterfall
+from evenhand.fairness.served import as_taken
 from evenhand.modeling.persistence import load_model
 from evenhand.plotting import figure_to_png
 from evenhand.store import Ref
@@ -56,10 +57,12 @@ def explain_model(fitted: Ref, develop: Ref, holdout: Ref, explain: ExplainConfi
 
 
 def _write(folder: Path, fitted: Ref, develop: Ref, holdout: Ref, explain: ExplainConfig, seed: int) -> None:
+    model = load_model(store().folder(fitted) / "model.skops")
+    # Where the model takes the sensitive attributes they are features of it, and explained like any other.
     result = explain_rows(
-        load_model(store().folder(fitted) / "model.skops"),
-        load_part(holdout, "test"),
-        background=load_part(develop, "train").X,
+        model,
+        as_taken(model, load_part(holdout, "test")),
+        background=as_taken(model, load_part(develop, "train")).X,
         **explain.model_dump(),
         seed=seed,
         on_progress=_progress,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evenhand.config import RecordConfig
+from evenhand.fairness.served import as_taken
 from evenhand.modeling.persistence import load_model
 from evenhand.provenance import code_version, machine, packages
 from evenhand.store import Ref, digest_file
@@ -53,7 +54,10 @@ def register_model(
     train = load_part(parts["develop"], "train")
     log_dataset(run, about["name"], about["digest"], json.dumps(about["source"]), train)
     tags["evenhand.file_digest"] = tags["evenhand.model_digest"]  # what is stored is the very file that was assessed
-    log_model(run, load_model(file), file, signature=model_signature(train.X, train.y), tags=tags)
+    model = load_model(file)
+    # A model that needs the sensitive attributes says so in its signature: they are columns of its frame.
+    taken = as_taken(model, train)
+    log_model(run, model, file, signature=model_signature(taken.X, train.y), tags=tags)
     version = register_version(run, alias=record.alias, tags=tags, description=_describe(about))
     keep_contract(run.model, read_json(store().folder(parts["contract"]) / "contract.json"))
     number = f"version {version.version} is {version.alias}" if version.version else "waits for MLflow"

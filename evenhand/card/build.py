@@ -38,6 +38,7 @@ _PLACED = (
     "bar",
     "importance",
     "gaps",
+    "alternatives",
 )
 # The cases are told in words.
 _TOLD = ("case-",)
@@ -56,6 +57,7 @@ def build_card(
     explanation: Values | None = None,
     calibration: Values | None = None,
     threshold: Values | None = None,
+    mitigation: Values | None = None,
     run: Values | None = None,
     decision: Values | None = None,
     figures: "Mapping[str, Figure | str | Values] | None" = None,
@@ -75,7 +77,7 @@ def build_card(
     data
         ``name``, ``digest``, ``rows``, ``source``, ``features``, ``sensitive``, ``classes``, ``split``
         (``method``, ``counts``, ``table``), ``contract``, ``findings``.
-    search, evaluation, costs, audit, explanation, calibration, threshold
+    search, evaluation, costs, audit, explanation, calibration, threshold, mitigation
         ``to_dict()`` of the results of the same names. An explanation's rows of people are not part of that.
     run
         ``run_id``, ``url``, ``code_version``, ``git_commit``, ``seed``, ``machine``, ``packages``, ``date``.
@@ -119,6 +121,7 @@ def build_card(
         explanation=explanation or {},
         calibration=calibration or {},
         threshold=threshold or {},
+        mitigation=mitigation or {},
         run=run or {},
         decision=decision or {},
         min_cell=min_cell,

@@ -73,6 +73,7 @@ class Inputs:
     explanation: Values = field(default_factory=dict)
     calibration: Values = field(default_factory=dict)
     threshold: Values = field(default_factory=dict)
+    mitigation: Values = field(default_factory=dict)
     run: Values = field(default_factory=dict)
     decision: Values = field(default_factory=dict)
     pictures: Mapping[str, Picture] = field(default_factory=dict)

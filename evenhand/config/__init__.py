@@ -7,6 +7,7 @@ from evenhand.config.data import DataConfig, SensitiveConfig, SourceConfig
 from evenhand.config.evaluate import EvaluateConfig
 from evenhand.config.explain import ExplainConfig
 from evenhand.config.load import config_digest, config_schema, load_config, parse_config
+from evenhand.config.mitigate import MitigateConfig
 from evenhand.config.record import RecordConfig
 from evenhand.config.root import Config
 from evenhand.config.search import SearchConfig
@@ -23,6 +24,7 @@ __all__ = [
     "DataConfig",
     "EvaluateConfig",
     "ExplainConfig",
+    "MitigateConfig",
     "RecordConfig",
     "ScheduleConfig",
     "SearchConfig",

@@ -8,6 +8,7 @@ from evenhand.config.card import CardConfig
 from evenhand.config.data import DataConfig
 from evenhand.config.evaluate import EvaluateConfig
 from evenhand.config.explain import ExplainConfig
+from evenhand.config.mitigate import MitigateConfig
 from evenhand.config.record import RecordConfig
 from evenhand.config.search import SearchConfig
 from evenhand.config.split import SplitConfig
@@ -36,6 +37,9 @@ class Config(Section):
 
     search: SearchConfig = SearchConfig()
     """How the model is chosen."""
+
+    mitigate: MitigateConfig = MitigateConfig()
+    """Whether and how alternatives with smaller disparities are searched."""
 
     evaluate: EvaluateConfig = EvaluateConfig()
     """How it is calibrated, given a threshold, and assessed."""

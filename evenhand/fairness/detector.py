@@ -95,7 +95,7 @@ class BiasDetector:
         for name in legitimate_factors:
             if name not in dataset.X.columns:
                 raise DataError(f"legitimate_factors names {shorten(name)}: {nearest(name, dataset.X.columns)}")
-        y_pred = predict(model, dataset.X)
+        y_pred = predict(model, dataset)
         self._count(
             dataset.y,
             y_pred,

@@ -11,7 +11,18 @@ from evenhand.exceptions import DataError, ModelError, nearest, shorten
 from evenhand.fairness.assess import Task
 from evenhand.fairness.counts import CountTable, merge_labels
 
-__all__ = ["Predictor", "as_frame", "order_labels", "predict", "predict_score", "present_labels", "refuse_design"]
+__all__ = [
+    "SENSITIVE_PREFIX",
+    "Predictor",
+    "as_frame",
+    "model_inputs",
+    "order_labels",
+    "predict",
+    "predict_score",
+    "present_labels",
+    "refuse_design",
+    "sensitive_columns_of",
+]
 
 OTHER = "(no other label)"
 """Stands for the second label of a binary target of which only one occurs."""
@@ -35,10 +46,60 @@ def refuse_design(**given: object) -> None:
             )
 
 
-def predict(model: Any, X: pd.DataFrame) -> Any:
-    """Labels of the rows, shape (n,), from a model that predicts or a function."""
+SENSITIVE_PREFIX = "sensitive:"
+"""Stands before the name of a sensitive attribute where a stored model takes it as a column of its frame."""
+
+
+def sensitive_columns_of(model: Any) -> tuple[str, ...]:
+    """The sensitive attributes that a model, or the one inside its wrappers, takes as columns of its frame.
+
+    Examples
+    --------
+    >>> sensitive_columns_of(lambda X: X["a"])
+    ()
+    """
+    while model is not None:
+        if getattr(model, "needs_sensitive_features", False) and hasattr(model, "attributes"):
+            return tuple(model.attributes)
+        model = getattr(model, "estimator", None)
+    return ()
+
+
+def model_inputs(
+    model: Any, dataset: Dataset, attributes: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The features as a model takes them, and the sensitive columns as a keyword where it wants them so.
+
+    Parameters
+    ----------
+    attributes
+        The sensitive columns that a mitigated model was fitted with; by default those whose names it remembers.
+    """
+    named = sensitive_columns_of(model)
+    if named:
+        wanted = [name for name in named if SENSITIVE_PREFIX + name not in dataset.X]
+        _check_attributes(wanted, dataset)
+        added = {SENSITIVE_PREFIX + name: dataset.sensitive_features[name].set_axis(dataset.X.index) for name in wanted}
+        return (dataset.X.assign(**added) if added else dataset.X), {}
+    if getattr(model, "needs_sensitive_features", False):
+        chosen = list(getattr(model, "attributes_", ()) if attributes is None else attributes)
+        _check_attributes(chosen, dataset)
+        return dataset.X, {"sensitive_features": dataset.sensitive_features[chosen]}
+    return dataset.X, {}
+
+
+def _check_attributes(names: Sequence[str], dataset: Dataset) -> None:
+    known = list(dataset.sensitive_features.columns)
+    for name in names:
+        if name not in known:
+            raise ModelError(f"the model needs the sensitive attribute {shorten(name)}: {nearest(name, known)}")
+
+
+def predict(model: Any, dataset: Dataset) -> Any:
+    """Labels of the rows, shape (n,), from a model that predicts or a function; what needs the groups gets them."""
+    X, groups = model_inputs(model, dataset)
     if isinstance(model, Predictor):
-        predicted = model.predict(X)
+        predicted = model.predict(X, **groups)
     elif callable(model):
         predicted = model(X)
     else:
@@ -56,7 +117,10 @@ def predict_score(model: Any, dataset: Dataset) -> Any:
     if known is None or len(known) != 2 or dataset.favorable_label is None or not hasattr(model, "predict_proba"):
         return None
     column = np.flatnonzero(np.asarray(known) == dataset.favorable_label)
-    return np.asarray(model.predict_proba(dataset.X))[:, column[0]] if column.size else None
+    if not column.size:
+        return None
+    X, groups = model_inputs(model, dataset)
+    return np.asarray(model.predict_proba(X, **groups))[:, column[0]]
 
 
 def as_frame(sensitive: Any) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from evenhand.data.dataset import Dataset
 from evenhand.exceptions import EvenhandError, ModelError, shorten
-from evenhand.fairness.inputs import predict
+from evenhand.fairness.inputs import model_inputs, predict
 from evenhand.fairness.methods import (
     ExponentiatedGradientReduction,
     MitigationMethod,
@@ -25,6 +25,7 @@ from evenhand.fairness.methods import (
 )
 from evenhand.fairness.mitigation_limits import Limit, Reading, read_disparities
 from evenhand.fairness.mitigation_plans import Plan
+from evenhand.fairness.served import decides_by_score, plain_model
 from evenhand.modeling.fit import fit_errors
 
 __all__ = ["PERFORMANCE", "Alternative", "Measure", "Performance", "choose", "predict_dataset", "try_plan"]
@@ -132,6 +133,7 @@ class Parts:
     performance: Performance
     minimum_group: int
     sample_weight: npt.NDArray[np.float64] | None
+    finish: Callable[[Any, Dataset], Any] | None = None
 
     def measure(self, model: Any, part: Dataset) -> Measure:
         """A model on one part."""
@@ -155,12 +157,12 @@ def predict_dataset(model: Any, dataset: Dataset, attributes: Sequence[str] | No
     Parameters
     ----------
     attributes
-        The sensitive columns that a mitigated model was fitted with; all by default.
+        The sensitive columns that a mitigated model was fitted with; by default those whose names it remembers.
     """
     if isinstance(model, MitigationMethod):
-        chosen = dataset.sensitive_features if attributes is None else dataset.sensitive_features[list(attributes)]
-        return np.asarray(model.predict(dataset.X, sensitive_features=chosen if _needs(model) else None), dtype=object)
-    return np.asarray(predict(model, dataset.X), dtype=object)
+        X, groups = model_inputs(model, dataset, attributes)
+        return np.asarray(model.predict(X, **groups), dtype=object)
+    return np.asarray(predict(model, dataset), dtype=object)
 
 
 def _needs(model: Any) -> bool:
@@ -182,7 +184,8 @@ def try_plan(plan: Plan, parts: Parts, earlier: Sequence[Alternative] = ()) -> A
             )
             if isinstance(model, Reweighing) and not model.weights_reached_fit_:
                 raise ModelError("its weights did not reach fit: the classifier takes no sample_weight")
-            validation, test = parts.measure(model, parts.validation), parts.measure(model, parts.test)
+            served = _finished(model, parts)
+            validation, test = parts.measure(served, parts.validation), parts.measure(served, parts.test)
     except (EvenhandError, *fit_errors) as error:
         reason = shorten(str(error), 200).strip("'\"")
         return replace(found, status="failed", reason=reason, seconds=time.perf_counter() - start)
@@ -190,11 +193,18 @@ def try_plan(plan: Plan, parts: Parts, earlier: Sequence[Alternative] = ()) -> A
         found,
         validation=validation,
         test=test,
-        model=model,
+        model=served,
         weights_reached_fit=None if parts.sample_weight is None else model.weights_reached_fit_,
         notes=_notes(model, weighted=parts.sample_weight is not None),
         seconds=time.perf_counter() - start,
     )
+
+
+def _finished(model: Any, parts: Parts) -> Any:
+    """A model whose decisions follow from its scores gets what the given one got: calibration and a threshold."""
+    if parts.finish is None or not decides_by_score(model):
+        return model
+    return parts.finish(plain_model(model), parts.validation)
 
 
 def _fitted_already(plan: Plan, earlier: Sequence[Alternative]) -> Any:
@@ -215,7 +225,7 @@ def _notes(model: Any, *, weighted: bool) -> tuple[str, ...]:
     if weighted and not model.weights_reached_fit_:
         notes.append("the training weights did not reach fit")
     if getattr(model, "bound_met_", None) is False:
-        notes.append(f"missed its bound on the training part: {model.training_gap_:.3f} > {model.tolerance:g}")
+        notes.append(f"missed its bound on the training part: {model.training_gap_:.4g} > {model.tolerance:g}")
     if getattr(model, "converged_", None) is False:
         notes.append("stopped before it converged")
     return tuple(notes)

@@ -33,12 +33,15 @@ class Plan:
         The unfitted method.
     params
         What sets it apart from the method's other settings.
+    fits
+        About how many fits of the classifier it takes, for the budget.
     """
 
     name: str
     family: str
     model: Any
     params: Mapping[str, Any] = field(default_factory=dict)
+    fits: int = 1
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,18 @@ METHODS: Mapping[str, tuple[type[MitigationMethod], tuple[Mapping[str, Any], ...
 """The methods by name, cheap ones first, each with its settings; a tolerance is a share of what the limits allow."""
 
 
+_FITS = {
+    "group_thresholds": 6,
+    "randomized_thresholds": 6,
+    "balanced_bagging": 10,
+    "grid_search": 16,
+    "exponentiated_gradient": 60,
+}
+_MANY_FITS = 16
+
+
 def make_plans(template: Any, given: Any, setting: Setting, chosen: tuple[str, ...] | None = None) -> list[Plan]:
-    """Every method's first setting, then every method's second, and so on.
+    """Every method's first setting, then every method's second, and so on; those of many fits after all others.
 
     Parameters
     ----------
@@ -109,7 +122,7 @@ def make_plans(template: Any, given: Any, setting: Setting, chosen: tuple[str, .
             if at < len(settings) and (kind.multiclass or not setting.multiclass):
                 plan = _plan(name, kind, settings[at], template, given, setting)
                 plans += [] if plan is None or (at and plan.params == _first(plans, name)) else [plan]
-    return plans
+    return sorted(plans, key=lambda plan: plan.fits >= _MANY_FITS)
 
 
 def _first(plans: list[Plan], name: str) -> Mapping[str, Any] | None:
@@ -136,7 +149,7 @@ def _plan(
             fixed["estimator"] = FrozenEstimator(given)
         else:
             return None
-    return Plan(name, kind.family, kind(**fixed, **params), params)
+    return Plan(name, kind.family, kind(**fixed, **params), params, _FITS.get(name, 1))
 
 
 def is_fitted(model: Any) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from evenhand.exceptions import ModelError
 from evenhand.fairness.detector import BiasDetector
 from evenhand.fairness.inference import MOST_LABELS
+from evenhand.fairness.inputs import model_inputs
 from evenhand.fairness.methods import MitigationMethod
 from evenhand.fairness.mitigation_alternatives import Alternative, Parts, predict_dataset
 from evenhand.fairness.mitigation_changes import GroupChange, benefit_of, group_changes, levelled_down
@@ -56,11 +57,10 @@ def _audit(calls: Any, score: Any, n_labels: int, parts: Parts, **options: Any) 
 def _probabilities(model: Any, parts: Parts) -> Any:
     if not hasattr(model, "predict_proba"):
         return None
-    if not isinstance(model, MitigationMethod):
-        return np.asarray(model.predict_proba(parts.test.X))
-    sensitive = parts.test.sensitive_features[list(parts.attributes)] if model.needs_sensitive_features else None
+    attributes = parts.attributes if isinstance(model, MitigationMethod) else None
+    X, groups = model_inputs(model, parts.test, attributes)
     try:
-        return np.asarray(model.predict_proba(parts.test.X, sensitive_features=sensitive))
+        return np.asarray(model.predict_proba(X, **groups))
     except ModelError:  # its inner classifier has none
         return None
 

@@ -156,6 +156,7 @@ def _number(value: float) -> float | None:
 
 def _alternative_dict(one: Alternative) -> dict[str, Any]:
     return {
+        "label": one.label,
         "method": one.name,
         "family": one.family,
         "params": {key: value.item() if isinstance(value, np.generic) else value for key, value in one.params.items()},

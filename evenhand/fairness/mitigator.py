@@ -115,6 +115,7 @@ class BiasMitigator:
         depth: int = 2,
         confidence: float = 0.95,
         replicates: int = 1000,
+        finish: Callable[[Any, Dataset], Any] | None = None,
         on_alternative: Callable[[Alternative, int, int], None] | None = None,
     ) -> MitigationResult:
         """Try the alternatives, choose the best performer inside the limits, report before and after.
@@ -134,13 +135,18 @@ class BiasMitigator:
         candidates
             Further models to consider, by name, such as a search's near-optimal trials.
         seconds
-            Budget of wall time: no alternative is started after it. Those left out are logged.
+            Budget of wall time: no alternative is started after it, nor one whose many fits would not end in it by
+            what a fit has taken so far. Those left out are logged.
         allow_sensitive_features
             False leaves out methods that need the sensitive attribute at prediction time.
         minimum_group
             Groups of fewer rows in a part are reported and take no part in the limits, like ``unknown``.
         depth, confidence, replicates
             Of the audits before and after.
+        finish
+            What an alternative whose decisions follow from its scores gets before it is measured: a function of the
+            fitted model and the validation part that gives the finished one. Give here what the given model got, such
+            as calibration and a threshold; otherwise models are compared that were not finished alike.
         on_alternative
             Called with each alternative, how many are done and how many there are.
 
@@ -155,7 +161,7 @@ class BiasMitigator:
         aim = constraint if constraint is not None else steering(found_limits)
         check_constraint(aim)
         data = (self._train, self._validation, self._test)
-        parts = Parts(*data, self._attributes, found_limits, performance, minimum_group, self._weights)
+        parts = Parts(*data, self._attributes, found_limits, performance, minimum_group, self._weights, finish)
         first = baseline_of(self._model, parts, as_given=self._as_given)
         setting = self._setting(aim, found_limits, first.model, performance)
         chosen = None if methods is None else tuple(methods)
@@ -214,16 +220,30 @@ def _run(
 ) -> list[Alternative]:
     start = time.perf_counter()
     log: list[Alternative] = []
+    a_fit = float("inf")
     for plan in plans:
         needs = bool(plan.model.needs_sensitive_features)
         skipped = Alternative(plan.name, plan.family, plan.params, status="skipped", needs_sensitive_features=needs)
         if needs and not allow_sensitive_features:
             one = replace(skipped, reason="needs the sensitive attribute at prediction time, which was not allowed")
-        elif seconds is not None and time.perf_counter() - start > seconds:
-            one = replace(skipped, reason=f"the budget of {seconds:g} s was spent")
+        elif why := _too_long(plan, seconds, time.perf_counter() - start, a_fit):
+            one = replace(skipped, reason=why)
         else:
             one = try_plan(plan, parts, log)
+            # A failure may end before its first fit and says nothing about the time of one.
+            a_fit = a_fit if one.status == "failed" else min(a_fit, one.seconds / plan.fits)
         log.append(one)
         if on_alternative is not None:
             on_alternative(one, len(log), len(plans))
     return log
+
+
+def _too_long(plan: Plan, seconds: float | None, spent: float, a_fit: float) -> str:
+    """Why a plan does not fit into the budget, or ""; one fit is taken to last as long as the shortest so far."""
+    if seconds is None:
+        return ""
+    if spent > seconds:
+        return f"the budget of {seconds:g} s was spent"
+    if a_fit < float("inf") and plan.fits * a_fit > seconds - spent > 0 and plan.fits > 1:
+        return f"about {plan.fits} fits of {a_fit:.2g} s each do not fit into what is left of {seconds:g} s"
+    return ""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from evenhand.exceptions import ModelError
+from evenhand.fairness.served import TRUSTED_TYPES as MITIGATION_TYPES
 from evenhand.modeling.calibration import TRUSTED_TYPES as CALIBRATION_TYPES
 
 __all__ = ["TRUSTED_TYPES", "load_model", "save_model"]
@@ -13,6 +14,7 @@ TRUSTED_TYPES = (
     "numpy.dtype",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     *CALIBRATION_TYPES,
+    *MITIGATION_TYPES,
     "sklearn._loss.link.LogitLink",
     "sklearn._loss.link.MultinomialLogit",
     "sklearn._loss.loss.HalfBinomialLoss",

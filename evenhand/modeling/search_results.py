@@ -13,7 +13,16 @@ from evenhand.exceptions import SearchError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Prefer", "PreferenceRow", "SearchResult", "Status", "Trial", "best_trial", "weigh_preferences"]
+__all__ = [
+    "Prefer",
+    "PreferenceRow",
+    "SearchResult",
+    "Status",
+    "Trial",
+    "best_trial",
+    "near_optimal",
+    "weigh_preferences",
+]
 
 Status = Literal["complete", "pruned", "failed"]
 Prefer = Literal["best", "simplest"]
@@ -91,6 +100,33 @@ class Trial:
         """The trial that :meth:`to_dict` wrote."""
         names = ("number", "candidate", "params", "status", "reason", "told", "seconds", "elapsed")
         return cls(scores=tuple(data["scores"]), **{name: data[name] for name in names})
+
+
+def near_optimal(trials: Sequence[Trial], selected: int, most: int) -> list[Trial]:
+    """The best complete trials within one standard error of the best one, without the selected one.
+
+    Parameters
+    ----------
+    trials
+        All trials of a search.
+    selected
+        The number of the trial that the search selected.
+    most
+        How many at most.
+
+    Examples
+    --------
+    >>> trials = [Trial(0, "a", {}, (0.7, 0.8)), Trial(1, "b", {}, (0.72, 0.76)), Trial(2, "b", {}, (0.1, 0.2))]
+    >>> [trial.number for trial in near_optimal(trials, 0, 5)]
+    [1]
+    """
+    complete = [trial for trial in trials if trial.status == "complete"]
+    complete.sort(key=lambda trial: (-trial.mean, trial.number))
+    if not complete:
+        return []
+    best = complete[0]
+    least = best.mean - (0.0 if math.isnan(best.standard_error) else best.standard_error)
+    return [trial for trial in complete if trial.mean >= least and trial.number != selected][:most]
 
 
 @dataclass(frozen=True)

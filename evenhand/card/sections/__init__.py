@@ -1,5 +1,7 @@
 """The sections of a card, in the order in which a reader needs them."""
 
+from dataclasses import replace
+
 from evenhand.card.blocks import Section
 from evenhand.card.inputs import Inputs
 from evenhand.card.sections.data import data_section
@@ -7,12 +9,19 @@ from evenhand.card.sections.details import details_section, use_section
 from evenhand.card.sections.governance import appendix_section, governance_section
 from evenhand.card.sections.groups import groups_section
 from evenhand.card.sections.limits import limits_section
+from evenhand.card.sections.mitigation import mitigation_part
 from evenhand.card.sections.performance import performance_section
 from evenhand.card.sections.reasons import reasons_section
 from evenhand.card.sections.summary import summary_section
 from evenhand.card.sections.training import training_section
 
 __all__ = ["build_sections"]
+
+
+def _groups(inputs: Inputs) -> Section:
+    """The section on groups, with what was done about their differences."""
+    section = groups_section(inputs)
+    return replace(section, sections=(*section.sections, mitigation_part(inputs))) if inputs.audit else section
 
 
 def build_sections(inputs: Inputs) -> tuple[Section, ...]:
@@ -24,7 +33,7 @@ def build_sections(inputs: Inputs) -> tuple[Section, ...]:
         data_section(inputs),
         training_section(inputs),
         performance_section(inputs),
-        groups_section(inputs),
+        _groups(inputs),
         reasons_section(inputs),
         limits_section(inputs),
         governance_section(inputs),

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from evenhand.exceptions import DataError, ModelError
@@ -13,6 +14,7 @@ from evenhand.fairness.methods._problem import (
     Codes,
     Floats,
     Problem,
+    attribute_names,
     group_codes,
     group_labels,
     read_labels,
@@ -38,8 +40,10 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         Whether it works for more than two labels.
     needs_sensitive_features
         Whether it needs the groups at prediction time, too; otherwise they may be given and are only checked.
-    classes_, groups_
-        The sorted labels, and the groups that it was fitted on.
+    decides_by_score
+        Whether its decisions are the most probable labels, so that calibration and a threshold may follow.
+    classes_, groups_, attributes_
+        The sorted labels, the groups that it was fitted on, and the names of the sensitive columns that they cross.
     weights_reached_fit_
         Whether the training weights (those given, and the method's own) reached the classifier's fit.
     """
@@ -47,6 +51,7 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     family: ClassVar[str]
     multiclass: ClassVar[bool] = True
     needs_sensitive_features: ClassVar[bool] = False
+    decides_by_score: ClassVar[bool] = False
 
     # scikit-learn's own way to say what a consumer asks for: a Pipeline then routes these without set_fit_request.
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"sensitive_features": True, "sample_weight": True}
@@ -57,6 +62,7 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     random_state: int
     classes_: npt.NDArray[Any]
     groups_: npt.NDArray[Any]
+    attributes_: list[str]
     weights_reached_fit_: bool
 
     def fit(
@@ -87,6 +93,7 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         if len(groups) < 2:
             raise DataError(f"all rows are of one group, {groups[0]!r}: there is nothing to compare")
         self.classes_, self.groups_ = classes, groups
+        self.attributes_ = attribute_names(sensitive_features)
         self.n_features_in_ = np.shape(X)[1]
         self.weights_reached_fit_ = True
         weights = read_weights(sample_weight, len(labels))
@@ -102,6 +109,10 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     def predict_proba(self, X: Any, *, sensitive_features: Any = None) -> Floats:
         """The probability of each class, shape (n, k)."""
         return self._probabilities(X, self._groups(X, sensitive_features))
+
+    def plain(self) -> Any:
+        """The ordinary scikit-learn model that a fitted method comes to, or the method itself where there is none."""
+        return self
 
     def _groups(self, X: Any, sensitive_features: Any) -> Codes | None:
         check_is_fitted(self)
@@ -147,7 +158,12 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 class SingleModelMethod(MitigationMethod):
     """A method that ends in one classifier, which decides alone."""
 
+    decides_by_score: ClassVar[bool] = True
     model_: Any
+
+    def plain(self) -> Any:
+        """The pipeline of encoder and classifier: all that was special about it was its training."""
+        return as_pipeline(self.encoder_, self.model_)
 
     def _decide(self, X: Any, groups: Codes | None) -> Codes:
         del groups
@@ -167,6 +183,14 @@ def aligned_probabilities(model: Any, Z: Any, classes: npt.NDArray[Any]) -> Floa
     out = np.zeros((len(given), len(classes)))
     out[:, pd.Index(classes).get_indexer(pd.Index(model.classes_))] = given
     return out
+
+
+def as_pipeline(encoder: Any, classifier: Any) -> Any:
+    """Encoder and classifier as one flat pipeline; the bare classifier without an encoder."""
+    if encoder is None:
+        return classifier
+    steps = encoder.steps if isinstance(encoder, Pipeline) else [("preprocess", encoder)]
+    return Pipeline([*steps, ("classifier", classifier)])
 
 
 def take_rows(Z: Any, rows: Any) -> Any:

@@ -96,6 +96,18 @@ def group_labels(sensitive_features: Any, n: int) -> npt.NDArray[Any]:
     return np.asarray(joined, dtype=object)
 
 
+def attribute_names(sensitive_features: Any) -> list[str]:
+    """The names of the sensitive columns, in order; a column without a name is called by its place.
+
+    Examples
+    --------
+    >>> attribute_names(pd.DataFrame({"race": ["a"], "sex": ["f"]})), attribute_names(["a", "b"])
+    (['race', 'sex'], ['0'])
+    """
+    frame = sensitive_features if isinstance(sensitive_features, pd.DataFrame) else pd.DataFrame(sensitive_features)
+    return [str(name) for name in frame.columns]
+
+
 def group_codes(labels: npt.NDArray[Any], groups: npt.NDArray[Any]) -> Codes:
     """The codes of these groups; a group that is not among `groups` is refused by name."""
     codes = pd.Index(groups, dtype=object).get_indexer(pd.Index(labels, dtype=object))

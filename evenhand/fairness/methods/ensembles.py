@@ -40,6 +40,7 @@ class BalancedBagging(MitigationMethod):
     """
 
     family: ClassVar[str] = "ensemble"
+    decides_by_score: ClassVar[bool] = True
 
     def __init__(
         self, estimator: Any, *, n_estimators: int = 10, target: Target = "balanced", random_state: int = 0

@@ -8,9 +8,11 @@ import pandas as pd
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 from scipy.special import log_softmax
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
 
 from evenhand.exceptions import ModelError, shorten
-from evenhand.fairness.methods._base import MitigationMethod
+from evenhand.fairness.methods._base import MitigationMethod, as_pipeline
 from evenhand.fairness.methods._problem import (
     Codes,
     Constraint,
@@ -72,6 +74,7 @@ class PenalizedRegression(MitigationMethod):
     """
 
     family: ClassVar[str] = "regularization"
+    decides_by_score: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -91,6 +94,18 @@ class PenalizedRegression(MitigationMethod):
         self.max_iter = max_iter
         self.tol = tol
         self.random_state = random_state
+
+    def plain(self) -> Any:
+        """The same coefficients in scikit-learn's logistic regression: the penalty was part of its training only."""
+        if not isinstance(self.encoder_, ColumnTransformer):
+            return self
+        model = LogisticRegression(C=self.C, max_iter=self.max_iter)
+        binary = len(self.classes_) == 2
+        model.classes_ = self.classes_
+        model.coef_ = self.coef_[1:] - self.coef_[:1] if binary else self.coef_
+        model.intercept_ = self.intercept_[1:] - self.intercept_[:1] if binary else self.intercept_
+        model.n_features_in_, model.n_iter_ = self.coef_.shape[1], np.array([self.n_iter_], dtype=np.int32)
+        return as_pipeline(self.encoder_, model)
 
     def _encode(self, X: Any, *, fit: bool = False) -> Any:
         if fit:

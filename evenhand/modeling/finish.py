@@ -1,0 +1,73 @@
+"""What every fitted model gets on the validation part before it decides: calibration, then a threshold."""
+
+from collections.abc import Mapping
+from math import nan
+from typing import Any, NamedTuple
+
+from evenhand.data.dataset import Dataset
+from evenhand.modeling.calibration import CalibrationReport, calibrate
+from evenhand.modeling.calibration import Method as CalibrationMethod
+from evenhand.modeling.threshold import Rule, ThresholdReport, choose_threshold
+
+__all__ = ["Finished", "finish_model", "unfinished"]
+
+
+class Finished(NamedTuple):
+    """A model with its calibration and threshold, and what was chosen for them."""
+
+    model: Any
+    calibration: CalibrationReport
+    threshold: ThresholdReport
+
+
+def finish_model(
+    model: Any,
+    validation: Dataset,
+    *,
+    calibration: CalibrationMethod = "auto",
+    rule: Rule = "scorer",
+    scorer: str = "balanced_accuracy",
+    costs: Mapping[str, float] | None = None,
+    threshold: float = 0.5,
+    seed: int = 0,
+) -> Finished:
+    """Calibrate a fitted model, then choose its threshold, both on the validation part.
+
+    Parameters
+    ----------
+    model, validation
+        The model and rows that it was not fitted on.
+    calibration, seed
+        As in :func:`~evenhand.modeling.calibration.calibrate`.
+    rule, scorer, costs, threshold
+        As in :func:`~evenhand.modeling.threshold.choose_threshold`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X = pd.DataFrame({"x": range(100)})
+    >>> data = Dataset(X, pd.Series(X["x"] > 80).astype(int), pd.DataFrame(index=X.index), favorable_label=1)
+    >>> finish_model(LogisticRegression().fit(data.X, data.y), data).threshold.applied
+    True
+    """
+    model, calibrated = calibrate(model, validation.X, validation.y, method=calibration, seed=seed)
+    model, chosen = choose_threshold(
+        model,
+        validation.X,
+        validation.y,
+        favorable_label=validation.favorable_label,
+        rule=rule,
+        scorer=scorer,
+        costs=costs,
+        threshold=threshold,
+    )
+    return Finished(model, calibrated, chosen)
+
+
+def unfinished(model: Any, validation: Dataset, reason: str) -> Finished:
+    """A model that is left as it is, with reports that say why."""
+    n = len(validation)
+    calibration = CalibrationReport("none", "none", reason, "", n)
+    threshold = ThresholdReport(nan, "none", "", nan, nan, (nan, nan), validation.favorable_label, n, {}, False, reason)  # noqa: FBT003 - a record's field
+    return Finished(model, calibration, threshold)
