@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Cancelled
 
-__all__ = ["SKIPPED", "replaced_by_newer"]
+__all__ = ["SKIPPED", "decide", "replaced_by_newer"]
 
 SKIPPED = "Skipped"
 """The name of the state of a scheduled run in whose place a newer one runs; its type is Cancelled."""
@@ -41,14 +41,27 @@ def replaced_by_newer(run_id: UUID) -> State | None:
         run = client.read_flow_run(run_id)
         if not run.auto_scheduled or run.deployment_id is None:
             return None
-        due = _due(client, run.deployment_id)
-        newest = max((each for each in due if _counts(each)), key=_when, default=run)
-        if _waited_for(run, due) or _when(newest) <= _when(run):
-            newest = run
-        for each in due:
-            if each.id not in (run.id, newest.id) and _when(each) < _when(newest) and _waits(each):
-                client.set_flow_run_state(each.id, _skipped(newest))
+        newest, ended = decide(run, _due(client, run.deployment_id))
+        for each in ended:
+            client.set_flow_run_state(each.id, _skipped(newest))
     return None if newest.id == run.id else _skipped(newest)
+
+
+def decide(run: FlowRun, due: Sequence[FlowRun]) -> tuple[FlowRun, list[FlowRun]]:
+    """Which run stands for all that are due, and which of the others are ended without having started.
+
+    Parameters
+    ----------
+    run
+        The one that asks.
+    due
+        Every scheduled run of the deployment whose time has come.
+    """
+    newest = max((each for each in due if _counts(each)), key=_when, default=run)
+    if _waited_for(run, due) or _when(newest) <= _when(run):
+        newest = run
+    spared = (run.id, newest.id)
+    return newest, [each for each in due if each.id not in spared and _when(each) < _when(newest) and _waits(each)]
 
 
 def _due(client: SyncPrefectClient, deployment_id: UUID) -> Sequence[FlowRun]:
