@@ -106,6 +106,7 @@ def deploy(client: SyncPrefectClient, service: Service, *, file_on_worker: Path 
         What was done, as it is done.
     """
     variables = environment(service, str(file_on_worker or service.path))
+    yield from _server_settings(client)
     pool, done = ensure_pool(client, service, variables)
     yield Change("work pool", f"{pool.name} ({pool.type})", done)
     job = {} if pool.type == "process" else {"env": variables}
@@ -116,6 +117,18 @@ def deploy(client: SyncPrefectClient, service: Service, *, file_on_worker: Path 
         client.delete_deployment(stale.id)
         yield Change("deployment", f"{flow}/{name}", "removed", "the service file names it no longer")
     yield from _automations(client, service)
+
+
+def _server_settings(client: SyncPrefectClient) -> Iterator[Change]:
+    """A warning where a restart of the server would end the runs that hold a slot."""
+    settings = client.request("GET", "/admin/settings").json()
+    if str(settings["server"]["concurrency"]["lease_storage"]).endswith(".memory"):
+        yield Change(
+            "server",
+            "forgets at a restart who holds which slot",
+            "warning",
+            "set PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE there (docs/deployments.md)",
+        )
 
 
 def _existing(client: SyncPrefectClient, service: str) -> dict[tuple[str, str], DeploymentResponse]:
