@@ -1,5 +1,6 @@
 """The parameters of a deployment: the form that Prefect's page makes of them, and what stands in it at first."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,8 @@ from evenhand.fairness.policies.load import available_policies
 __all__ = ["parameter_schema", "parameters"]
 
 _TITLES = {"contract": "Data contract"}
+_THEIRS, _OURS = "#/$defs/", "#/definitions/"
+_NAMES = re.escape(_THEIRS) + r'([^"]+)"'
 
 
 def parameters(model: ServedModel) -> dict[str, Any]:
@@ -60,23 +63,39 @@ def parameter_schema(model: ServedModel) -> dict[str, Any]:
     whole = config_schema()
     known = whole["$defs"]
     given = parameters(model)
+    _offer_policies(known["AuditConfig"]["properties"]["policies"], model)
     fields: dict[str, Any] = {"source": _source(model)}
     shown = _shown(model)
-    for name in shown:
+    definitions: dict[str, Any] = {}
+    for name, keys in shown.items():
         about = known["DataConfig"]["properties"] if name == "contract" else whole["properties"]
         fields[name] = _field(about[name])
+        if "$ref" in about[name]:
+            kind = about[name]["$ref"].rpartition("/")[2]
+            definitions[kind] = _section(known[kind], given[name], keys)
     for position, (name, field) in enumerate(fields.items()):
         field |= {"title": _TITLES.get(name, name.capitalize()), "position": position, "default": given[name]}
-    _offer_policies(known["AuditConfig"]["properties"]["policies"], model)
-    sections = {field["$ref"].rpartition("/")[2]: name for name, field in fields.items() if "$ref" in field}
-    return {
+    definitions |= {kind: known[kind] for kind in _named(definitions, known) - definitions.keys()}
+    schema = {
         "title": "Parameters",
         "type": "object",
         "properties": fields,
         "required": ["source"],
         "additionalProperties": False,
-        "definitions": {kind: _section(known[kind], given[name], shown[name]) for kind, name in sections.items()},
+        "definitions": definitions,
     }
+    renamed: dict[str, Any] = json.loads(json.dumps(schema).replace(_THEIRS, _OURS))
+    return renamed
+
+
+def _named(definitions: Mapping[str, Any], known: Mapping[str, Any]) -> set[str]:
+    """The definitions that these name, and what those name."""
+    found: set[str] = set()
+    open_ends = set(re.findall(_NAMES, json.dumps(definitions)))
+    while open_ends:
+        found |= open_ends
+        open_ends = set(re.findall(_NAMES, json.dumps([known[kind] for kind in open_ends]))) - found
+    return found
 
 
 def _offer_policies(field: dict[str, Any], model: ServedModel) -> None:
@@ -98,9 +117,7 @@ def _field(about: Mapping[str, Any]) -> dict[str, Any]:
     """One parameter; a section is named by its definition."""
     kept = {key: value for key, value in about.items() if key not in ("default", "$ref", "allOf")}
     kept["description"] = _plain(about.get("description", ""))
-    if "$ref" in about:
-        kept["$ref"] = "#/definitions/" + about["$ref"].rpartition("/")[2]
-    return kept
+    return kept | ({"$ref": about["$ref"]} if "$ref" in about else {})
 
 
 def _section(about: Mapping[str, Any], given: Mapping[str, Any], shown: Sequence[str]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from evenhand.config import (
     SplitConfig,
     WeightConfig,
 )
+from flows.again import finished_already
 from flows.lock import one_at_a_time
 from flows.outcome import Event, Outcome
 from flows.session import tracked_run
@@ -109,7 +110,7 @@ def retrain_model(config: Config) -> dict[str, Any]:
     """
     with one_at_a_time(config.model):
         deliver_all()  # what earlier runs could not: their versions come before this run's
-        return _steps(config)
+        return finished_already() or _steps(config)
 
 
 def _steps(config: Config) -> dict[str, Any]:

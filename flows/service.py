@@ -36,6 +36,7 @@ def retrain(
     source: str = "",
     search: Change = None,
     weight: Change = None,
+    mitigate: Change = None,
     evaluate: Change = None,
     audit: Change = None,
     explain: Change = None,
@@ -51,6 +52,7 @@ def retrain(
         source: One of the sources that the service file names.
         search: How the model is chosen.
         weight: How much each training row counts.
+        mitigate: Whether and how alternatives with smaller disparities are searched.
         evaluate: How it is calibrated, given a threshold, and assessed.
         audit: How its decisions are compared between groups.
         explain: How it is explained.
@@ -61,6 +63,7 @@ def retrain(
     changes = {
         "search": search,
         "weight": weight,
+        "mitigate": mitigate,
         "evaluate": evaluate,
         "audit": audit,
         "explain": explain,

@@ -234,6 +234,7 @@ def _outside(config: Config, roots: Sequence[str]) -> Iterator[Problem]:
     """The files of a configuration that lie outside the roots."""
     named = {"data.source.path": [config.data.source.path], "data.source.url": [config.data.source.url]}
     named["audit.policies"] = [name for name in config.audit.policies if is_path(name)]
+    named["mitigate.policy"] = [name for name in [config.mitigate.policy] if is_path(name)]
     for where, values in named.items():
         for value in values:
             reason = outside(value, roots) if value is not None else None

@@ -19,6 +19,7 @@ FORM = (
     "search.scorer",
     "search.prefer",
     "weight.method",
+    "mitigate.method",
     "evaluate.calibration",
     "evaluate.threshold_rule",
     "evaluate.threshold_scorer",

@@ -1,0 +1,168 @@
+"""What a service file becomes: deployments, the form of their parameters, the pool and the rules, before any server."""
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from prefect.utilities.schema_tools.validation import ValidationError, validate
+
+from deployments.automations import automations
+from deployments.deploy import plan
+from deployments.kinds import KINDS
+from deployments.parameters import parameter_schema, parameters
+from deployments.pools import environment, process_template
+from evenhand.config import Config, Service, load_service
+from evenhand.fairness.policies.load import available_policies
+from flows.service import retrain
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+WHOLE = ["search", "weight", "mitigate", "evaluate", "audit", "explain", "split", "contract", "seed"]
+
+
+def service_of(folder: Path, **about: Any) -> Service:
+    config = yaml.safe_load((EXAMPLES / "loan-approval.yaml").read_text(encoding="utf-8"))
+    (folder / "loans.yaml").write_text(yaml.safe_dump(config))
+    file = folder / "service.yaml"
+    file.write_text(yaml.safe_dump({"models": {"loans": {"config": "loans.yaml", **about}}}))
+    return load_service(file)
+
+
+@pytest.fixture(params=["one page", "everything"])
+def form(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The schema and what stands in the form at first."""
+    about = {"form": WHOLE} if request.param == "everything" else {}
+    model = service_of(tmp_path, **about).models["loans"]
+    return parameter_schema(model), parameters(model)
+
+
+def fields(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    found = list(schema["properties"].items())
+    for kind, section in schema["definitions"].items():
+        found += [(f"{kind}.{name}", field) for name, field in section["properties"].items()]
+    return found
+
+
+def test_the_form_takes_what_stands_in_it_at_first(form: tuple[dict, dict]) -> None:
+    schema, given = form
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validate(given, schema, raise_on_error=True)
+
+
+def test_every_field_has_title_description_and_place_and_none_is_two_tabs(form: tuple[dict, dict]) -> None:
+    for name, field in fields(form[0]):
+        assert field["title"], name
+        assert field["description"], name
+        assert "`" not in field["description"], name
+        assert isinstance(field["position"], int), name
+        assert "anyOf" not in field, name
+
+
+def test_every_section_has_the_configurations_values_as_defaults(form: tuple[dict, dict]) -> None:
+    schema, given = form
+    for name, field in schema["properties"].items():
+        assert field["default"] == given[name]
+        if "$ref" in field:
+            section = schema["definitions"][field["$ref"].removeprefix("#/definitions/")]
+            assert {key: each["default"] for key, each in section["properties"].items() if "default" in each} == given[
+                name
+            ]
+    assert given["search"]["trials"] == 24
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"search": {"trials": 0}},
+        {"search": {"trials": 2.5}},
+        {"search": {"trials": None}},
+        {"search": {"trails": 5}},
+        {"search": {"candidates": ["forest"]}},
+        {"audit": {"policies": ["/etc/passwd"]}},
+        {"evaluate": {"threshold": 1.5}},
+        {"contract": "ignore"},
+        {"seed": -1},
+        {"source": "loans.csv"},
+        {"data": {"source": {"path": "/etc/passwd"}}},
+        {"record": {"alias": "champion"}},
+        {"model": "another"},
+    ],
+    ids=json.dumps,
+)
+def test_the_server_refuses_what_is_wrong(wrong: dict[str, Any], form: tuple[dict, dict]) -> None:
+    schema, given = form
+    with pytest.raises(ValidationError):
+        validate({**given, **wrong}, schema, raise_on_error=True)
+
+
+def test_no_page_reaches_a_file_a_query_or_a_credential(tmp_path: Path) -> None:
+    secret = {"sql": "SELECT * FROM loans", "url": "postgresql://reader:${LOANS_PASSWORD}@db/loans"}
+    model = service_of(tmp_path, sources={"warehouse": secret}, form=WHOLE).models["loans"]
+    said = json.dumps([parameter_schema(model), parameters(model)])
+    for word in ("LOANS_PASSWORD", "SELECT", "postgresql", str(tmp_path)):
+        assert word not in said
+    assert parameter_schema(model)["properties"]["source"]["enum"] == ["warehouse"]
+
+
+def test_the_policies_are_those_that_ship(tmp_path: Path) -> None:
+    schema = parameter_schema(service_of(tmp_path).models["loans"])
+    assert schema["definitions"]["AuditConfig"]["properties"]["policies"]["items"]["enum"] == list(available_policies())
+
+
+def test_the_flow_takes_every_section_that_may_change() -> None:
+    sections = set(Config.model_fields) - {"model", "data", "card", "record"}
+    assert set(inspect.signature(retrain.fn).parameters) == sections | {"source", "contract"}
+
+
+def test_a_deployment_a_model_and_kind(tmp_path: Path) -> None:
+    service = load_service(EXAMPLES / "service.yaml")
+    planned = {f"{each.flow}/{each.name}": each for each in plan(service)}
+    assert len(planned) == len(service.models) * len(KINDS)
+    loans = planned["retrain/loan-approval"]
+    assert (loans.cron, loans.timezone) == ("30 5 * * 1-5", "America/New_York")
+    assert {"evenhand", "service:evenhand", "model:loan-approval"} == set(loans.tags)
+    assert loans.description.startswith("Retrained on working days")
+    assert planned["retrain/chile-vote"].cron is None
+    off = service_of(tmp_path, retrain={"cron": "0 3 * * *", "active": False})
+    assert plan(off)[0].cron is None
+
+
+def test_the_digest_of_a_plan_is_that_of_its_content(tmp_path: Path) -> None:
+    first, again = plan(service_of(tmp_path))[0], plan(service_of(tmp_path))[0]
+    assert first.digest("pool") == again.digest("pool") != first.digest("another pool")
+    assert plan(service_of(tmp_path, description="Other."))[0].digest("pool") != first.digest("pool")
+
+
+def test_a_run_brings_neither_command_nor_environment_of_its_own(tmp_path: Path) -> None:
+    service = service_of(tmp_path)
+    template = process_template(environment(service, str(service.path)))
+    assert template["variables"]["properties"] == {}
+    assert "{{" not in json.dumps(template)
+    assert template["job_configuration"]["env"]["EVENHAND_SERVICE"] == str(tmp_path / "service.yaml")
+
+
+def test_the_rules_look_at_runs_of_their_service_only() -> None:
+    taken_up, lost = automations("loans", lost_after=90)
+    for rule in (taken_up, lost):
+        assert rule.trigger.match_related.root == {
+            "prefect.resource.role": "tag",
+            "prefect.resource.id": "prefect.tag.service:loans",
+        }
+        assert rule.trigger.for_each == {"prefect.resource.id"}
+        assert rule.trigger.posture.value == "Proactive", "a reaction would start a run twice that is reported twice"
+    assert taken_up.trigger.within.total_seconds() == 10
+    assert "prefect.flow-run.AwaitingConcurrencySlot" in taken_up.trigger.expect
+    assert lost.trigger.within.total_seconds() == 90
+    assert "prefect.flow-run.heartbeat" in lost.trigger.expect
+
+
+def test_the_job_template_for_docker_fits_prefects_form() -> None:
+    template = json.loads((EXAMPLES.parent / "deployments" / "docker-job-template.json").read_text(encoding="utf-8"))
+    names = set(template["variables"]["properties"])
+    used = {word for word in json.dumps(template["job_configuration"]).split('"') if word.startswith("{{")}
+    assert {word.strip("{} ") for word in used} == names
+    for name, about in template["variables"]["properties"].items():
+        assert about["description"], name
