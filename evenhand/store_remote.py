@@ -134,6 +134,7 @@ class RemoteStore:
             return
         place = f"{self._at(step, key)}/{digest}"
         with self._reached():
+            self._system.makedirs(self._at(step, key), exist_ok=True)
             for name in files:
                 target = f"{place}/{name}"
                 self._system.makedirs(target.rsplit("/", 1)[0], exist_ok=True)

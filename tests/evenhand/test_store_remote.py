@@ -70,6 +70,12 @@ def test_a_reference_alone_is_enough(machines: tuple[Store, Store]) -> None:
     assert (b.folder(Ref.from_dict(json.loads(json.dumps(ref.to_dict())))) / "deep" / "a.txt").read_text() == "content"
 
 
+def test_a_result_without_files_is_a_result(machines: tuple[Store, Store]) -> None:
+    a, b = machines
+    ref = a.once("weight", KEY, lambda _folder: None)
+    assert b.once("weight", KEY, lambda _folder: pytest.fail("computed again")) == ref
+
+
 def test_what_was_finished_before_there_was_a_shared_store_gets_there(tmp_path: Path, remote: RemoteStore) -> None:
     ref = put(Store(tmp_path / "a"))
     assert Store(tmp_path / "a", remote).find("fit", KEY) == ref
