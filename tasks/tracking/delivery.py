@@ -232,7 +232,8 @@ def run_address(receipts: Mapping[str, str]) -> str:
     # Within a network of containers MLflow has a name that no browser outside knows.
     where = (os.environ.get("EVENHAND_MLFLOW_PAGE") or shown_address()).rstrip("/")
     if where.startswith("http"):
-        return f"{where}/#/experiments/{receipts['experiment_id']}/runs/{run_id}"
+        # Without the kind of work the page shows its navigation for language models.
+        return f"{where}/#/experiments/{receipts['experiment_id']}/runs/{run_id}?workflowType=machine_learning"
     return f"{where}#{run_id}"
 
 
