@@ -24,12 +24,7 @@ pytestmark = [pytest.mark.compose, pytest.mark.timeout(1500)]
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "loan-approval"
-QUICK = {
-    "search": {"trials": 4, "folds": 3, "batch_size": 2, "candidates": ["logistic"]},
-    "explain": {"rows": 60, "background_rows": 40, "repeats": 2, "features": 2},
-    "evaluate": {"replicates": 100},
-    "audit": {"replicates": 100},
-}
+QUICK = {"search": {"trials": 4, "candidates": ["logistic"]}}
 CARDS = "card/card.html"
 
 
