@@ -12,9 +12,11 @@ import pandas as pd
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from evenhand.config import SearchConfig, WeightConfig
+from evenhand.data.dataset import Dataset
 from evenhand.events import Event
-from evenhand.exceptions import ServiceError
+from evenhand.exceptions import ConfigError, Problem, ServiceError, nearest, shorten
 from evenhand.modeling.search import search as search_model
+from evenhand.modeling.search_fairness import FairnessLimit
 from evenhand.modeling.search_results import SearchResult, Trial
 from evenhand.store import Ref
 from tasks.step import (
@@ -84,7 +86,8 @@ def tune_model(
                 log=log_file,
                 on_trial=on_trial,
                 workers=search.workers,
-                **search.model_dump(exclude={"workers", "child_runs"}),
+                fairness=_limit(search, train),
+                **search.model_dump(exclude={"workers", "child_runs", "fairness"}),
             )
         _write(folder, result)
 
@@ -98,9 +101,34 @@ def tune_model(
     chosen = found["selected"]
     note(
         f"{found['n_trials']} trials; number {chosen['number']} is selected: "
-        f"{chosen['candidate']}, {found['scorer']} {chosen['mean']:.4f}"
+        f"{chosen['candidate']}, {found['scorer']} {chosen['mean']:.4f}" + _kept(found)
     )
     return ref
+
+
+def _kept(found: dict[str, Any]) -> str:
+    limited, read = found["fairness"], found["selected"].get("fairness")
+    if limited is None or read is None:
+        return ""
+    value = "undefined" if read["value"] is None else f"{read['value']:.3f}"
+    return f", {limited['metric']} {value}" + ("" if limited["met"] else "; no trial keeps the limit")
+
+
+def _limit(search: SearchConfig, train: Dataset) -> FairnessLimit | None:
+    """The limit on a disparity, where one is declared."""
+    asked = search.fairness
+    if not asked.metric:
+        return None
+    known = list(train.sensitive_features.columns)
+    strange = [name for name in asked.attributes if name not in known]
+    if strange:
+        problems = [
+            Problem("search.fairness.attributes", f"{shorten(name)} is no sensitive attribute", nearest(name, known))
+            for name in strange
+        ]
+        raise ConfigError("the configuration does not fit the data", problems)
+    sensitive = train.sensitive_features[asked.attributes or known]
+    return FairnessLimit(asked.metric, asked.limit, sensitive, asked.minimum_group)
 
 
 OnTrial = Callable[[Trial, int, int | None], None]
@@ -145,6 +173,15 @@ def _write(folder: Path, result: SearchResult) -> None:
         title="Score of every trial, by cross-validation on the training part",
         alt=f"{len(result.trials)} trials; the best is number {best.number}, {best.candidate}, with {best.mean:.4f}.",
     )
+    if result.fairness is not None:
+        said = "the selected one keeps the limit" if result.fairness["met"] else "none of which keeps the limit"
+        keep_figure(
+            folder,
+            "search_front",
+            result.plot_front(),
+            title="Score and disparity of every trial, by cross-validation on the training part",
+            alt=f"{len(result.trials)} trials, {len(result.fairness['front'])} on the front; {said}.",
+        )
 
 
 def _trial_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -165,9 +202,20 @@ def _trial_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
                 "seconds": round(trial["seconds"], 2),
                 "parameters": params,
                 "reason": trial["reason"],
+                **_fairness(trial, found),
             }
         )
     return rows
+
+
+def _fairness(trial: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """A trial's disparity, where the search has a limit on one."""
+    limited = found["fairness"]
+    if limited is None:
+        return {}
+    read = trial.get("fairness") or {"value": None, "attribute": "", "inside": False}
+    front = "yes" if trial["number"] in limited["front"] else ""
+    return {limited["metric"]: read["value"], "by": read["attribute"], "inside": read["inside"], "front": front}
 
 
 def _items(found: dict[str, Any], rows: list[dict[str, Any]], folder: Path, children: int) -> list[Item]:
@@ -179,7 +227,7 @@ def _items(found: dict[str, Any], rows: list[dict[str, Any]], folder: Path, chil
         Table("search/trials.json", pd.DataFrame(rows)),
         Table("search/preference.json", pd.DataFrame(found["preference"])),
         File(folder / "search.json", "search"),
-        File(folder / "figures" / "search.png", "search"),
+        *(File(path, "search") for path in sorted((folder / "figures").glob("search*.png"))),
         Series(
             {
                 "search/score": [(trial["number"], trial["mean"]) for trial in complete],

@@ -9,6 +9,22 @@ from evenhand.config._base import Section
 __all__ = ["SearchConfig"]
 
 
+class SearchFairnessConfig(Section):
+    """A limit on a disparity: the search takes the best score among the trials that keep it."""
+
+    metric: str = ""
+    """The disparity, such as demographic_parity_difference or demographic_parity_ratio; left out, there is no limit."""
+
+    limit: float = Field(default=0.1, ge=0.001, le=0.999)
+    """The largest difference, or the smallest ratio, that a trial may have on the held-out rows of its folds."""
+
+    attributes: list[str] = []
+    """The sensitive attributes that it is about, of which the worst counts; by default all."""
+
+    minimum_group: int = Field(default=20, ge=2, le=100_000)
+    """Groups with fewer training rows take no part, like `unknown`."""
+
+
 class SearchConfig(Section):
     """The search over candidates and their hyperparameters, by cross-validation on the training part."""
 
@@ -49,6 +65,9 @@ class SearchConfig(Section):
 
     space: dict[str, dict[str, Any]] = {}
     """Overrides of the search space: {boosting: {learning_rate: {low: 0.01, high: 0.3, log: true}}}."""
+
+    fairness: SearchFairnessConfig = SearchFairnessConfig()
+    """A limit on a disparity that every selected trial has to keep."""
 
     child_runs: int = Field(default=5, ge=0, le=100)
     """How many of the best trials get a child run of their own in MLflow; all of them stand in the table."""

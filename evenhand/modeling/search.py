@@ -23,6 +23,7 @@ from evenhand.modeling.fit import Resample, as_labels, check_weights
 from evenhand.modeling.folds import encode_folds, encode_labels, make_folds
 from evenhand.modeling.preprocessing import check_features
 from evenhand.modeling.search_dask import open_dask_pool
+from evenhand.modeling.search_fairness import FairnessLimit, Groups, eligible_trials, pareto_front
 from evenhand.modeling.search_proposers import Method, make_proposer
 from evenhand.modeling.search_results import Prefer, PreferenceRow, SearchResult, Trial, best_trial, weigh_preferences
 from evenhand.modeling.search_schedule import Plan, Schedule
@@ -59,6 +60,7 @@ def search(
     log: Path | None = None,
     on_trial: OnTrial | None = None,
     favorable_label: Any = None,
+    fairness: FairnessLimit | None = None,
 ) -> SearchResult:
     """Try candidates and parameters, score each by cross-validation, and select one.
 
@@ -104,7 +106,10 @@ def search(
     on_trial
         Called with every finished trial, the number of trials done and the budget in trials.
     favorable_label
-        The positive class of scorers such as ``f1``.
+        The positive class of scorers such as ``f1``, and the favorable one of a limit.
+    fairness
+        A limit on a disparity: the best trial that keeps it is selected, and none outside it stops another. When no
+        trial keeps it, those are selected from that exceed it least, and the result says so.
 
     Returns
     -------
@@ -143,7 +148,9 @@ def search(
     data = _prepare(X, y, sample_weight, groups)
     score = resolve_scorer(scorer, data.classes, favorable_label)
     options = {"method": method, "folds": folds, "batch_size": batch_size, "prune": prune, "resample": resample}
+    groups_of = _groups(fairness, data, favorable_label)
     header = {**options, "seed": seed, "scorer": [score.name, score.positive], **_identity(chosen, data)}
+    header |= {} if groups_of is None else {"fairness": groups_of.identity()}
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()
     parts = make_folds(data.codes, folds, groups=groups, seed=seed)
 
@@ -154,16 +161,18 @@ def search(
 
     def plan(directory: Path) -> Plan:
         proposer = make_proposer(method, chosen, seed)
-        return Plan(directory, chosen, proposer, score, folds, prune, seed, batch_size)
+        probes = () if groups_of is None else tuple(groups_of.probe(held) for _, held in parts)
+        return Plan(directory, chosen, proposer, score, folds, prune, seed, batch_size, groups_of, probes)
 
     count = _workers(workers, batch_size * folds)
     run = _Run(plan, encode, open_dask_pool if backend == "dask" else partial(open_pool, count), start)
     with ExitStack() as stack:
         book = None if log is None else stack.enter_context(TrialLog(Path(log), {**header, "digest": digest}))
         found = run.trials(book, trials, seconds, on_trial)
-    best, selected, rows = _select(found, chosen, prefer)
+    eligible, limited = _eligible(found, fairness)
+    best, selected, rows = _select(eligible, chosen, prefer)
     asked = {"method": method, "prefer": prefer, "folds": folds, "seed": seed, "digest": digest}
-    return SearchResult(found, best, selected, score.name, rows, seconds=found[-1].elapsed, **asked)  # type: ignore[arg-type]
+    return SearchResult(found, best, selected, score.name, rows, seconds=found[-1].elapsed, fairness=limited, **asked)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -293,4 +302,28 @@ def _select(
         reasons = sorted({trial.reason for trial in trials})
         raise SearchError(f"none of {len(trials)} trials is complete; reasons: {'; '.join(reasons[:3])}")
     rows = weigh_preferences(trials, {candidate.name: candidate.simplicity for candidate in candidates})
-    return best, trials[next(row.trial for row in rows if prefer in row.selected_by)], rows
+    number = next(row.trial for row in rows if prefer in row.selected_by)
+    return best, next(trial for trial in trials if trial.number == number), rows
+
+
+def _groups(fairness: FairnessLimit | None, data: _Data, favorable_label: Any) -> Groups | None:
+    if fairness is None:
+        return None
+    if len(fairness.sensitive_features) != len(data.codes):
+        raise DataError(
+            f"the sensitive features have {len(fairness.sensitive_features)} rows and the target {len(data.codes)}: "
+            "give the same rows to both"
+        )
+    positive = data.classes.index(favorable_label) if favorable_label in data.classes else None
+    return Groups(fairness, data.classes, positive)
+
+
+def _eligible(
+    trials: tuple[Trial, ...], fairness: FairnessLimit | None
+) -> tuple[tuple[Trial, ...], dict[str, Any] | None]:
+    """The trials that may be selected, and what came of the limit."""
+    if fairness is None or best_trial(trials) is None:
+        return trials, None
+    eligible, met = eligible_trials(trials, fairness.kind, fairness.limit)
+    front = list(pareto_front(trials, fairness.kind))
+    return tuple(eligible), {"metric": fairness.metric, "limit": fairness.limit, "met": met, "front": front}

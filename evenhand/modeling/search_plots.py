@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evenhand.exceptions import SearchError
 from evenhand.modeling.search_results import SearchResult, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_search"]
+__all__ = ["plot_front", "plot_search"]
 
 _MARKS = {"complete": "o", "pruned": "x"}
 
@@ -59,3 +60,42 @@ def _draw_candidate(axes: "Axes", trials: list[Trial], name: str, color: str) ->
                 numbers, means, yerr=errors, fmt=mark, color=color, label=label, markersize=5, capsize=2, alpha=0.8
             )
             label = f"{name} (pruned)"
+
+
+def plot_front(result: SearchResult) -> "Figure":
+    """Score by disparity of every complete trial: one colour a candidate, the front as a line, the limit dotted.
+
+    Parameters
+    ----------
+    result
+        A finished search with a limit on a disparity.
+
+    Raises
+    ------
+    SearchError
+        The search had no limit.
+    """
+    from evenhand.plotting import INK, MUTED, PALETTE, new_figure, plain_label
+
+    limited = result.fairness
+    if limited is None:
+        raise SearchError("the search had no limit on a disparity, so there is no front to draw")
+    known = {t.number: (t.fairness.value, t.mean) for t in result.trials if t.fairness is not None}
+    figure, axes = new_figure(height=4.0)
+    for index, name in enumerate(sorted({trial.candidate for trial in result.trials})):
+        own = [known[t.number] for t in result.trials if t.candidate == name and t.number in known]
+        if own:
+            axes.plot(*zip(*own, strict=True), "o", color=PALETTE[index % len(PALETTE)], markersize=5, label=name)
+    front = [known[number] for number in limited["front"]]
+    if front:
+        axes.plot(*zip(*front, strict=True), color=MUTED, linewidth=1, zorder=1, label="no other beats both")
+    if result.selected.number in known:
+        axes.plot(*known[result.selected.number], "*", markersize=16, color=INK, label="selected")
+    axes.axvline(limited["limit"], color=MUTED, linestyle=":", label=f"limit {limited['limit']:g}")
+    axes.set_xlabel(plain_label(limited["metric"]) + " (held-out rows)")
+    axes.set_ylabel(f"{result.scorer} ({result.folds} folds)")
+    axes.set_title(f"{len(known)} complete trials" + ("" if limited["met"] else ", none of which keeps the limit"))
+    if str(limited["metric"]).endswith("_ratio"):
+        axes.invert_xaxis()
+    axes.legend()
+    return figure

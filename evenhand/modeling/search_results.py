@@ -19,6 +19,7 @@ __all__ = [
     "SearchResult",
     "Status",
     "Trial",
+    "TrialFairness",
     "best_trial",
     "near_optimal",
     "weigh_preferences",
@@ -26,6 +27,39 @@ __all__ = [
 
 Status = Literal["complete", "pruned", "failed"]
 Prefer = Literal["best", "simplest"]
+
+
+@dataclass(frozen=True)
+class TrialFairness:
+    """A trial's disparity on the held-out rows of its folds, where the search has a limit on one.
+
+    Attributes
+    ----------
+    value
+        The worst value over the attributes; NaN where it is undefined.
+    attribute, between
+        Where it is worst, and between which groups.
+    inside
+        Whether it keeps the limit in every group that counts.
+    reason
+        Why it is undefined or leaves groups out, else "".
+    """
+
+    value: float
+    attribute: str
+    between: tuple[str, ...]
+    inside: bool
+    reason: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reading as JSON can hold it."""
+        return {**self.__dict__, "value": _finite(self.value), "between": list(self.between)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "TrialFairness":
+        """The reading that :meth:`to_dict` wrote."""
+        value = math.nan if data["value"] is None else float(data["value"])
+        return cls(value, data["attribute"], tuple(data["between"]), bool(data["inside"]), data["reason"])
 
 
 @dataclass(frozen=True)
@@ -52,6 +86,8 @@ class Trial:
         Seconds of computing, over all its folds. Not part of equality.
     elapsed
         Seconds since the search began when the trial was done. Not part of equality.
+    fairness
+        Its disparity, where the search has a limit on one and the trial is complete.
     """
 
     number: int
@@ -63,6 +99,7 @@ class Trial:
     told: float | None = None
     seconds: float = field(default=0.0, compare=False)
     elapsed: float = field(default=0.0, compare=False)
+    fairness: TrialFairness | None = None
 
     @property
     def mean(self) -> float:
@@ -93,13 +130,16 @@ class Trial:
             "told": self.told,
             "seconds": self.seconds,
             "elapsed": self.elapsed,
+            **({} if self.fairness is None else {"fairness": self.fairness.to_dict()}),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Trial":
         """The trial that :meth:`to_dict` wrote."""
         names = ("number", "candidate", "params", "status", "reason", "told", "seconds", "elapsed")
-        return cls(scores=tuple(data["scores"]), **{name: data[name] for name in names})
+        found = data.get("fairness")
+        fairness = None if found is None else TrialFairness.from_dict(found)
+        return cls(scores=tuple(data["scores"]), fairness=fairness, **{name: data[name] for name in names})
 
 
 def near_optimal(trials: Sequence[Trial], selected: int, most: int) -> list[Trial]:
@@ -228,6 +268,9 @@ class SearchResult:
         Of everything that determines the trials; two searches with one digest and number of trials are identical.
     seconds
         How long it took, all its resumptions together. Not part of equality.
+    fairness
+        With a limit: ``metric``, ``limit``, ``met`` (whether any trial keeps it) and ``front``, the numbers of the
+        trials that no other beats in both score and disparity.
     """
 
     trials: tuple[Trial, ...]
@@ -241,6 +284,7 @@ class SearchResult:
     seed: int
     digest: str
     seconds: float = field(default=0.0, compare=False)
+    fairness: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON can hold it."""
@@ -252,6 +296,7 @@ class SearchResult:
             "selected": self.selected.to_dict(),
             "preference": [row.to_dict() for row in self.preference],
             "trials": [trial.to_dict() for trial in self.trials],
+            "fairness": None if self.fairness is None else dict(self.fairness),
         }
 
     def to_frame(self) -> pd.DataFrame:
@@ -273,6 +318,12 @@ class SearchResult:
         from evenhand.modeling.search_plots import plot_search
 
         return plot_search(self)
+
+    def plot_front(self) -> "Figure":
+        """Score by disparity of every trial; only where the search had a limit on one."""
+        from evenhand.modeling.search_plots import plot_front
+
+        return plot_front(self)
 
 
 def _finite(value: float) -> float | None:

@@ -9,9 +9,10 @@ from typing import Any
 
 from evenhand.exceptions import SearchError
 from evenhand.modeling.candidates import Candidate
+from evenhand.modeling.search_fairness import Groups, Probe, deb_scores, incumbent
 from evenhand.modeling.search_proposers import Proposal, Proposer
 from evenhand.modeling.search_pruning import FIRST_FOLDS, is_hopeless, project
-from evenhand.modeling.search_results import Trial, best_trial
+from evenhand.modeling.search_results import Trial, TrialFairness, best_trial
 from evenhand.modeling.search_scoring import Scorer
 from evenhand.modeling.search_worker import FoldOutcome, FoldTask, Outcome, Pool
 
@@ -32,6 +33,8 @@ class Plan:
         How a trial is judged.
     batch_size
         How many trials may be under way at a time.
+    groups, probes
+        A limit on a disparity, and the groups of each fold's held-out rows.
     """
 
     directory: Path
@@ -42,6 +45,8 @@ class Plan:
     prune: bool
     seed: int
     batch_size: int
+    groups: Groups | None = None
+    probes: tuple[Probe, ...] = ()
 
     @property
     def wave(self) -> int:
@@ -55,6 +60,16 @@ class Plan:
         """
         start = number - number % self.wave
         return start if self.batch_size == 1 else max(0, start - self.wave)
+
+    def told(self, trials: Sequence[Trial]) -> list[Trial]:
+        """The trials as the proposer is told of them."""
+        if self.groups is None:
+            return list(trials)
+        return deb_scores(trials, self.groups.limit.kind, self.groups.limit.limit)
+
+    def incumbent(self, trials: Sequence[Trial]) -> Trial | None:
+        """What a running trial is compared with; with a limit only what keeps it may stop another."""
+        return best_trial(trials) if self.groups is None else incumbent(trials)
 
     @property
     def may_prune(self) -> bool:
@@ -145,7 +160,7 @@ class Schedule:
             known = plan.known(start)
             if (limit is not None and start >= limit) or known > len(self._trials):
                 return
-            wave = plan.proposer.propose(self._trials[:known], self._proposals[known:], plan.wave)
+            wave = plan.proposer.propose(plan.told(self._trials[:known]), self._proposals[known:], plan.wave)
             self._exhausted = len(wave) < plan.wave
             self._proposals += wave
             numbers = range(start, start + len(wave) if limit is None else min(start + len(wave), limit))
@@ -181,13 +196,14 @@ class Schedule:
         complete = any(trial.candidate == name and trial.status == "complete" for trial in told)
         under_way = any(other.candidate.name == name for other in self._proposals[known:number])
         exempt = not complete and not under_way
-        return _Job(number, proposal, None if exempt else best_trial(told))
+        return _Job(number, proposal, None if exempt else self._plan.incumbent(told))
 
     def _submit(self, job: _Job, folds: range) -> None:
         candidate, plan = job.proposal.candidate, self._plan
         for fold in folds:
             classifier = candidate.make(job.proposal.params, plan.seed, plan.scorer.n_classes)
-            task = FoldTask(plan.directory, fold, candidate.scale, classifier, plan.scorer)
+            probe = plan.probes[fold] if plan.probes else None
+            task = FoldTask(plan.directory, fold, candidate.scale, classifier, plan.scorer, probe)
             job.outcomes.append(self._pool.submit(task))
 
     def _advance(self, job: _Job) -> None:
@@ -200,13 +216,20 @@ class Schedule:
         if bad is not None:
             job.trial = _trial(job, outcomes, scores[:bad], status="failed", reason=outcomes[bad].reason)
         elif len(scores) == self._plan.folds:
-            job.trial = _trial(job, outcomes, scores, told=math.fsum(scores) / len(scores))
+            fairness = None if self._plan.groups is None else _read(self._plan.groups, outcomes)
+            job.trial = _trial(job, outcomes, scores, told=math.fsum(scores) / len(scores), fairness=fairness)
         elif job.incumbent is not None and is_hopeless(scores, job.incumbent):
             reason = f"more than one standard error below trial {job.incumbent.number} on each of {len(scores)} folds"
             told = project(scores, job.incumbent)
             job.trial = _trial(job, outcomes, scores, status="pruned", reason=reason, told=told)
         else:
             self._submit(job, range(len(scores), self._plan.folds))
+
+
+def _read(groups: Groups, outcomes: list[FoldOutcome]) -> TrialFairness:
+    """The disparity of a trial, from the counts of its folds."""
+    parts = [outcome.counts for outcome in outcomes if outcome.counts is not None]
+    return groups.read(tuple(sum(tables[1:], tables[0]) for tables in zip(*parts, strict=True)))
 
 
 def _trial(job: _Job, outcomes: list[FoldOutcome], scores: tuple[float, ...], **rest: Any) -> Trial:

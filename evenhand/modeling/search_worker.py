@@ -20,6 +20,7 @@ from threadpoolctl import ThreadpoolController
 from evenhand.exceptions import SearchError, shorten
 from evenhand.modeling.fit import fit_errors
 from evenhand.modeling.folds import load_fold
+from evenhand.modeling.search_fairness import Counts, Probe, count_fold
 from evenhand.modeling.search_scoring import Scorer
 
 __all__ = ["FoldOutcome", "FoldTask", "Outcome", "Pool", "fit_fold", "open_pool"]
@@ -36,15 +37,17 @@ class FoldTask:
     scale: bool
     classifier: ClassifierMixin
     scorer: Scorer
+    probe: Probe | None = None
 
 
 @dataclass(frozen=True)
 class FoldOutcome:
-    """The score of one fold, NaN with a reason when there is none, and the seconds that it took."""
+    """The score of one fold, NaN with a reason when there is none, its seconds, and counts by group when asked for."""
 
     score: float
     seconds: float
     reason: str = ""
+    counts: Counts | None = None
 
 
 def fit_fold(task: FoldTask) -> FoldOutcome:
@@ -59,11 +62,12 @@ def fit_fold(task: FoldTask) -> FoldOutcome:
         try:
             task.classifier.fit(fold.X_train, fold.y_train, sample_weight=fold.weights)
             score = float(task.scorer.build()(task.classifier, fold.X_test, fold.y_test))
+            counts = count_fold(task.probe, task.classifier, fold.X_test, fold.y_test) if task.probe else None
         except fit_errors as error:
             reason = f"fold {task.fold}: {type(error).__name__}: {shorten(str(error), 200)}"
             return FoldOutcome(math.nan, time.perf_counter() - start, reason)
     reason = "" if math.isfinite(score) else f"fold {task.fold}: the score is {score}"
-    return FoldOutcome(score, time.perf_counter() - start, reason)
+    return FoldOutcome(score, time.perf_counter() - start, reason, counts)
 
 
 @functools.cache
