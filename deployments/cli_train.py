@@ -13,7 +13,7 @@ from evenhand.events import Event
 from evenhand.exceptions import ServiceError
 from flows.outcome import Outcome
 
-__all__ = ["DECISION_CODES", "retrain"]
+__all__ = ["DECISION_CODES", "exit_code", "retrain"]
 
 DECISION_CODES = {"hold": 3, "block": 4}
 """The exit codes of decisions that are not a promotion."""
@@ -34,10 +34,10 @@ def retrain(path: Path, overrides: Sequence[str], *, verbose: bool, as_json: boo
         print_json(outcome)
     else:
         print_outcome(outcome, console())
-    return _code(outcome)
+    return exit_code(outcome)
 
 
-def _code(outcome: Outcome) -> int:
+def exit_code(outcome: Outcome) -> int:
     """A decision against the model comes first; a model that is not registered yet is neither done nor held."""
     if outcome.waiting and outcome.decision != "block":
         return ServiceError.exit_code

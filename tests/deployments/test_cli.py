@@ -188,17 +188,22 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize(("decision", "code"), [(None, 0), ("promote", 0), ("hold", 3), ("block", 4)])
-def test_the_exit_code_tells_the_decision(decision: str | None, code: int) -> None:
-    from deployments.cli_train import DECISION_CODES
+@pytest.mark.parametrize(
+    ("decision", "waiting", "code"),
+    [(None, 0, 0), ("promote", 0, 0), ("hold", 0, 3), ("block", 0, 4), (None, 1, 5), ("hold", 1, 5), ("block", 1, 4)],
+)
+def test_the_exit_code_tells_the_decision_and_what_waits(decision: Any, waiting: int, code: int) -> None:
+    from deployments.cli_train import exit_code
+    from flows.outcome import Outcome, Summary
 
-    assert DECISION_CODES.get(decision or "", 0) == code
+    outcome = Outcome("run", "loans", "", "out", "card", Summary("boosting"), decision=decision, waiting="!" * waiting)
+    assert exit_code(outcome) == code
 
 
-@pytest.mark.parametrize("variable", ["MLFLOW_TRACKING_URI", "PREFECT_API_URL"])
-def test_a_service_that_does_not_answer_ends_with_five(
-    variable: str, loans: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_a_prefect_server_that_does_not_answer_ends_with_five(
+    loans: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    variable = "PREFECT_API_URL"
     monkeypatch.setitem(os.environ, variable, "http://127.0.0.1:9")
     assert run(["init", str(loans), "--target", "approved", "--favorable-label", "yes"]) == 0
     capsys.readouterr()
