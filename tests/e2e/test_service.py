@@ -1,0 +1,293 @@
+"""The service as its users meet it: schedules that fire, runs from the page, queues, and runs that were killed."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+
+from .conftest import ROOT
+from .pages import browser, new_page, picture
+from .service import Service, service, until
+from .test_train import artifacts
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+
+MODELS = ("loan-approval", "clock", "late", "killed", "lost", "queue")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for the whole module; every test has a model of its own."""
+    about = {
+        "loan-approval": {"description": "Mortgage applications in Boston, 1990."},
+        "queue": {"form": ["search", "seed"]},
+    }
+    with service(tmp_path_factory.mktemp("service"), {name: about.get(name, {}) for name in MODELS}) as started:
+        yield started
+
+
+def deploy(served: Service, *options: str) -> str:
+    """What `evenhand deploy` prints."""
+    command = [sys.executable, "-m", "deployments.cli", "deploy", str(served.file), *options]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "EVENHAND_HOME": str(served.home)}
+    done = subprocess.run(command, env={**environment, **served.stack.addresses}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def change(served: Service, model: str, about: dict | None) -> None:
+    """Change or remove one model in the service file."""
+    whole = yaml.safe_load(served.file.read_text())
+    if about is None:
+        del whole["models"][model]
+    else:
+        whole["models"].setdefault(model, {"config": "loans.yaml"}).update(about)
+    served.file.write_text(yaml.safe_dump(whole))
+
+
+def test_a_run_is_started_from_the_page_and_its_traces_are_there(served: Service) -> None:
+    deployment = served.deployment("loan-approval")
+    with browser() as started:
+        page = new_page(started)
+        page.goto(f"{served.stack.page}/deployments/deployment/{deployment['id']}/run")
+        page.get_by_label("Run Name").fill("from the page")
+        trials = page.get_by_role("spinbutton", name="Trials")
+        assert trials.input_value() == "6", "the configuration's value is the default"
+        picture(page, "prefect-form")
+        trials.fill("0")
+        page.get_by_role("button", name="Submit").click()
+        assert trials.evaluate("field => field.validity.rangeUnderflow"), "the browser itself refuses it"
+        assert served.runs("loan-approval") == [], "a value out of bounds starts nothing"
+        trials.fill("5")
+        page.get_by_role("button", name="Select Prefer").click()
+        page.get_by_role("option", name="simplest").click()
+        run = _submitted(served, page)
+        assert run["parameters"]["search"]["trials"] == 5
+        assert run["parameters"]["search"]["prefer"] == "simplest"
+        run = served.wait(run["id"])
+        assert run["state"]["type"] == "COMPLETED", served.logs(run["id"])
+        assert run["name"] == "from the page"
+        _look_at_prefect(served, page, run["id"])
+        _look_at_mlflow(served, page, run["id"])
+
+
+def _submitted(served: Service, page) -> dict:
+    """Submit until the run is there: after a refusal the first click validates again."""
+    for _ in range(3):
+        page.get_by_role("button", name="Submit").click()
+        page.wait_for_timeout(1500)
+        if found := served.runs("loan-approval"):
+            return found[0]
+    raise AssertionError(page.inner_text("body"))
+
+
+def _look_at_prefect(served: Service, page, run_id: str) -> None:
+    """The progress, the tables and the links are on the page of the run."""
+    page.goto(f"{served.stack.page}/runs/flow-run/{run_id}")
+    page.get_by_text("11 Task runs").or_(page.get_by_text(re.compile(r"\d+ Task runs"))).first.wait_for()
+    page.get_by_role("tab", name="Artifacts").click()
+    for key in ("search", "trials", "groups", "split", "summary", "mlflow-run"):
+        page.get_by_text(key, exact=True).first.wait_for()
+    picture(page, "prefect-artifacts")
+    found = artifacts_of(served, run_id)
+    assert found["search"]["type"] == "progress"
+    assert float(found["search"]["data"]) == 100
+    assert len(json.loads(found["trials"]["data"])) == 5
+    assert served.stack.addresses["MLFLOW_TRACKING_URI"] in found["mlflow-run"]["data"]
+
+
+def artifacts_of(served: Service, flow_run_id: str) -> dict[str, dict]:
+    """What a run shows on Prefect's page, by key."""
+    every = served.ask("POST", "/artifacts/filter", json={})
+    return {artifact["key"]: artifact for artifact in every if artifact["flow_run_id"] == flow_run_id}
+
+
+def _look_at_mlflow(served: Service, page, flow_run_id: str) -> None:
+    """The run, its child runs, the plots and the card are on MLflow's page."""
+    client = served.mlflow()
+    version = client.get_model_version_by_alias("loan-approval", "challenger")
+    run = client.get_run(version.run_id)
+    assert run.info.run_name == "from the page"
+    children = client.search_runs([run.info.experiment_id], f"tags.mlflow.parentRunId = '{version.run_id}'")
+    assert len(children) >= 3
+    files = artifacts(client, version.run_id)
+    assert "card/card.html" in files
+    plots = sorted(name for name in files if name.endswith(".png"))
+    assert plots
+    address = f"{served.stack.addresses['MLFLOW_TRACKING_URI']}/#/experiments/{run.info.experiment_id}/runs"
+    page.goto(f"{address}?workflowType=machine_learning")
+    page.get_by_text("from the page").first.wait_for()
+    [link] = re.findall(r"\((http[^)]+)\)", artifacts_of(served, flow_run_id)["mlflow-run"]["data"])
+    page.goto(link)
+    page.get_by_role("heading", name="from the page").first.wait_for()
+    page.get_by_text("test/roc_auc").first.wait_for()
+    picture(page, "mlflow-run")
+    page.goto(f"{address}/{version.run_id}/artifacts/card/card.html?workflowType=machine_learning")
+    card = page.frame_locator("iframe").get_by_role("heading").first
+    card.wait_for()
+    picture(page, "mlflow-card")
+    page.goto(f"{address}/{version.run_id}/artifacts/{plots[0]}?workflowType=machine_learning")
+    picture(page, "mlflow-plot")
+    page.wait_for_function("[...document.images].some(image => image.naturalWidth > 300)")
+
+
+def test_deploying_again_changes_what_changed_and_nothing_else(served: Service) -> None:
+    before = served.deployment("queue")
+    said = deploy(served)
+    assert "created" not in said
+    assert "updated" not in said
+    assert served.deployment("queue")["updated"] == before["updated"]
+    change(served, "extra", {"retrain": {"cron": "0 3 * * *", "timezone": "Europe/Berlin"}})
+    assert re.search(r"created +deployment +retrain/extra +0 3 \* \* \* Europe/Berlin", deploy(served))
+    made = served.deployment("extra")
+    assert made["enforce_parameter_schema"]
+    assert made["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    off = made["schedules"][0]["id"]
+    served.ask("PATCH", f"/deployments/{made['id']}/schedules/{off}", json={"active": False})
+    change(served, "extra", {"description": "Changed."})
+    assert "stays so" in deploy(served)
+    assert [schedule["active"] for schedule in served.deployment("extra")["schedules"]] == [False]
+    change(served, "extra", None)
+    assert re.search(r"removed +deployment +retrain/extra", deploy(served))
+    rules = served.ask("POST", "/automations/filter", json={})
+    assert len([rule for rule in rules if "evenhand" in rule["tags"]]) == 2
+
+
+def test_a_value_that_breaks_the_schema_or_the_form_starts_nothing(served: Service) -> None:
+    path = f"/deployments/{served.deployment('queue')['id']}/create_flow_run"
+    for wrong in (
+        {"search": {"trials": 0}},
+        {"source": "/etc/passwd"},
+        {"data": {"source": {"path": "/etc/passwd"}}},
+        {"search": {"trails": 3}},
+    ):
+        with pytest.raises(Exception, match="409"):
+            served.ask("POST", path, json={"parameters": wrong})
+
+
+def test_a_schedule_fires_by_itself_in_its_time_zone(served: Service) -> None:
+    at = datetime.now(ZoneInfo("Asia/Kolkata")) + timedelta(seconds=75)  # five and a half hours ahead of UTC
+    change(served, "clock", {"retrain": {"cron": f"{at.minute} {at.hour} * * *", "timezone": "Asia/Kolkata"}})
+    deploy(served)
+    run = until(lambda: served.runs("clock"), seconds=180)[0]
+    assert run["auto_scheduled"]
+    assert datetime.fromisoformat(run["expected_start_time"]) == at.replace(second=0, microsecond=0)
+    run = served.wait(run["id"])
+    assert run["state"]["type"] == "COMPLETED", served.logs(run["id"])
+    assert run["name"].startswith("clock 2")
+    assert served.mlflow().get_model_version_by_alias("clock", "challenger").version == "1"
+
+
+def test_of_late_runs_only_the_newest_runs(served: Service) -> None:
+    served.stack.stop("worker-1")
+    deployment = served.deployment("late")
+    every = {"schedule": {"interval": 12, "anchor_date": "2026-01-01T00:00:00Z"}, "active": True}
+    [schedule] = served.ask("POST", f"/deployments/{deployment['id']}/schedules", json=[every])
+    late = until(lambda: len(found := served.runs("late")) >= 5 and found, seconds=120)
+    # Only what is in the future goes with it.
+    served.ask("PATCH", f"/deployments/{deployment['id']}/schedules/{schedule['id']}", json={"active": False})
+    due = {run["id"]: run for run in served.runs("late")}
+    assert len(due) >= len(late)
+    served.stack.start("worker-1")
+    newest = max(due.values(), key=lambda run: run["expected_start_time"])
+    assert served.wait(newest["id"])["state"]["type"] == "COMPLETED", served.logs(newest["id"])
+    ended = {run_id: served.wait(run_id)["state"] for run_id in due if run_id != newest["id"]}
+    assert {state["name"] for state in ended.values()} == {"Skipped"}
+    assert all(newest["id"] in state["message"] for state in ended.values())
+    assert len(served.versions("late")) == 1
+
+
+def test_a_killed_run_is_taken_up_once_and_repeats_nothing(served: Service) -> None:
+    run_id = served.start("killed", seed=11)
+    kept = _kill_in_tune(served, run_id)
+    run = _taken_up(served, run_id)
+    assert run["run_count"] == 2
+    states = served.states(run_id)
+    assert states.count("Crashed") >= 1
+    assert sum(name in ("Running", "Rerunning", "Retrying") for name in states) == 2, states
+    _came_out_once(served, "killed", run_id, kept)
+
+
+def test_a_run_whose_worker_was_killed_too_is_taken_up_by_the_next_worker(served: Service) -> None:
+    run_id = served.start("lost", seed=12)
+    process = served.process(run_id)
+    kept = _until_tune(served, run_id)
+    served.stack.kill("worker-1")
+    process.kill() if process.is_running() else None
+    assert served.run(run_id)["state"]["type"] == "RUNNING", "nobody is left to report it"
+    served.stack.start("worker-2")
+    run = _taken_up(served, run_id)
+    assert run["run_count"] == 2
+    assert "Crashed" in served.states(run_id)
+    _came_out_once(served, "lost", run_id, kept)
+    served.stack.start("worker-1")
+
+
+def _until_tune(served: Service, run_id: str) -> dict[str, int]:
+    """Wait until the search is under way; when each finished result was written."""
+    until(
+        lambda: any(log.stat().st_size for log in served.home.glob("store/tune/.work-*/trials.jsonl")),
+        seconds=300,
+        otherwise=lambda: served.logs(run_id),
+    )
+    return _stamps(served)
+
+
+def _kill_in_tune(served: Service, run_id: str) -> dict[str, int]:
+    process = served.process(run_id)
+    kept = _until_tune(served, run_id)
+    process.send_signal(signal.SIGKILL)
+    return kept
+
+
+def _stamps(served: Service) -> dict[str, int]:
+    found = (path for path in served.home.glob("store/*/*/manifest.json") if path.parent.name[0] != ".")
+    return {str(path.parent): path.stat().st_mtime_ns for path in found}
+
+
+def _taken_up(served: Service, run_id: str) -> dict:
+    """Wait until the killed run was taken up and has ended."""
+    until(lambda: "Crashed" in served.states(run_id), seconds=200, otherwise=served.worker_log)
+    until(lambda: served.run(run_id)["state"]["type"] != "CRASHED", seconds=120)
+    run = served.wait(run_id, state=("COMPLETED", "FAILED", "CANCELLED"))
+    assert run["state"]["type"] == "COMPLETED", served.logs(run_id)
+    return run
+
+
+def _came_out_once(served: Service, model: str, run_id: str, kept: dict[str, int]) -> None:
+    assert {path: stamp for path, stamp in _stamps(served).items() if path in kept} == kept
+    assert len(served.versions(model)) == 1
+    client = served.mlflow()
+    experiment = client.get_experiment_by_name(model)
+    runs = client.search_runs([experiment.experiment_id], f"tags.`evenhand.flow_run_id` = '{run_id}'")
+    assert [run.info.status for run in runs] == ["FINISHED"], "the interrupted run was gone on with"
+    assert not list(served.home.glob("under-way/*.json"))
+
+
+@pytest.mark.parametrize("many", [10, pytest.param(50, marks=pytest.mark.e2e_long)])
+def test_runs_queued_at_once_on_two_workers_all_end_each_exactly_once(served: Service, many: int) -> None:
+    served.stack.start("worker-3")
+    before = {version.version for version in served.versions("queue")}
+    began = time.monotonic()
+    started = [served.start("queue", seed=number % 2) for number in range(many)]
+    assert time.monotonic() - began < 30
+    ended = [served.wait(run_id, seconds=120 * many) for run_id in started]
+    assert [run["state"]["type"] for run in ended] == ["COMPLETED"] * many
+    assert [run["run_count"] for run in ended] == [1] * many
+    spans = sorted((run["start_time"], run["end_time"]) for run in ended)
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans)), "one at a time"
+    versions = [version for version in served.versions("queue") if version.version not in before]
+    assert len(versions) == many
+    assert len({version.tags["evenhand.run_id"] for version in versions}) == many
+    newest = max(versions, key=lambda version: int(version.version))
+    assert served.mlflow().get_model_version_by_alias("queue", "challenger").version == newest.version
+    served.stack.stop("worker-3")
