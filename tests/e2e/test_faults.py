@@ -21,7 +21,8 @@ from .postgres import postgres
 from .test_kill import drafting, trials_logged
 from .test_train import Trained, artifacts, mlflow_of, outcomes
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+PATIENCE = 600  # seconds for what takes twenty on a machine that does nothing else
 MODEL = "loan-approval"
 
 
@@ -63,7 +64,7 @@ def silent_mlflow(stack: Stack) -> Iterator[None]:
 
 
 def wait_for(reached: Callable[[], bool], child: subprocess.Popen[str], home: Home) -> None:
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + PATIENCE
     while not reached():
         assert child.poll() is None, (home.folder / "out.log").read_text()
         assert time.monotonic() < deadline, "the moment never came"
@@ -108,7 +109,7 @@ def test_mlflow_is_silent_from_the_start(trained: Trained, stack: Stack, compute
     with silent_mlflow(stack):
         child = computed.start(computed.train(*model_of(name)), extra=dict(stack.addresses))
         wait_for(lambda: "MLflow does not answer" in said(computed), child, computed)
-        assert child.wait(timeout=240) == 5
+        assert child.wait(timeout=PATIENCE) == 5
         log = said(computed)
         silence = "MLflow does not answer at " + stack.addresses["MLFLOW_TRACKING_URI"]
         assert [line.count(silence) for line in log.splitlines() if silence in line] == [1, 1, 1], (
@@ -122,7 +123,7 @@ def test_mlflow_is_silent_from_the_start(trained: Trained, stack: Stack, compute
         assert "wait in" in waiting.stdout
     assert outcomes(computed)[0]["waiting"]
 
-    done = computed.run(computed.command("sync"), extra=dict(stack.addresses))
+    done = computed.run(computed.command("sync"), extra=dict(stack.addresses), timeout=PATIENCE)
 
     assert done.returncode == 0, done.stdout + done.stderr
     outcome, client = outcomes(computed)[0], client_of(stack)
@@ -150,7 +151,7 @@ def test_mlflow_is_silent_in_the_middle(trained: Trained, stack: Stack, computed
         wait_for(lambda: "the records wait in" in said(computed), child, computed)
         os.kill(child.pid, signal.SIGSTOP)
     os.kill(child.pid, signal.SIGCONT)
-    assert child.wait(timeout=240) == 0, said(computed)
+    assert child.wait(timeout=PATIENCE) == 0, said(computed)
     assert said(computed).count("MLflow does not answer") == 1
     assert "MLflow answers again" in said(computed)
     outcome, client = outcomes(computed)[0], client_of(stack)
@@ -167,11 +168,11 @@ def test_mlflow_is_silent_at_the_end(trained: Trained, stack: Stack, computed: H
     child = computed.start(computed.train(*model_of(name)), extra=dict(stack.addresses))
     wait_for(lambda: drafting("card")(computed), child, computed)
     with silent_mlflow(stack):
-        assert child.wait(timeout=240) == 5, said(computed)
+        assert child.wait(timeout=PATIENCE) == 5, said(computed)
         assert f"{name} waits for MLflow" in said(computed)
         first = outcomes(computed)[0]
 
-    done = computed.run(computed.train(*model_of(name)), extra=dict(stack.addresses))
+    done = computed.run(computed.train(*model_of(name)), extra=dict(stack.addresses), timeout=PATIENCE)
 
     assert done.returncode == 0, done.stdout + done.stderr
     client = client_of(stack)
@@ -194,7 +195,7 @@ def test_two_retrains_of_one_model_at_once(trained: Trained, stack: Stack, tmp_p
         subprocess.run(["cp", "-al", trained[0].folder / "store", home.folder / "store"], check=True)
     shared = {"MLFLOW_TRACKING_URI": stack.addresses["MLFLOW_TRACKING_URI"]}
     children = [home.start(home.train(*model_of(name)), extra=shared) for home in homes]
-    assert [child.wait(timeout=240) for child in children] == [0, 0], said(homes[0]) + said(homes[1])
+    assert [child.wait(timeout=PATIENCE) for child in children] == [0, 0], said(homes[0]) + said(homes[1])
     client = client_of(stack)
     versions = client.search_model_versions(f"name = '{name}'")
     assert sorted(int(version.version) for version in versions) == [1, 2]
@@ -209,7 +210,7 @@ def test_prefect_restarts_during_a_run(stack: Stack, computed: Home) -> None:
     wait_for(lambda: drafting("explain")(computed), child, computed)
     stack.kill("prefect")
     stack.start("prefect")
-    assert child.wait(timeout=240) == 0, said(computed)
+    assert child.wait(timeout=PATIENCE) == 0, said(computed)
     assert outcomes(computed)[0]["model_version"] == "1"
     assert "Traceback" not in said(computed)
 
@@ -223,7 +224,7 @@ def test_postgresql_stops_for_half_a_minute(computed: Home, tmp_path: Path) -> N
         database.stop()
         time.sleep(30)
         database.start()
-        code = child.wait(timeout=240)
+        code = child.wait(timeout=PATIENCE)
         if code == 5:  # the run was over before the database was back
             assert "evenhand sync" in said(computed)
             synced = computed.run(computed.command("sync"), extra=dict(servers.addresses))
@@ -242,7 +243,7 @@ def test_sigterm_during_tune(home: Home) -> None:
     child = home.start(home.train())
     wait_for(lambda: trials_logged(home) >= 2, child, home)
     child.send_signal(signal.SIGTERM)
-    assert child.wait(timeout=60) == 143
+    assert child.wait(timeout=120) == 143
     assert "the same command goes on where it stood" in said(home)
     assert "Traceback" not in said(home)
     [log] = home.folder.glob("store/tune/.work-*/trials.jsonl")
@@ -250,7 +251,7 @@ def test_sigterm_during_tune(home: Home) -> None:
     client = mlflow_of(home)
     assert [run.info.status for run in runs_of(client)] == ["KILLED"]
 
-    done = home.run(home.train())
+    done = home.run(home.train(), timeout=PATIENCE)
 
     assert done.returncode == 0, done.stdout + done.stderr
     trials = json.loads(next(home.folder.glob("runs/*/results/search.json")).read_text())["trials"]
@@ -308,14 +309,14 @@ def test_the_clock_is_set_back_during_a_run(stack: Stack, computed: Home, tmp_pa
     child = computed.start(computed.train(*model_of(name)), extra=clock)
     wait_for(lambda: drafting("explain")(computed), child, computed)
     flag.touch()
-    assert child.wait(timeout=240) == 0, said(computed)
+    assert child.wait(timeout=PATIENCE) == 0, said(computed)
     client = client_of(stack)
     run = client.get_run(outcomes(computed)[0]["run_id"])
-    assert 0 < run.info.end_time - run.info.start_time < 240_000
+    assert 0 < run.info.end_time - run.info.start_time < 1000 * PATIENCE
     for metric in ("search/score", "test/accuracy"):
         for point in client.get_metric_history(run.info.run_id, metric):
             assert run.info.start_time <= point.timestamp <= run.info.end_time
-    assert 0 < outcomes_seconds(said(computed)) < 240
+    assert 0 < outcomes_seconds(said(computed)) < PATIENCE
 
     again = computed.run(computed.train(*model_of(name)), extra=clock)
 
