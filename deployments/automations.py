@@ -1,12 +1,10 @@
 """What takes up a run whose process was killed: rules on Prefect's server, as code.
 
-A worker that sees its child die reports the run as Crashed, at times twice within two seconds, so a rule that reacts to
-that event would start it twice. The first rule below waits instead: it acts only when nothing has happened to the run
-ten seconds later. When the worker died as well nobody reports anything; the second rule misses the sign of life that
-a running flow gives every 30 seconds.
+A worker that sees its child die reports the run as crashed, at times twice within two seconds, so a rule that reacts to
+that event would start it twice. These rules wait instead: they act only when nothing has happened to the run meanwhile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from prefect.client.schemas.objects import StateType
@@ -19,42 +17,81 @@ __all__ = ["automations"]
 _SETTLED = ("Completed", "Failed", "Cancelled", "Cancelling", "Crashed", "Skipped")
 _WAITING = ("Scheduled", "Late", "AwaitingRetry", "AwaitingConcurrencySlot", "Pending", "Paused", "Suspended")
 _RUNNING = ("Running", "Retrying", "Rerunning")
+_QUIET_SECONDS = 10
+_START_SECONDS = 900
+"""How long a start may take, the download of an image included."""
+
+_BY_SIGNAL = [
+    f"{said} {code}*"
+    for said in ("Process exited with status code:", "Flow run infrastructure exited with non-zero status code")
+    for code in ("-", "137")
+]
+"""How a worker words it when the process was killed and did not end by itself; 137 is a container's word for -9."""
 
 
-def automations(service: str, *, lost_after: int) -> Sequence[AutomationCore]:
+def automations(service: str, *, restarts: int, lost_after: int) -> Sequence[AutomationCore]:
     """The rules for the runs of one service.
 
     Parameters
     ----------
     service
         Its name: the rules look at runs with its tag only.
+    restarts
+        How often a run is taken up again. A run counts its starts, so the rule ends by itself.
     lost_after
-        Seconds without a sign of life after which a run counts as killed.
+        Seconds without a sign of life after which a run counts as killed; a running flow gives one every 30.
     """
-    return (
+    again = ChangeFlowRunState(
+        state=StateType.SCHEDULED, name="Scheduled", message="Its process was killed: it is taken up again."
+    )
+    lost = ChangeFlowRunState(
+        state=StateType.CRASHED, name="Crashed", message=f"No sign of life for {lost_after} seconds."
+    )
+    starts = [str(number + 1) for number in range(restarts)]
+    settled = tuple(state for state in _SETTLED if state != "Crashed")
+    taken_up = [
         _rule(
             f"{service}: a killed run is taken up again",
-            "A run that crashed and that nobody took up within ten seconds is scheduled again; finished steps stay.",
+            f"Nobody took up the run ten seconds after it crashed: at most {restarts} times. Finished steps are kept.",
             service,
+            labels={"prefect.run-count": starts},
             after=("Crashed",),
-            expect=(*_WAITING, *_RUNNING, "Completed", "Failed", "Cancelled", "Cancelling", "Skipped"),
-            within=10,
-            action=ChangeFlowRunState(
-                state=StateType.SCHEDULED, name="Scheduled", message="Its process was killed: it is taken up again."
-            ),
+            expect=(*_WAITING, *_RUNNING, *settled),
+            within=_QUIET_SECONDS,
+            action=again,
         ),
         _rule(
+            f"{service}: a run that was killed while it started is taken up again",
+            "Its process was killed and did not end by itself, as it does where Evenhand is not installed.",
+            service,
+            labels={"prefect.run-count": "0", "prefect.state-message": _BY_SIGNAL},
+            after=("Crashed",),
+            expect=(*_WAITING, *_RUNNING, *settled),
+            within=_QUIET_SECONDS,
+            action=again,
+        ),
+        _rule(
+            f"{service}: a run that never started is taken up again",
+            "Its worker died before the process began.",
+            service,
+            after=("Pending",),
+            expect=(*(state for state in _WAITING if state != "Pending"), *_RUNNING, *_SETTLED),
+            within=_START_SECONDS,
+            action=again,
+        ),
+    ]
+    return [
+        *(taken_up if restarts else []),
+        _rule(
             f"{service}: a run without a sign of life counts as killed",
-            f"A run whose process and worker are gone is marked as crashed after {lost_after} seconds.",
+            f"Its process and its worker are gone: it is marked as crashed after {lost_after} seconds.",
             service,
             after=("heartbeat",),
             expect=("heartbeat", *_WAITING, *_SETTLED),
             within=lost_after,
-            action=ChangeFlowRunState(
-                state=StateType.CRASHED, name="Crashed", message=f"No sign of life for {lost_after} seconds."
-            ),
+            action=lost,
         ),
-    )
+    ]
 
 
 def _rule(
@@ -66,6 +103,7 @@ def _rule(
     expect: Sequence[str],
     within: int,
     action: ChangeFlowRunState,
+    labels: Mapping[str, str | list[str]] | None = None,
 ) -> AutomationCore:
     return AutomationCore(
         name=name,
@@ -76,7 +114,7 @@ def _rule(
             after={f"prefect.flow-run.{state}" for state in after},
             expect={f"prefect.flow-run.{state}" for state in expect},
             for_each={"prefect.resource.id"},
-            match=ResourceSpecification(root={"prefect.resource.id": "prefect.flow-run.*"}),
+            match=ResourceSpecification(root={"prefect.resource.id": "prefect.flow-run.*", **(labels or {})}),
             match_related=ResourceSpecification(
                 root={"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.service:{service}"}
             ),

@@ -105,7 +105,7 @@ def deploy(client: SyncPrefectClient, service: Service, *, file_on_worker: Path 
     Change
         What was done, as it is done.
     """
-    variables = environment(service, str(file_on_worker or service.path))
+    variables = environment(str(file_on_worker or service.path))
     yield from _server_settings(client)
     pool, done = ensure_pool(client, service, variables)
     yield Change("work pool", f"{pool.name} ({pool.type})", done)
@@ -197,8 +197,9 @@ def _paused(existing: DeploymentResponse | None) -> str:
 def _automations(client: SyncPrefectClient, service: Service) -> Sequence[Change]:
     mark = f"service:{service.about.name}"
     existing = {rule.name: rule for rule in client.read_automations() if {"evenhand", mark} <= set(rule.tags)}
+    rules = automations(service.about.name, restarts=service.about.restarts, lost_after=service.about.lost_after)
     changes = []
-    for wanted in automations(service.about.name, lost_after=service.about.lost_after):
+    for wanted in rules:
         found = existing.pop(wanted.name, None)
         done = "unchanged"
         if found is None:

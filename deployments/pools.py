@@ -18,19 +18,16 @@ _HEARTBEAT_SECONDS = 30
 _MARK = "Evenhand's service "
 
 
-def environment(service: Service, file: str) -> dict[str, str]:
+def environment(file: str) -> dict[str, str]:
     """The variables of every run beyond those of its worker.
 
     Parameters
     ----------
-    service
-        The service.
     file
         Where the worker finds the service file.
     """
     return {
         "EVENHAND_SERVICE": file,
-        "EVENHAND_RESTARTS": str(service.about.restarts),
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(_HEARTBEAT_SECONDS),
     }
 

@@ -10,7 +10,6 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.runtime import deployment, flow_run
-from prefect.states import Failed
 
 from evenhand.config import ServedModel, load_service
 from evenhand.exceptions import ConfigError, nearest
@@ -71,7 +70,7 @@ def retrain(
         "contract": contract,
         "seed": seed,
     }
-    ended = _ended_before_it_began()
+    ended = _in_place_of()
     if ended is not None:
         return ended
     return retrain_model(_served().configure(source=source, changes=changes))
@@ -91,13 +90,9 @@ def _served() -> ServedModel:
     return service.models[name]
 
 
-def _ended_before_it_began() -> State | None:
-    """How a run ends at once: because a newer one is due, or because it was killed too often."""
+def _in_place_of() -> State | None:
+    """How a run ends at once, because a newer one is due."""
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return None
-    limit = int(os.environ.get("EVENHAND_RESTARTS", "3"))
-    killed = context.flow_run.run_count - 1
-    if killed > limit:
-        return Failed(message=f"Its process was killed {killed} times: it is not taken up again.")
     return replaced_by_newer(context.flow_run.id)

@@ -138,15 +138,16 @@ def test_the_digest_of_a_plan_is_that_of_its_content(tmp_path: Path) -> None:
 
 def test_a_run_brings_neither_command_nor_environment_of_its_own(tmp_path: Path) -> None:
     service = service_of(tmp_path)
-    template = process_template(environment(service, str(service.path)))
+    template = process_template(environment(str(service.path)))
     assert template["variables"]["properties"] == {}
     assert "{{" not in json.dumps(template)
     assert template["job_configuration"]["env"]["EVENHAND_SERVICE"] == str(tmp_path / "service.yaml")
 
 
 def test_the_rules_look_at_runs_of_their_service_only() -> None:
-    taken_up, lost = automations("loans", lost_after=90)
-    for rule in (taken_up, lost):
+    rules = automations("loans", restarts=2, lost_after=90)
+    taken_up, at_start, _never, lost = rules
+    for rule in rules:
         assert rule.trigger.match_related.root == {
             "prefect.resource.role": "tag",
             "prefect.resource.id": "prefect.tag.service:loans",
@@ -155,8 +156,14 @@ def test_the_rules_look_at_runs_of_their_service_only() -> None:
         assert rule.trigger.posture.value == "Proactive", "a reaction would start a run twice that is reported twice"
     assert taken_up.trigger.within.total_seconds() == 10
     assert "prefect.flow-run.AwaitingConcurrencySlot" in taken_up.trigger.expect
+    assert taken_up.trigger.match.root["prefect.run-count"] == ["1", "2"], "a run counts its starts"
+    assert at_start.trigger.match.root["prefect.run-count"] == "0"
     assert lost.trigger.within.total_seconds() == 90
     assert "prefect.flow-run.heartbeat" in lost.trigger.expect
+
+
+def test_a_service_without_restarts_only_marks_what_is_lost() -> None:
+    assert [rule.actions[0].state.value for rule in automations("loans", restarts=0, lost_after=90)] == ["CRASHED"]
 
 
 def test_the_job_template_for_docker_fits_prefects_form() -> None:

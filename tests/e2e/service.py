@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import mlflow
@@ -158,6 +159,7 @@ def service(folder: Path, models: Mapping[str, Mapping[str, Any]], *, workers: i
     file = write_service(folder / "configuration", models)
     environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
     with postgres() as database:
-        given = {**environment, **FAST, **database.environment}
+        password = {"LOANS_PASSWORD": quote(database.passwords["postgres"], safe="")}
+        given = {**environment, **FAST, **database.environment, **password}
         with running(folder / "home", workers=workers, service_file=file, environment=given) as stack:
             yield Service(stack, folder / "home", file, database)

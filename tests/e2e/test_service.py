@@ -9,10 +9,16 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 import yaml
+
+from evenhand.data.sources import read_source
+from evenhand.exceptions import DataError
 
 from .conftest import ROOT
 from .pages import browser, new_page, picture
@@ -22,6 +28,15 @@ from .test_train import artifacts
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 MODELS = ("loan-approval", "clock", "late", "killed", "lost", "queue")
+
+
+HOLD = """
+import sys, time
+from flows.lock import one_at_a_time
+with one_at_a_time(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(600)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +174,7 @@ def test_deploying_again_changes_what_changed_and_nothing_else(served: Service) 
     change(served, "extra", None)
     assert re.search(r"removed +deployment +retrain/extra", deploy(served))
     rules = served.ask("POST", "/automations/filter", json={})
-    assert len([rule for rule in rules if "evenhand" in rule["tags"]]) == 2
+    assert len([rule for rule in rules if "evenhand" in rule["tags"]]) == 4
 
 
 def test_a_value_that_breaks_the_schema_or_the_form_starts_nothing(served: Service) -> None:
@@ -172,6 +187,48 @@ def test_a_value_that_breaks_the_schema_or_the_form_starts_nothing(served: Servi
     ):
         with pytest.raises(Exception, match="409"):
             served.ask("POST", path, json={"parameters": wrong})
+
+
+def test_sql_reads_only_and_its_password_stands_nowhere(served: Service) -> None:
+    address = served.database.address()
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("CREATE TABLE loans (approve int)")
+        connection.execute(
+            "CREATE FUNCTION add_one() RETURNS int LANGUAGE sql AS 'INSERT INTO loans VALUES (1) RETURNING approve'"
+        )
+    with pytest.raises(DataError, match="read-only transaction"):
+        read_source(sql="SELECT add_one() AS approve", url=address.replace("postgresql://", "postgresql+psycopg://"))
+    where = address.partition("@")[2]
+    source = {
+        "sql": "SELECT no_such_column FROM loans",
+        "url": f"postgresql+psycopg://postgres:${{LOANS_PASSWORD}}@{where}",
+    }
+    change(served, "sql", {"sources": {"warehouse": source}})
+    deploy(served)
+    run = served.wait(served.start("sql", source="warehouse"))
+    assert run["state"]["type"] == "FAILED"
+    everything = json.dumps([run, served.deployment("sql")]) + served.logs(run["id"]) + served.worker_log()
+    assert "no_such_column" in served.logs(run["id"])
+    secret = served.database.passwords["postgres"]
+    for word in (secret, quote(secret, safe=""), "LOANS_PASSWORD"):
+        assert word not in everything
+
+
+def test_a_run_waits_for_one_on_another_machine_until_that_is_gone(served: Service, tmp_path: Path) -> None:
+    """What holds the model on other machines is a lease of Prefect's, which runs out when its holder was killed."""
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "EVENHAND_HOME": str(tmp_path)}
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, "clock"],
+        env={**environment, **served.stack.addresses},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdout.readline() == "held\n"
+    run_id = served.start("clock")
+    until(lambda: "another retrain of clock is under way" in served.logs(run_id), seconds=200)
+    other.kill()
+    other.communicate()
+    assert served.wait(run_id)["state"]["type"] == "COMPLETED", served.logs(run_id)
 
 
 def test_a_schedule_fires_by_itself_in_its_time_zone(served: Service) -> None:
