@@ -21,9 +21,10 @@ TELEMETRY_OFF = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 _QUIET = {
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",  # the screen is ours; Prefect's page still gets every line
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the screen is ours; Prefect's page still gets every line
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # we use none, and each start would write them all
     "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",  # a second server behind our back would hide a dead one
+    "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",  # what Prefect's server says while its database is away
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # one line a child run, between ours
     "GIT_PYTHON_REFRESH": "quiet",

@@ -39,7 +39,7 @@ from tasks.mitigate import mitigate_model
 from tasks.register import register_model
 from tasks.registry import latest_contract
 from tasks.split import split_rows
-from tasks.step import listening
+from tasks.step import listening, prefect_answers
 from tasks.tracking import deliver_all
 from tasks.tune import tune_model
 from tasks.weight import weigh_rows
@@ -158,7 +158,7 @@ def run_retrain(config: Config, *, on_event: Callable[[Event], None] | None = No
     """
     began = time.perf_counter()
     # The heartbeat thread makes a flow wait a second at its end; a watched process needs no heartbeat.
-    with listening(on_event), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    with listening(on_event), prefect_answers(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         found = retrain(**{name: getattr(config, name) for name in type(config).model_fields})
     # The run's end is recorded after its last step: only now is it known whether records wait.
     found = json.loads((Path(found["folder"]) / "outcome.json").read_text(encoding="utf-8"))

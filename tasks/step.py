@@ -10,6 +10,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
+import httpx
 import numpy as np
 import numpy.typing as npt
 from prefect import task
@@ -20,7 +21,7 @@ from prefect.context import FlowRunContext, TaskRunContext
 from evenhand.data.dataset import Dataset
 from evenhand.data.snapshot import read_dataset
 from evenhand.events import Event
-from evenhand.exceptions import ServiceError
+from evenhand.exceptions import ServiceError, shorten
 from evenhand.provenance import code_version
 from evenhand.store import Ref, Store, digest_json
 from evenhand.store_remote import VARIABLE, open_remote
@@ -36,6 +37,7 @@ __all__ = [
     "markdown",
     "note",
     "once",
+    "prefect_answers",
     "read_json",
     "step",
     "step_key",
@@ -101,7 +103,8 @@ def step(name: str, description: str) -> Callable[[Callable[P, R]], Callable[P, 
             token = _state.set(state)
             emit(Event("started", name))
             try:
-                result = function(*args, **kwargs)
+                with prefect_answers():
+                    result = function(*args, **kwargs)
             finally:
                 _state.reset(token)
             kind: Literal["finished", "reused"] = "reused" if state.get("reused") else "finished"
@@ -114,12 +117,31 @@ def step(name: str, description: str) -> Callable[[Callable[P, R]], Callable[P, 
             description=description,
             cache_policy=NO_CACHE,
             persist_result=False,
-            retries=2,
-            retry_delay_seconds=[2, 10],
+            retries=3,
+            retry_delay_seconds=[2, 10, 30],
             retry_condition_fn=_service_failed,
         )(announced)
 
     return decorate
+
+
+@contextmanager
+def prefect_answers() -> Iterator[None]:
+    """Turn a Prefect server that is gone, or has lost its database, into one clear error.
+
+    Raises
+    ------
+    ServiceError
+        When it may work later.
+    """
+    try:
+        yield
+    except httpx.HTTPError as error:
+        if isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500:
+            raise
+        address = os.environ.get("PREFECT_API_URL", "its address")
+        said = shorten(str(error).partition("\n")[0] or type(error).__name__, limit=120)
+        raise ServiceError(f"Prefect's server does not answer at {address}: {said}") from error
 
 
 def _service_failed(_task: Any, _run: Any, state: Any) -> bool:
