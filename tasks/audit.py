@@ -53,14 +53,13 @@ def _write(folder: Path, evidence: Ref, holdout: Ref, audit: AuditConfig, seed: 
     test = load_part(holdout, "test")
     predictions = pd.read_parquet(store().folder(evidence) / "predictions.parquet")
     scores = predictions[[name for name in predictions.columns if name.startswith("probability_")]].to_numpy()
-    classes = test.classes
-    binary = test.task == "binary" and test.favorable_label in classes
+    classes = read_json(store().folder(evidence) / "evaluation.json")["classes"]
     detector = BiasDetector.from_predictions(
         predictions["y_true"],
         predictions["y_pred"],
         sensitive_features=test.sensitive_features,
         favorable_label=test.favorable_label,
-        y_score=scores[:, classes.index(test.favorable_label)] if binary else None,
+        y_score=_scores(scores, classes, test.favorable_label),
         legitimate_factors=_factors(test, audit.legitimate_factors),
     )
     report = detector.detect_bias(
@@ -77,6 +76,13 @@ def _write(folder: Path, evidence: Ref, holdout: Ref, audit: AuditConfig, seed: 
     keep_figure(
         folder, "groups", report.plot(), title="Rates of each group with intervals", alt=_sentence(report.to_dict())
     )
+
+
+def _scores(scores: Any, classes: list[Any], favorable_label: Any) -> Any:
+    """The favorable label's probability of two labels, of more every label's."""
+    if len(classes) > 2:
+        return pd.DataFrame(scores, columns=classes)
+    return scores[:, classes.index(favorable_label)] if favorable_label in classes else None
 
 
 def _factors(test: Dataset, names: Sequence[str]) -> pd.DataFrame | None:

@@ -9,11 +9,11 @@ import numpy as np
 from evenhand.data.dataset import UNKNOWN
 from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.arrays import Floats
+from evenhand.fairness.combined import combine, multiclass_gaps
 from evenhand.fairness.counts import CountTable, Marginal
 from evenhand.fairness.disparities import Gap, difference, ratio
 from evenhand.fairness.groups import JOINT, views
 from evenhand.fairness.metrics import Metric, binary_metrics, multiclass_metrics
-from evenhand.fairness.multiclass import confusion_distributions, prediction_distributions, total_variation, widest
 from evenhand.fairness.report import AttributeAudit, Disparity, FourFifths, GroupResult, MetricValue, headline
 
 __all__ = ["Estimate", "View", "audit_view", "build_views", "group_results"]
@@ -189,7 +189,7 @@ def _disparities(
     if view.task == "binary":
         gaps |= _equalized_odds(gaps)
     else:
-        gaps |= _multiclass(view, gaps, distributions, against)
+        gaps |= multiclass_gaps(view, gaps, distributions, against)
     method = {"": "between_groups", "overall": "to_overall"}.get(against, "to_reference")
     attribute = view.marginal.name
     return {name: _disparity(name, attribute, gap, method) for name, gap in sorted(gaps.items(), key=_rank)}
@@ -210,73 +210,8 @@ def _equalized_odds(gaps: Mapping[str, Gap]) -> dict[str, Gap]:
     found: dict[str, Gap] = {}
     for form, worse in (("difference", max), ("ratio", min)):
         parts = [gaps[f"equal_opportunity_{form}"], gaps[f"predictive_equality_{form}"]]
-        found |= {f"{name}_{form}": gap for name, gap in _combine(parts, worse).items()}
+        found |= {f"{name}_{form}": gap for name, gap in combine(parts, worse).items()}
     return found
-
-
-def _combine(parts: Sequence[Gap], worse: Any) -> dict[str, Gap]:
-    undefined: dict[str, str] = {}
-    for part in parts:
-        for group, reason in part.undefined.items():
-            undefined[group] = f"{undefined[group]}; {reason}" if group in undefined else reason
-    known = [part for part in parts if not np.isnan(part.value)]
-    if not known:
-        gap = Gap(float("nan"), None, parts[0].reason, undefined)
-        return {"equalized_odds": gap, "average_odds": gap}
-    worst = worse(known, key=lambda part: part.value)
-    # A mean over fewer rates would be another quantity; the worst of those that exist is a bound.
-    mean = float(np.mean([part.value for part in parts]))
-    return {
-        "equalized_odds": Gap(worst.value, worst.between, "", undefined),
-        "average_odds": Gap(mean, None, next((p.reason for p in parts if np.isnan(p.value)), ""), undefined),
-    }
-
-
-def _multiclass(view: View, gaps: Mapping[str, Gap], base: Marginal | None, against: str) -> dict[str, Gap]:
-    """Total-variation definitions, and gaps over the favorable labels where there are some."""
-    labels = view.marginal.labels
-    chosen = prediction_distributions(view.marginal.table)
-    by_label = np.swapaxes(confusion_distributions(view.marginal.table), 0, 1)
-    if base is None:
-        parity = [(total_variation(chosen), labels)]
-        odds = [(part, labels) for part in total_variation(by_label)]
-    else:
-        parity = [(_to_base(chosen, prediction_distributions(base.table)[0]), (*labels, against))]
-        bases = confusion_distributions(base.table)[0]
-        odds = [(_to_base(part, bases[k]), (*labels, against)) for k, part in enumerate(by_label)]
-    found = {"demographic_parity_difference": _widest(*parity[0])}
-    parts = [_widest(*part) for part in _named(view, odds)]
-    found |= {f"{name}_difference": gap for name, gap in _combine(parts, max).items()}
-    wanted = [str(view.classes[i]) for i in view.favorable]
-    for name, metric in (("equal_opportunity", "true_positive_rate"), ("predictive_parity", "precision")):
-        for form, worse in (("difference", max), ("ratio", min)):
-            parts = [gaps[f"{metric}/{label}_{form}"] for label in wanted]
-            if parts:
-                found[f"{name}_{form}"] = _combine(parts, worse)["equalized_odds"]
-    return found
-
-
-def _named(view: View, parts: Sequence[tuple[Floats, Sequence[str]]]) -> list[tuple[Floats, Sequence[str], str]]:
-    return [(*part, f"no rows with the label {label}") for part, label in zip(parts, view.classes, strict=True)]
-
-
-def _to_base(distributions: Floats, base: Floats) -> Floats:
-    """Total variation to one distribution, laid out as the last column of a table of pairs."""
-    g = len(distributions)
-    table = np.full((g + 1, g + 1), np.nan)
-    table[:g, g] = np.abs(distributions - base).sum(axis=-1) / 2
-    return table
-
-
-def _widest(between: Floats, labels: Sequence[str], reason: str = "no rows") -> Gap:
-    value, pair = widest(between, labels)
-    defined = ~np.isnan(between) & ~np.eye(len(labels), dtype=bool)
-    paired = np.asarray(defined.any(axis=0) | defined.any(axis=1))
-    undefined = {labels[at]: reason for at in np.flatnonzero(~paired).tolist()}
-    if pair is None:
-        few = "there is only one group" if len(labels) < 2 else f"defined in fewer than two groups: {reason}"
-        return Gap(float("nan"), None, few, undefined)
-    return Gap(value, pair, "", undefined)
 
 
 _ORDER = (

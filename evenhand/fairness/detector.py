@@ -13,8 +13,7 @@ from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.assess import Estimate, View, audit_view, build_views, group_results, join_reference
 from evenhand.fairness.conditional import with_conditional
 from evenhand.fairness.counts import CountTable, Marginal
-from evenhand.fairness.groups import encode_groups, encode_values
-from evenhand.fairness.inference import MOST_LABELS, Audited, estimates_with_intervals, infer
+from evenhand.fairness.inference import Audited, estimates_with_intervals, infer
 from evenhand.fairness.inputs import (
     Predictor,
     as_frame,
@@ -24,13 +23,12 @@ from evenhand.fairness.inputs import (
     present_labels,
     refuse_design,
 )
-from evenhand.fairness.judging import DEFAULT_POLICY, JudgedPolicy, judge_policies, with_verdicts
+from evenhand.fairness.intake import Given, ScoredLabel, count_given
+from evenhand.fairness.judging import JudgedPolicy, judge_policies, wanted_policies, with_verdicts
 from evenhand.fairness.policies import Policy
 from evenhand.fairness.replicated import Options
 from evenhand.fairness.report import AuditReport
-from evenhand.fairness.rows import check_score, count_rows
 from evenhand.fairness.score_estimates import ScoredRows, score_estimates
-from evenhand.fairness.scores import CALIBRATION_BINS, SCORE_BINS
 
 __all__ = ["BiasDetector"]
 
@@ -96,19 +94,18 @@ class BiasDetector:
             if name not in dataset.X.columns:
                 raise DataError(f"legitimate_factors names {shorten(name)}: {nearest(name, dataset.X.columns)}")
         y_pred = predict(model, dataset)
-        self._count(
+        given = Given(
             dataset.y,
             y_pred,
             dataset.sensitive_features,
-            dataset.favorable_label,
             sample_weight=sample_weight,
             frequency_weight=frequency_weight,
             bins=bins,
-            classes=getattr(model, "classes_", None),
             y_score=predict_score(model, dataset),
             score_bins=score_bins,
             factors=dataset.X[list(legitimate_factors)],
         )
+        self._count(given, dataset.favorable_label, getattr(model, "classes_", None))
 
     @classmethod
     def from_predictions(
@@ -139,6 +136,8 @@ class BiasDetector:
             The label that is good for the person: required for two labels; for more, one label, several, or None.
         y_score
             Scores that rise with the favorable label, shape (n,), for two labels; probabilities give calibration, too.
+            For more labels a frame with a column for each, or shape (n, k) in the order of the sorted labels: each
+            label is then audited against the rest.
         legitimate_factors
             Columns that conditional demographic disparity is given, shape (n, f).
         sample_weight, frequency_weight, bins, score_bins, clusters, strata
@@ -146,11 +145,10 @@ class BiasDetector:
         """
         refuse_design(clusters=clusters, strata=strata)
         self = cls.__new__(cls)
-        self._count(
+        given = Given(
             y_true,
             y_pred,
             sensitive_features,
-            favorable_label,
             sample_weight=sample_weight,
             frequency_weight=frequency_weight,
             bins=bins,
@@ -158,6 +156,7 @@ class BiasDetector:
             score_bins=score_bins,
             factors=None if legitimate_factors is None else as_frame(legitimate_factors),
         )
+        self._count(given, favorable_label)
         return self
 
     @classmethod
@@ -206,57 +205,13 @@ class BiasDetector:
         )
         return cls.from_counts(table, favorable_label=favorable_label, legitimate_factors=legitimate_factors)
 
-    def _count(
-        self,
-        y_true: Any,
-        y_pred: Any,
-        sensitive_features: pd.DataFrame | pd.Series,
-        favorable_label: Any,
-        *,
-        sample_weight: npt.ArrayLike | None,
-        frequency_weight: npt.ArrayLike | None,
-        bins: Mapping[str, Sequence[float]] | None,
-        classes: Any = None,
-        y_score: npt.ArrayLike | None = None,
-        score_bins: int | None = None,
-        factors: pd.DataFrame | None = None,
-    ) -> None:
-        groups = encode_groups(as_frame(sensitive_features), bins=bins)
-        attributes = tuple(groups)
-        if factors is not None and factors.shape[1]:
-            given = encode_groups(factors)
-            if set(given) & set(groups):
-                raise DataError(
-                    f"a legitimate factor is a sensitive attribute: {shorten(sorted(set(given) & set(groups)))}"
-                )
-            groups |= given
-        true = encode_values(y_true, name="y_true")
-        score, summed = (None, False) if y_score is None else self._score(y_score, len(true.codes), score_bins)
-        table = count_rows(
-            groups,
-            true,
-            encode_values(y_pred, name="y_pred"),
-            y_score=score if summed else None,
-            favorable_label=favorable_label,
-            score_bins=score_bins
-            or (CALIBRATION_BINS if sample_weight is None and frequency_weight is None else SCORE_BINS),
-            sampling_weight=sample_weight,
-            frequency_weight=frequency_weight,
-        )
-        if score is not None and score_bins is None and frequency_weight is None and sample_weight is None:
-            codes = [at for at, label in enumerate(true.labels) if label == favorable_label]
-            self._rows = ScoredRows(score, true.codes == (codes[0] if codes else -1), groups)
-        self._set(table, favorable_label, attributes, classes)
+    def _count(self, given: Given, favorable_label: Any, classes: Any = None) -> None:
+        counted = count_given(given, favorable_label, classes)
+        self._rows, self._labels = counted.rows, counted.by_label
+        self._set(counted.table, favorable_label, counted.attributes, classes)
 
     _rows: ScoredRows | None = None
-
-    @staticmethod
-    def _score(y_score: npt.ArrayLike, n: int, score_bins: int | None) -> tuple[npt.NDArray[Any], bool]:
-        """The scores, and whether they can be summed: where bins are asked for, counting checks that itself."""
-        if score_bins is not None:
-            return np.asarray(y_score), True
-        score = check_score(y_score, n)
-        return score, bool(score.min() >= 0 and score.max() <= 1)
+    _labels: Mapping[str, ScoredLabel] = {}
 
     def _set(self, table: CountTable, favorable_label: Any, attributes: tuple[str, ...], classes: Any = None) -> None:
         known = [] if classes is None else np.asarray(classes).tolist()
@@ -296,8 +251,12 @@ class BiasDetector:
         policies
             Whose rules give verdicts: names of shipped policies or policies of your own. The plain statistical one by
             default; an empty list for none.
-        alpha, confidence
-            Level of tests and verdicts, and confidence of intervals.
+        alpha
+            Level of the permutation tests of equality, which sets how many draws they need. Verdicts have the level of
+            their policy or rule, not this one.
+        confidence
+            Of the intervals of groups' metrics and of disparities without a verdict; an interval beside a verdict has
+            the level of its rule.
         replicates, seed
             Draws where there is no closed form.
         intervals
@@ -320,7 +279,9 @@ class BiasDetector:
             audit.name: with_conditional(audit, self._table, view, self._factors, options)
             for view, audit in zip(found, done, strict=True)
         }
-        judged = judge_policies(self._policies(policies) if intervals else (), found, self._rows)
+        judged = judge_policies(
+            wanted_policies(policies, len(self._table.classes)) if intervals else (), found, self._rows
+        )
         audits = with_verdicts(audits, judged)
         settings = {
             "depth": depth,
@@ -334,13 +295,10 @@ class BiasDetector:
         return self._report(found[0], everybody, audits, judged, settings)
 
     def _estimates(self, view: View, marginal: Marginal, options: Options) -> dict[str, Estimate]:
-        return estimates_with_intervals(view, marginal, options) | score_estimates(marginal, self._rows, options)
-
-    def _policies(self, wanted: Sequence[str | Policy] | None) -> Sequence[str | Policy]:
-        if wanted is not None:
-            return [wanted] if isinstance(wanted, str | Policy) else wanted
-        # The default policy compares whole distributions, which many labels do not allow.
-        return (DEFAULT_POLICY,) if len(self._table.classes) <= MOST_LABELS else ()
+        found = estimates_with_intervals(view, marginal, options) | score_estimates(marginal, self._rows, options)
+        for label, scored in self._labels.items():
+            found |= scored.estimates(label, marginal.attributes, options)
+        return found
 
     def _report(
         self, view: View, everybody: Any, audits: Any, judged: tuple[JudgedPolicy, ...], settings: dict[str, Any]

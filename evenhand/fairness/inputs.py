@@ -112,9 +112,14 @@ def predict(model: Any, dataset: Dataset) -> Any:
 
 
 def predict_score(model: Any, dataset: Dataset) -> Any:
-    """The probability of the favorable label, from a classifier of two labels that gives one; else None."""
+    """The probability of the favorable label of two, or a frame of every label's; None from a model without any."""
     known = getattr(model, "classes_", None)
-    if known is None or len(known) != 2 or dataset.favorable_label is None or not hasattr(model, "predict_proba"):
+    if known is None or not hasattr(model, "predict_proba"):
+        return None
+    if len(known) > 2:
+        X, groups = model_inputs(model, dataset)
+        return pd.DataFrame(np.asarray(model.predict_proba(X, **groups)), columns=np.asarray(known).tolist())
+    if len(known) != 2 or dataset.favorable_label is None:
         return None
     column = np.flatnonzero(np.asarray(known) == dataset.favorable_label)
     if not column.size:

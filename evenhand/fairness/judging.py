@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from evenhand.fairness.assess import View
-from evenhand.fairness.inference import confusion
+from evenhand.fairness.inference import MOST_LABELS, confusion
 from evenhand.fairness.policies import (
     Policy,
     PolicyAssessment,
@@ -21,7 +21,7 @@ from evenhand.fairness.report import AttributeAudit, Disparity
 from evenhand.fairness.score_estimates import ScoredRows
 from evenhand.fairness.statistics import RuleVerdict
 
-__all__ = ["DEFAULT_POLICY", "JudgedPolicy", "judge_policies", "with_verdicts"]
+__all__ = ["DEFAULT_POLICY", "JudgedPolicy", "judge_policies", "wanted_policies", "with_verdicts"]
 
 DEFAULT_POLICY = "statistical"
 _WORST = ("FAIL", "INCONCLUSIVE", "PASS")
@@ -46,6 +46,14 @@ class JudgedPolicy:
         """A dict of JSON types."""
         tables = {kind: {name: list(rows) for name, rows in found.items()} for kind, found in self.tables.items()}
         return {**self.assessment.to_dict(), "tables": tables}
+
+
+def wanted_policies(wanted: Sequence[str | Policy] | None, n_labels: int) -> Sequence[str | Policy]:
+    """The policies that were asked for, the plain statistical one where nothing was said."""
+    if wanted is not None:
+        return [wanted] if isinstance(wanted, str | Policy) else wanted
+    # The default policy compares whole distributions, which many labels do not allow.
+    return (DEFAULT_POLICY,) if n_labels <= MOST_LABELS else ()
 
 
 def judge_policies(
@@ -102,15 +110,31 @@ def with_verdicts(audits: Mapping[str, AttributeAudit], judged: Sequence[JudgedP
 
 
 def _rule(found: Disparity, rules: Sequence[tuple[str, RuleVerdict]]) -> Disparity:
-    """The worst of the verdicts; the interval is that verdict's own where it is about the same groups."""
+    """The worst of the verdicts; value, groups and interval are then those of the comparisons that it rests on."""
     name, worst = min(rules, key=lambda ruling: _WORST.index(ruling[1].verdict))
     side = "at most" if worst.kind == "difference" else "at least"
     reason = f"policy {name} ({side} {worst.limit:g}): {worst.reason}"
     if worst.reported:
         left = ", ".join(f"{group} ({why})" for group, why in worst.reported.items())
-        own = "undefined" if worst.value is None else f"{worst.value:.4g}"
-        reason += f"; not part of the verdict: {left}; the value without them is {own}"
-    limits = (found.low, found.high)
-    if not worst.reported and worst.low is not None and worst.high is not None:
-        limits = (worst.low, worst.high)
-    return replace(found, verdict=worst.verdict, reason=reason, low=limits[0], high=limits[1])
+        everybody = "undefined" if np.isnan(found.value) else f"{found.value:.4g}"
+        reason += f"; not part of the verdict: {left}; the value with them is {everybody}"
+    value = found.value if worst.value is None and not worst.reported else worst.value
+    return replace(
+        found,
+        verdict=worst.verdict,
+        reason=reason,
+        value=float("nan") if value is None else value,
+        low=worst.low,
+        high=worst.high,
+        between=_between(found, worst),
+    )
+
+
+def _between(found: Disparity, worst: RuleVerdict) -> tuple[str, str] | None:
+    """The pair of the verdict's comparisons, in the order that disparities name them in."""
+    if worst.pair is None:
+        return None if worst.reported else found.between
+    if found.between is not None and set(found.between) == set(worst.pair):
+        return found.between
+    low, high = worst.pair
+    return (low, high) if worst.kind == "ratio" else (high, low)

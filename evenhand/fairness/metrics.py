@@ -229,6 +229,6 @@ def _one_vs_rest(label: str, true: Floats) -> list[Metric]:
         Metric(f"base_rate/{label}", true, ones),
         Metric(f"selection_rate/{label}", predicted, ones),
         Metric(f"true_positive_rate/{label}", hit, true, "rate", "y_true", named),
-        Metric(f"false_positive_rate/{label}", predicted * other, other, "rate", "y_true", denied, True),  # noqa: FBT003
+        Metric(f"false_positive_rate/{label}", predicted * other, other, "rate", "y_true", denied, True),  # noqa: FBT003 - the field says what it is
         Metric(f"precision/{label}", hit, predicted, "rate", "y_pred", chosen),
     ]

@@ -142,7 +142,7 @@ def plot_rates(
         sharex=True,
         gridspec_kw={"height_ratios": ratios},
     )
-    column: list[Any] = list(axes[:, 0])  # type: ignore[index]
+    column: list[Any] = list(axes[:, 0])  # type: ignore[index]  # matplotlib gives an array where squeeze is False
     with figure_style():
         for axis, audit in zip(column, shown, strict=True):
             _draw(axis, audit, report.overall[name].value, name, limit)

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from evenhand.fairness.areas import Area, area_of_histogram, exact_areas
 from evenhand.fairness.arrays import Array, Bools, Floats, Ints
 from evenhand.fairness.assess import Estimate
 from evenhand.fairness.counts import Marginal
 from evenhand.fairness.groups import Coded
 from evenhand.fairness.replicated import Options
-from evenhand.fairness.scores import Area, area_of_histogram, calibration_error, coarse, exact_areas, score_metrics
+from evenhand.fairness.scores import calibration_error, coarse, score_metrics
 from evenhand.fairness.statistics import bootstrap_interval
 from evenhand.fairness.statistics._numeric import critical_value
 from evenhand.fairness.statistics.auc import _score_limits

@@ -91,6 +91,35 @@ def metric_names() -> tuple[str, ...]:
     return tuple(f"{name}_{kind}" for name in _BUILDERS for kind in ("difference", "ratio"))
 
 
+NO_VERDICT = {
+    "average_odds": "a mean of two largest gaps has no test with a margin: limit equalized_odds, its larger part",
+    "balanced_accuracy": "it is no rate of one set of rows: limit true_positive_rate and false_positive_rate",
+    "f1": "its replicates hold no error rate at a margin: limit precision and true_positive_rate",
+    "roc_auc": "areas are compared by intervals, not by counts: no verdict is given on them",
+    "calibration_in_the_large": "a mean of scores is no count: no verdict is given on it",
+    "expected_calibration_error": "it lies above the true one in every sample: no verdict is given on it",
+    "log_loss": "a mean of losses has no limit that holds for every model: no verdict is given on it",
+    "treatment_equality": "a ratio of errors has no null under which rows can be exchanged: limit equalized_odds",
+    "conditional_demographic": "a mean over strata hides the strata: limit demographic_parity within each of them",
+    "generalized_entropy": "an index of inequality is no comparison of groups: limit equalized_odds",
+    "theil": "an index of inequality is no comparison of groups: limit equalized_odds",
+}
+"""Disparities that an audit shows and no rule can limit, by the beginning of their names: why, and what to limit."""
+
+
+def why_no_verdict(metric: str) -> str:
+    """Why a disparity that exists has no verdict, or "".
+
+    Examples
+    --------
+    >>> why_no_verdict("average_odds_difference").endswith("limit equalized_odds, its larger part")
+    True
+    >>> why_no_verdict("equalized_odds_difference")
+    ''
+    """
+    return next((why for name, why in NO_VERDICT.items() if metric.startswith(name)), "")
+
+
 def families(metric: str, counts: ConfusionCounts) -> tuple[Rates, ...]:
     """Rates that a disparity is the worst gap of.
 
@@ -120,7 +149,12 @@ def families(metric: str, counts: ConfusionCounts) -> tuple[Rates, ...]:
     """
     base, _, kind = metric.rpartition("_")
     if base not in _BUILDERS or kind not in {"difference", "ratio"}:
-        raise ConfigError(f"unknown disparity {metric!r}: {nearest(metric, metric_names())}")
+        why = why_no_verdict(metric)
+        raise ConfigError(
+            f"there is no verdict on {metric}: {why}"
+            if why
+            else f"unknown disparity {metric!r}: {nearest(metric, metric_names())}"
+        )
     if counts.classes == 2 and len(counts.favorable) != 1:
         raise ConfigError(f"{metric}: two classes need exactly one favorable label; ratios change when they swap")
     return _BUILDERS[base](counts, "ratio" if kind == "ratio" else "difference")

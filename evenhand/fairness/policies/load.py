@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from evenhand.exceptions import ConfigError, Problem, nearest, shorten
-from evenhand.fairness.policies.families import metric_names
+from evenhand.fairness.policies.families import metric_names, why_no_verdict
 from evenhand.fairness.policies.model import Policy, Rule
 
 _INCLUSIONS = ("report", "require")
@@ -149,7 +149,11 @@ class _Checker:
         self.keys(data, [field.name for field in fields(Rule)], ("metric", "limit"), where)
         metric = data.get("metric", "")
         if "metric" in data and metric not in metric_names():
-            self.add(f"{where}.metric", f"unknown disparity {shorten(metric)}", nearest(metric, metric_names()))
+            why = why_no_verdict(str(metric))
+            if why:
+                self.add(f"{where}.metric", f"there is no verdict on {shorten(metric)}", why)
+            else:
+                self.add(f"{where}.metric", f"unknown disparity {shorten(metric)}", nearest(metric, metric_names()))
         limit = self.number(data, "limit", f"{where}.limit", 0, 1, 0.5)
         alpha = self.number(data, "alpha", f"{where}.alpha", 0, 0.5, None)
         reversal = data.get("reversal", False)

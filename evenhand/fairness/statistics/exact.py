@@ -142,7 +142,7 @@ def _first_extreme(j: Array, n1: Array, n2: Array, limit: Array, observed: Array
         middle = np.floor(0.5 * (low + high))
         inside = np.clip(middle, 0, n1)
         extreme = statistic(inside, n1, j, n2, limit) >= observed - 1e-9
-        extreme = np.where(middle < 0, False, np.where(middle > n1, True, extreme))  # noqa: FBT003
+        extreme = np.where(middle < 0, False, np.where(middle > n1, True, extreme))  # noqa: FBT003 - values of an array
         low, high = np.where(extreme, low, middle), np.where(extreme, middle, high)
     return high
 

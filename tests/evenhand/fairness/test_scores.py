@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from evenhand.exceptions import DataError
 from evenhand.fairness import BiasDetector
-from evenhand.fairness.scores import area_of_histogram, exact_areas
+from evenhand.fairness.areas import area_of_histogram, exact_areas
 from tests.evenhand.fairness import slow_definitions as slow
 
 SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1e-300, -0.0]), min_size=1, max_size=30)

@@ -1,0 +1,82 @@
+"""Disparities that several rates make together: equalized odds, and those of whole distributions of labels."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evenhand.fairness.arrays import Floats
+from evenhand.fairness.counts import Marginal
+from evenhand.fairness.disparities import Gap
+from evenhand.fairness.multiclass import confusion_distributions, prediction_distributions, total_variation, widest
+
+if TYPE_CHECKING:
+    from evenhand.fairness.assess import View
+
+__all__ = ["combine", "multiclass_gaps"]
+
+
+def combine(parts: Sequence[Gap], worse: Any) -> dict[str, Gap]:
+    """The worst of several rates' disparities, ``equalized_odds``, and their mean, ``average_odds``."""
+    undefined: dict[str, str] = {}
+    for part in parts:
+        for group, reason in part.undefined.items():
+            undefined[group] = f"{undefined[group]}; {reason}" if group in undefined else reason
+    known = [part for part in parts if not np.isnan(part.value)]
+    if not known:
+        gap = Gap(float("nan"), None, parts[0].reason, undefined)
+        return {"equalized_odds": gap, "average_odds": gap}
+    worst = worse(known, key=lambda part: part.value)
+    # A mean over fewer rates would be another quantity; the worst of those that exist is a bound.
+    mean = float(np.mean([part.value for part in parts]))
+    return {
+        "equalized_odds": Gap(worst.value, worst.between, "", undefined),
+        "average_odds": Gap(mean, None, next((p.reason for p in parts if np.isnan(p.value)), ""), undefined),
+    }
+
+
+def multiclass_gaps(view: "View", gaps: Mapping[str, Gap], base: Marginal | None, against: str) -> dict[str, Gap]:
+    """Total-variation definitions, and gaps over the favorable labels where there are some."""
+    labels = view.marginal.labels
+    chosen = prediction_distributions(view.marginal.table)
+    by_label = np.swapaxes(confusion_distributions(view.marginal.table), 0, 1)
+    if base is None:
+        parity = [(total_variation(chosen), labels)]
+        odds = [(part, labels) for part in total_variation(by_label)]
+    else:
+        parity = [(_to_base(chosen, prediction_distributions(base.table)[0]), (*labels, against))]
+        bases = confusion_distributions(base.table)[0]
+        odds = [(_to_base(part, bases[k]), (*labels, against)) for k, part in enumerate(by_label)]
+    found = {"demographic_parity_difference": _widest(*parity[0])}
+    parts = [_widest(*part) for part in _named(view, odds)]
+    found |= {f"{name}_difference": gap for name, gap in combine(parts, max).items()}
+    wanted = [str(view.classes[i]) for i in view.favorable]
+    for name, metric in (("equal_opportunity", "true_positive_rate"), ("predictive_parity", "precision")):
+        for form, worse in (("difference", max), ("ratio", min)):
+            parts = [gaps[f"{metric}/{label}_{form}"] for label in wanted]
+            if parts:
+                found[f"{name}_{form}"] = combine(parts, worse)["equalized_odds"]
+    return found
+
+
+def _named(view: "View", parts: Sequence[tuple[Floats, Sequence[str]]]) -> list[tuple[Floats, Sequence[str], str]]:
+    return [(*part, f"no rows with the label {label}") for part, label in zip(parts, view.classes, strict=True)]
+
+
+def _to_base(distributions: Floats, base: Floats) -> Floats:
+    """Total variation to one distribution, laid out as the last column of a table of pairs."""
+    g = len(distributions)
+    table = np.full((g + 1, g + 1), np.nan)
+    table[:g, g] = np.abs(distributions - base).sum(axis=-1) / 2
+    return table
+
+
+def _widest(between: Floats, labels: Sequence[str], reason: str = "no rows") -> Gap:
+    value, pair = widest(between, labels)
+    defined = ~np.isnan(between) & ~np.eye(len(labels), dtype=bool)
+    paired = np.asarray(defined.any(axis=0) | defined.any(axis=1))
+    undefined = {labels[at]: reason for at in np.flatnonzero(~paired).tolist()}
+    if pair is None:
+        few = "there is only one group" if len(labels) < 2 else f"defined in fewer than two groups: {reason}"
+        return Gap(float("nan"), None, few, undefined)
+    return Gap(value, pair, "", undefined)
