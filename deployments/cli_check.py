@@ -65,11 +65,14 @@ def _contract(config: Config, rows: Dataset) -> str:
         return "contract: none yet; the first run makes one"
     from evenhand.data.contract import Contract
     from tasks.registry import latest_contract
+    from tasks.step import listening
 
-    found = latest_contract(config.model)
+    silence: list[str] = []
+    with listening(lambda event: silence.append(event.message)):
+        found = latest_contract(config.model)
     if found is None:
-        return "contract: none yet; the first run makes one"
+        return f"contract: {silence[0]}" if silence else "contract: none yet; the first run makes one"
     if config.data.contract == "renew":
         return "contract: not compared, since data.contract is renew"
     Contract.from_dict(found).check(rows)
-    return "contract: the rows keep it"
+    return "contract: the rows keep it" + (f", as far as is known here: {silence[0]}" if silence else "")

@@ -260,9 +260,9 @@ def test_sigterm_during_tune(home: Home) -> None:
     assert sorted(run.info.status for run in runs_of(mlflow_of(home))) == ["FINISHED", "KILLED"]
 
 
-def runs_of(client: MlflowClient) -> list:
-    """All runs but child runs."""
-    places = [experiment.experiment_id for experiment in client.search_experiments()]
+def runs_of(client: MlflowClient, experiment: str = "") -> list:
+    """The runs of all experiments or of one, without child runs."""
+    places = [each.experiment_id for each in client.search_experiments() if experiment in ("", each.name)]
     return [run for run in client.search_runs(places) if "mlflow.parentRunId" not in run.data.tags]
 
 
@@ -363,13 +363,5 @@ def test_the_disk_is_full_while_a_result_is_written(trained: Trained, stack: Sta
 
         assert done.returncode == 0, done.stdout + done.stderr
         client = client_of(stack)
-        assert [run.info.status for run in runs_in(client, name)] == ["FINISHED"], "the same run went on"
+        assert [run.info.status for run in runs_of(client, name)] == ["FINISHED"], "the same run went on"
         assert len(client.search_model_versions(f"name = '{name}'")) == 1
-
-
-def runs_in(client: MlflowClient, experiment: str) -> list:
-    """The runs of one experiment, without child runs."""
-    found = client.get_experiment_by_name(experiment)
-    assert found is not None
-    runs = client.search_runs([found.experiment_id])
-    return [run for run in runs if "mlflow.parentRunId" not in run.data.tags]

@@ -1,0 +1,45 @@
+"""What a step makes of a Prefect server that is away, and of a clock that was set back."""
+
+import os
+from pathlib import Path
+
+import httpx
+import pytest
+
+from evenhand.exceptions import ServiceError
+from tasks.conclude import _come_last
+from tasks.step import prefect_answers
+
+REQUEST = httpx.Request("GET", "http://prefect/api")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ConnectError("All connection attempts failed"),
+        httpx.ReadTimeout(""),
+        httpx.HTTPStatusError("Server error", request=REQUEST, response=httpx.Response(500, request=REQUEST)),
+    ],
+)
+def test_a_server_that_is_away_is_a_service_that_may_come_back(
+    error: httpx.HTTPError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://prefect/api")
+    with pytest.raises(ServiceError, match="http://prefect/api"), prefect_answers():
+        raise error
+
+
+def test_what_the_server_refuses_is_no_silence() -> None:
+    refused = httpx.HTTPStatusError("no", request=REQUEST, response=httpx.Response(422, request=REQUEST))
+    with pytest.raises(httpx.HTTPStatusError), prefect_answers():
+        raise refused
+
+
+def test_the_newest_run_is_the_newest_although_the_clock_was_set_back(tmp_path: Path) -> None:
+    for run, day in (("monday", 3), ("tuesday", 2)):
+        (tmp_path / run).mkdir()
+        (tmp_path / run / "outcome.json").write_text("{}")
+        os.utime(tmp_path / run / "outcome.json", (day * 86400, day * 86400))
+    _come_last(tmp_path / "tuesday" / "outcome.json")
+    found = sorted(tmp_path.glob("*/outcome.json"), key=lambda path: path.stat().st_mtime_ns)
+    assert [path.parent.name for path in found] == ["monday", "tuesday"]
