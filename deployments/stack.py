@@ -235,6 +235,7 @@ def _environments(
     folder = home / "service"
     shared = {**base, "EVENHAND_HOME": str(home), "PREFECT_HOME": str(folder / "prefect"), **addresses}
     shared.setdefault("PREFECT_UI_STATIC_DIRECTORY", str(folder / "page"))  # else it is written among the packages
+    shared.setdefault("PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT", "false")
     shared.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")  # here it goes to a log, not to a screen
     default_addresses(shared, home)
     prefect = {**SERVER_SETTINGS, **shared}
