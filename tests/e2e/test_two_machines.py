@@ -13,7 +13,7 @@ from .conftest import Home
 from .test_kill import selected
 from .test_train import Trained, outcomes
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 FINISHED = ("ingest", "holdout", "develop", "contract", "weight", "tune", "fit")
 
@@ -28,7 +28,7 @@ def test_a_run_killed_on_one_machine_goes_on_on_the_other(trained: Trained, home
     shutil.copytree(home.folder, other.folder)
     store = {"EVENHAND_STORE": shared.as_uri()}
     child = home.start(home.train(), extra=store)
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600
     while not published(shared, "fit"):
         assert child.poll() is None, (home.folder / "out.log").read_text()
         assert time.monotonic() < deadline, "the moment never came"
@@ -39,7 +39,7 @@ def test_a_run_killed_on_one_machine_goes_on_on_the_other(trained: Trained, home
     before = {step: published(shared, step) for step in FINISHED}
     assert all(len(digests) == 1 for digests in before.values()), before
 
-    done = other.run(other.train(), extra=store)
+    done = other.run(other.train(), extra=store, timeout=900)
 
     assert done.returncode == 0, done.stdout + done.stderr
     # Results hold measured seconds: a step that had been computed again would have another digest.
