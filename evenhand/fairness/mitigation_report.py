@@ -139,7 +139,7 @@ def _notes(
         notes.append("the given model performs best inside the limit: it is not changed")
     benefit = benefit_of(settings["constraint"], parts.test.favorable_label)
     notes += [
-        f"the gap by {attribute} was closed by levelling down: no group's {benefit} is better than before"
+        f"the gap by {attribute} was closed by levelling down: no group's {benefit} is shown to be better than before"
         for attribute in levelled
     ]
     notes += [f"{selected.label}: {note}" for note in selected.notes]

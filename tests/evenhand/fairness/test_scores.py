@@ -115,3 +115,36 @@ def test_equal_weights_change_no_score_metric(scored):
         assert weighted[metric].value == pytest.approx(plain[metric].value, abs=1e-12)
         assert weighted[metric].interval is None
         assert "weights" in weighted[metric].reason
+
+
+def test_scores_of_many_labels_are_audited_one_against_the_rest():
+    """Each label's area and calibration by group are those of scikit-learn on that group's rows."""
+    rng = np.random.default_rng(3)
+    labels = ["p", "q", "r"]
+    y = rng.choice(labels, 300)
+    chances = rng.dirichlet([1, 1, 1], 300) + 0.3 * (y[:, None] == np.array(labels))
+    chances = pd.DataFrame(chances / chances.sum(axis=1, keepdims=True), columns=labels)
+    sex = rng.choice(["f", "m"], 300)
+    known = {"sensitive_features": pd.DataFrame({"sex": sex}), "favorable_label": None}
+    predicted = np.array(labels)[chances.to_numpy().argmax(axis=1)]
+    report = BiasDetector.from_predictions(y, predicted, y_score=chances, **known).detect_bias(replicates=100)
+    for label in labels:
+        rows = sex == "f"
+        found = report.group("sex", "f")[f"roc_auc/{label}"]
+        assert found.value == pytest.approx(roc_auc_score(y[rows] == label, chances[label][rows]))
+        assert found.low < found.value < found.high
+        large = report.group("sex", "f")[f"calibration_in_the_large/{label}"]
+        assert large.value == pytest.approx(chances[label][rows].mean() - (y[rows] == label).mean())
+        gap = report.disparity(f"roc_auc/{label}_difference", "sex")
+        assert gap.low <= gap.value <= gap.high
+    again = BiasDetector.from_predictions(y, predicted, y_score=chances.to_numpy(), **known).detect_bias(replicates=100)
+    assert again.to_dict() == report.to_dict()
+
+
+def test_scores_that_do_not_fit_the_labels_are_refused():
+    people = pd.DataFrame({"sex": ["f", "m"] * 3})
+    y = ["p", "q", "r"] * 2
+    with pytest.raises(DataError, match="no column for 'r'"):
+        BiasDetector.from_predictions(y, y, sensitive_features=people, y_score=pd.DataFrame({"p": [0.5] * 6, "q": 0.5}))
+    with pytest.raises(DataError, match="2 columns and there are 3 labels"):
+        BiasDetector.from_predictions(y, y, sensitive_features=people, y_score=np.full((6, 2), 0.5))

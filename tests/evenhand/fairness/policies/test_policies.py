@@ -4,9 +4,11 @@ import json
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from evenhand.exceptions import ConfigError, DataError
+from evenhand.fairness import BiasDetector
 from evenhand.fairness.policies import (
     ConfusionCounts,
     Policy,
@@ -285,3 +287,47 @@ def test_scoring_rate_is_above_the_full_samples_median():
         scoring_rates([1], ["a", "b"])
     with pytest.raises(DataError, match="finite"):
         scoring_rates([np.nan], ["a"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        ("average_odds_difference", "limit equalized_odds"),
+        ("roc_auc_difference", "areas are compared by intervals"),
+        ("f1_ratio", "limit precision and true_positive_rate"),
+        ("conditional_demographic_disparity", "hides the strata"),
+        ("treatment_equality_ratio", "limit equalized_odds"),
+    ],
+)
+def test_a_disparity_without_a_sound_verdict_is_refused_with_the_reason(metric, reason):
+    text = f"""
+name: own
+title: own
+description: own
+source: own
+jurisdiction: none
+effective: 2026-01-01
+rules:
+  - {{metric: {metric}, limit: 0.1}}
+"""
+    with pytest.raises(ConfigError, match="there is no verdict on") as caught:
+        parse_policy(text)
+    assert reason in str(caught.value)
+    counts = ConfusionCounts(("a", "b"), np.full((2, 2, 2), 50), (1,))
+    with pytest.raises(ConfigError, match=reason):
+        families(metric, counts)
+
+
+def test_value_interval_and_verdict_of_a_disparity_are_of_the_same_groups():
+    """Unknown rows are reported: shown and named, and no part of what the verdict says."""
+    people = pd.DataFrame({"sex": ["f"] * 200 + ["m"] * 200 + [None] * 100})
+    predicted = [1, 0] * 100 + [1, 0] * 100 + [0] * 100
+    detector = BiasDetector.from_predictions([1, 0] * 250, predicted, sensitive_features=people, favorable_label=1)
+    found = detector.detect_bias(policies=["statistical"]).disparity("demographic_parity_ratio", "sex")
+    bare = detector.detect_bias(policies=[]).disparity("demographic_parity_ratio", "sex")
+    assert (bare.value, "unknown" in bare.between) == (0.0, True)
+    assert found.value == 1.0
+    assert found.low <= found.value <= found.high
+    assert set(found.between) == {"f", "m"}
+    assert "the value with them is 0" in found.reason
+    assert found.verdict == "INCONCLUSIVE" or found.low >= 0.8
