@@ -6,11 +6,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from deployments.health import answers
+from deployments.local_server import uncollected
 from evenhand.exceptions import ServiceError
 
 __all__ = ["TELEMETRY_OFF", "default_addresses", "home_folder", "services"]
@@ -30,6 +31,8 @@ _QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 _START_SECONDS = 90.0
+_AHEAD = ("pandas", "sklearn.base", "scipy.stats", "sklearn.ensemble", "evenhand.fairness", "flows.retrain")
+"""Imports of about a second or less each, so that none of them keeps a ready server waiting for long."""
 
 
 def home_folder() -> Path:
@@ -79,7 +82,7 @@ def services() -> Iterator[None]:
     try:
         address = f"http://127.0.0.1:{port}/api"
         os.environ.update(PREFECT_API_URL=address, EVENHAND_LOCAL_SERVER="yes")
-        _warm_up()
+        _warm_up(lambda: answers(f"{address}/health", seconds=1))
         _wait(child, f"{address}/health", home / "prefect-server.log")
         yield
     finally:
@@ -91,10 +94,14 @@ def services() -> Iterator[None]:
         child.wait(timeout=30)
 
 
-def _warm_up() -> None:
-    """What takes seconds and needs no Prefect server, while that starts beside us: imports, and MLflow's store."""
-    importlib.import_module("flows.retrain")
-    importlib.import_module("tasks.tracking").warm_up()
+def _warm_up(ready: Callable[[], bool]) -> None:
+    """Fill the time until the Prefect server answers with what needs no server: MLflow's store, then imports."""
+    with uncollected():
+        importlib.import_module("tasks.tracking").warm_up()
+        for name in _AHEAD:
+            if ready():
+                return
+            importlib.import_module(name)
 
 
 def _deliver() -> None:

@@ -4,16 +4,30 @@ As a child of one command it serves the API alone and ends when its standard inp
 its parent, however that one ended. `whole` is the service's server, with its page, schedules and automations.
 """
 
+import gc
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["create_database", "main"]
+__all__ = ["create_database", "main", "uncollected"]
 
 _DATABASES = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
 """Where a user may have named another database, which Prefect's server then migrates itself."""
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Import without the garbage collector, which looks through all that is there again and again: a fifth faster."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # what is imported stays
+        gc.enable()
 
 
 def _end_with_parent() -> None:
@@ -97,10 +111,11 @@ def main(port: int, *, whole: bool = False) -> None:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     if not any(os.environ.get(name) for name in _DATABASES):
         create_database(Path(os.environ["PREFECT_HOME"]) / "prefect.db")
-    import uvicorn
-    from prefect.server.api.server import create_app
+    with uncollected():
+        import uvicorn
+        from prefect.server.api.server import create_app
 
-    app = create_app(ephemeral=not whole, final=whole)
+        app = create_app(ephemeral=not whole, final=whole)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning" if whole else "error", access_log=False)
 
 
