@@ -45,7 +45,7 @@ class Home:
         return self.command("train", str(ROOT / config), *sets)
 
     def run(
-        self, command: list[str], *, timeout: float = 300, extra: dict[str, str] | None = None
+        self, command: list[str], *, timeout: float = 900, extra: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run to the end, piped, with further variables."""
         return subprocess.run(
