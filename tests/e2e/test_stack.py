@@ -147,7 +147,11 @@ def test_up_starts_again_what_ends_and_leaves_nothing_behind(how: signal.Signals
     log = tmp_path / "up.log"
     with log.open("w") as output:
         command = home.command("up", "--port-prefect", "0", "--port-mlflow", "0")
-        parent = subprocess.Popen(command, env=home.environment, stdout=output, stderr=output, cwd=tmp_path)
+        parent = subprocess.Popen(
+            command, env=home.environment, stdout=output, stderr=output, cwd=tmp_path,
+            # A shell that starts the tests in the background has them, and so us, ignore Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (no thread of ours runs)
+        )  # fmt: skip
     family: list[psutil.Process] = []
     try:
         until(lambda: "Ctrl-C" in log.read_text() or parent.poll() is not None, 180, log.read_text)
@@ -161,7 +165,10 @@ def test_up_starts_again_what_ends_and_leaves_nothing_behind(how: signal.Signals
             family = psutil.Process(parent.pid).children(recursive=True)
     finally:
         parent.send_signal(how)
-        code = parent.wait(timeout=60)
+        try:
+            code = parent.wait(timeout=60)
+        finally:
+            parent.kill()
     assert code == (0 if how == signal.SIGINT else -9)
     _, alive = psutil.wait_procs(family, timeout=30)
     assert not [each for each in alive if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
