@@ -1,11 +1,13 @@
 """What takes up a run whose process was killed: rules on Prefect's server, as code.
 
-A worker that sees its child die reports the run as crashed, at times twice within two seconds, so a rule that reacts to
-that event would start it twice. These rules wait instead: they act only when nothing has happened to the run meanwhile.
+A worker that sees its child die reports the run as crashed at once, and again when it is done with it: on a busy
+machine half a minute later, when the run may have been taken up, which the second report would end. So the rules act
+on the last report, and wait in any case until nothing has happened to the run for a while.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
@@ -18,14 +20,14 @@ _SETTLED = ("Completed", "Failed", "Cancelled", "Cancelling", "Crashed", "Skippe
 _WAITING = ("Scheduled", "Late", "AwaitingRetry", "AwaitingConcurrencySlot", "Pending", "Paused", "Suspended")
 _RUNNING = ("Running", "Retrying", "Rerunning")
 _QUIET_SECONDS = 10
+_SILENT_SECONDS = 120
+"""How long the last report may take to come: a worker that ends right after the first never makes it."""
+
 _START_SECONDS = 900
 """How long a start may take, the download of an image included."""
 
-_BY_SIGNAL = [
-    f"{said} {code}*"
-    for said in ("Process exited with status code:", "Flow run infrastructure exited with non-zero status code")
-    for code in ("-", "137")
-]
+_FIRST_REPORT = "Process exited with status code*"
+_BY_SIGNAL = [f"Flow run infrastructure exited with non-zero status code {code}*" for code in ("-", "137")]
 """How a worker words it when the process was killed and did not end by itself; 137 is a container's word for -9."""
 
 
@@ -49,26 +51,31 @@ def automations(service: str, *, restarts: int, lost_after: int) -> Sequence[Aut
     )
     starts = [str(number + 1) for number in range(restarts)]
     settled = tuple(state for state in _SETTLED if state != "Crashed")
+    crashed: dict[str, Any] = {"after": ("Crashed",), "expect": (*_WAITING, *_RUNNING, *settled), "action": again}
     taken_up = [
         _rule(
             f"{service}: a killed run is taken up again",
             f"Nobody took up the run ten seconds after it crashed: at most {restarts} times. Finished steps are kept.",
             service,
-            labels={"prefect.run-count": starts},
-            after=("Crashed",),
-            expect=(*_WAITING, *_RUNNING, *settled),
+            labels={"prefect.run-count": starts, "prefect.state-message": f"!{_FIRST_REPORT}"},
             within=_QUIET_SECONDS,
-            action=again,
+            **crashed,
+        ),
+        _rule(
+            f"{service}: a run that was killed with its worker's last words is taken up again",
+            "Its worker reported the death of the process, and was gone before it was done with the run.",
+            service,
+            labels={"prefect.run-count": starts},
+            within=_SILENT_SECONDS,
+            **crashed,
         ),
         _rule(
             f"{service}: a run that was killed while it started is taken up again",
             "Its process was killed and did not end by itself, as it does where Evenhand is not installed.",
             service,
             labels={"prefect.run-count": "0", "prefect.state-message": _BY_SIGNAL},
-            after=("Crashed",),
-            expect=(*_WAITING, *_RUNNING, *settled),
             within=_QUIET_SECONDS,
-            action=again,
+            **crashed,
         ),
         _rule(
             f"{service}: a run that never started is taken up again",
