@@ -67,7 +67,7 @@ def plain() -> None:
     train, validation, test = (whole.take(split.rows(part)) for part in ("train", "validation", "test"))
     contract, findings = contract_of(train, schema=whole), find_all(train, seed=config.seed)
     weights = compute_weights(train.y, train.sensitive_features, method=config.weight.method)
-    asked = config.search.model_dump(exclude={"child_runs"})
+    asked = config.search.model_dump(exclude={"child_runs", "fairness"})
     found = search(train.X, train.y, sample_weight=weights, favorable_label=1, seed=config.seed, **asked)
     with Meter() as meter:
         model = fit_candidate(found.selected.candidate, found.selected.params, train.X, train.y, seed=config.seed)
