@@ -147,11 +147,12 @@ class Store:
         if self._remote is None:
             return None
         for each in self._remote.digests(step, key):
-            if digest not in (None, each):
+            files = self._remote.files(step, key, each) if digest in (None, each) else None
+            if files is None:
                 continue
             try:
                 with self.write(step, key) as folder:
-                    self._remote.fetch(step, key, each, folder)
+                    self._remote.fetch(step, key, each, files, folder)
             except StoreError:
                 self._remote.withdraw(step, key, each)
                 continue

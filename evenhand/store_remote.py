@@ -6,6 +6,7 @@ where nothing else is ever written, and the marker that lists them with their ch
     STEP/KEY/DIGEST/FILE ...
     STEP/KEY/DIGEST.json
 
+A marker names its own digest, so one that was cut off is none, and the next machine that has the result writes it anew.
 Two machines that finish the same step at once leave two whole results; a reader takes one of them. Whoever may write
 here decides what later steps compute with: the store is to be as closed as the machines are.
 """
@@ -70,7 +71,7 @@ class RemoteStore:
         self._system, self._root, self._name = system, root.rstrip("/"), name
 
     def digests(self, step: str, key: str) -> list[str]:
-        """The digests of the whole results of a step, sorted."""
+        """The digests of the results of a step whose marker has been begun, sorted."""
         with self._reached():
             self._system.invalidate_cache()
             try:
@@ -80,17 +81,17 @@ class RemoteStore:
         names = (PurePosixPath(path).name for path in found)
         return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
-    def fetch(self, step: str, key: str, digest: str, folder: Path) -> None:
+    def fetch(self, step: str, key: str, digest: str, files: Mapping[str, str], folder: Path) -> None:
         """Copy a result's files into a folder and compare their checksums.
 
         Raises
         ------
         StoreError
-            The result is not whole, or is not the one of this digest.
+            A file is gone, or is not what the marker says.
         """
         from evenhand.store import digest_file
 
-        for name, checksum in self._listed(step, key, digest).items():
+        for name, checksum in files.items():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             with self._reached():
@@ -101,22 +102,21 @@ class RemoteStore:
             if digest_file(target) != checksum:
                 raise StoreError(f"{name} of step {step!r} in {self._name} does not match its checksum")
 
-    def _listed(self, step: str, key: str, digest: str) -> Mapping[str, str]:
+    def files(self, step: str, key: str, digest: str) -> Mapping[str, str] | None:
+        """What a marker lists, with checksums; None when there is none, it is being written, or is of another digest."""
         from evenhand.store import digest_json
 
         with self._reached():
             try:
                 content = self._system.cat_file(f"{self._at(step, key)}/{digest}.json")
-            except FileNotFoundError as error:
-                raise StoreError(f"the result of step {step!r} is not in {self._name}") from error
+            except FileNotFoundError:
+                return None
         try:
             files: dict[str, str] = json.loads(content)["files"]
             whole = digest_json(files) == digest and all(_is_plain(name) for name in files)
         except (ValueError, KeyError, TypeError, AttributeError):
-            whole = False
-        if not whole:
-            raise StoreError(f"the marker of step {step!r} in {self._name} is cut off or altered")
-        return files
+            return None
+        return files if whole else None
 
     def publish(self, step: str, key: str, digest: str, folder: Path, files: Mapping[str, str]) -> None:
         """Copy a result there, its marker last; nothing is done when it is there already.
@@ -130,7 +130,7 @@ class RemoteStore:
         files
             Their names, with checksums.
         """
-        if digest in self.digests(step, key):
+        if self.files(step, key, digest) is not None:
             return
         place = f"{self._at(step, key)}/{digest}"
         with self._reached():

@@ -30,7 +30,7 @@ def repository(tmp_path: Path) -> Path:
     (tmp_path / "models" / "loans.yaml").write_text(yaml.safe_dump(config))
     (tmp_path / "bin").mkdir()
     script = tmp_path / "bin" / "evenhand"
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m deployments.entry "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from deployments.entry import main; main()" "$@"\n')
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
     script.chmod(0o755)
     return tmp_path

@@ -93,6 +93,7 @@ def test_a_result_is_there_only_with_its_marker(machines: tuple[Store, Store], a
     assert b.find("fit", KEY) is None
     system.pipe_file(marker, whole[: len(whole) // 2])
     assert b.find("fit", KEY) is None
+    assert system.exists(marker), "it may be in the middle of being written"
     assert a.find("fit", KEY) == ref, "who has it publishes it again"
     assert b.find("fit", KEY) == ref
 
