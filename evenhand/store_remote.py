@@ -103,7 +103,7 @@ class RemoteStore:
                 raise StoreError(f"{name} of step {step!r} in {self._name} does not match its checksum")
 
     def files(self, step: str, key: str, digest: str) -> Mapping[str, str] | None:
-        """What a marker lists, with checksums; None when there is none, it is being written, or is of another digest."""
+        """What a marker lists, with checksums; None when there is none, it is cut off, or is of another digest."""
         from evenhand.store import digest_json
 
         with self._reached():
