@@ -173,9 +173,12 @@ def measure(folder: Path, database: Any, stack: Any) -> int:
 def main() -> int:
     from deployments.stack import running
 
+    found = helper()
+    if found.binaries() is None:
+        sys.exit("PostgreSQL's server is not installed (Debian: postgresql)")
     with (
         tempfile.TemporaryDirectory() as scratch,
-        helper().postgres() as database,
+        found.postgres() as database,
         running(Path(scratch) / "home", environment=database.environment) as stack,
     ):
         return measure(Path(scratch), database, stack)
