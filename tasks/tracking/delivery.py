@@ -17,7 +17,7 @@ from evenhand.events import Event
 from evenhand.exceptions import EvenhandError, ServiceError
 from evenhand.store import write_text
 from tasks.step import emit, home
-from tasks.tracking.outbox import Outbox, outboxes
+from tasks.tracking.outbox import Outbox, outboxes, set_aside
 from tasks.tracking.service import address, answer, reachable, shown_address
 from tasks.tracking.writing import RunGoneError, write
 
@@ -266,6 +266,8 @@ def deliver_all(*, elsewhere: bool = False, tell: Callable[[Delivery], None] | N
     tell
         Called with each result.
     """
+    for damage in set_aside(root()):
+        say(damage)
     results = []
     for outbox in outboxes(root()):
         if not outbox.pending():

@@ -20,7 +20,7 @@ from typing import Any
 from evenhand.exceptions import StoreError
 from evenhand.store import digest_file, digest_json, write_text
 
-__all__ = ["Outbox", "Record", "State", "outboxes"]
+__all__ = ["Outbox", "Record", "State", "outboxes", "set_aside"]
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Outbox:
             return State()
         except ValueError as error:
             raise StoreError(f"{self.folder / 'state.json'} cannot be read: {error}") from error
-        return State(found["delivered"], found["receipts"], tuple(found["refused"]))
+        return State(**{**found, "refused": tuple(found["refused"])})
 
     def pending(self) -> list[Record]:
         """What is still to be sent."""
@@ -221,6 +221,21 @@ def outboxes(root: Path) -> list[Outbox]:
         if records:
             found.append((int(records[0].body.get("order", 0)), records[0].at, outbox))
     return [outbox for _order, _at, outbox in sorted(found, key=lambda each: each[:2])]
+
+
+def set_aside(root: Path) -> list[str]:
+    """Move outboxes that cannot be read beside the others, so that they hold up nobody; a sentence on each."""
+    said = []
+    for path in root.glob("*/records.jsonl"):
+        outbox = Outbox(path.parent)
+        try:
+            outbox.pending()
+        except StoreError as error:
+            place = root.with_name("outbox-damaged") / f"{outbox.key}-{uuid.uuid4().hex[:8]}"
+            place.parent.mkdir(mode=0o700, exist_ok=True)
+            outbox.folder.rename(place)
+            said.append(f"{error}; all of it is in {place} now")
+    return said
 
 
 def _locked(handle: int) -> bool:

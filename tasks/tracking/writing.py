@@ -28,6 +28,8 @@ def write(outbox: Outbox, record: Record, *, late: bool) -> dict[str, str]:
         Whether the run that made it is over: a version that comes late does not take an alias from a newer one.
     """
     receipts = outbox.state().receipts
+    if record.kind != "open" and "run_id" not in receipts:
+        raise RunGoneError(f"MLflow did not take the run that the records in {outbox.folder} belong to")
     if record.kind == "version":
         return _write_version(record, receipts, late=late)
     return _WRITERS[record.kind](outbox, record, receipts)

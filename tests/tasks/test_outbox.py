@@ -216,6 +216,34 @@ def test_damage_in_the_middle_is_named(tmp_path: Path) -> None:
         outbox.records()
 
 
+def test_a_damaged_outbox_is_named_once_and_holds_up_nobody(store: str) -> None:
+    mlflow.set_tracking_uri(NOWHERE)
+    damaged, whole = opened(), opened()
+    (box(damaged.key).folder / "state.json").write_text("{")
+    mlflow.set_tracking_uri(store)
+    said: list[str] = []
+    with listening(lambda event: said.append(event.message)):
+        [found] = deliver_all(elsewhere=True)
+    assert (found.key, found.left) == (whole.key, 0)
+    assert "state.json cannot be read" in said[0]
+    assert list(root().with_name("outbox-damaged").glob(f"{damaged.key}-*/records.jsonl")), "it is kept"
+
+
+def test_a_run_that_mlflow_does_not_take_holds_up_nobody(store: str) -> None:
+    experiment = client().create_experiment("loans")
+    client().delete_experiment(experiment)
+    mlflow.set_tracking_uri(NOWHERE)
+    refused = opened("loans")
+    log(refused, [Metrics({"auc": 0.5})])
+    other = opened("other")
+    mlflow.set_tracking_uri(store)
+    for _ in range(2):
+        found = {each.key: each for each in deliver_all(elsewhere=True)}
+    assert "'active' state" in found[refused.key].refused[0]
+    assert found[refused.key].left == 1
+    assert other.key not in found, "it was delivered the first time"
+
+
 APPEND = """
 import sys
 from pathlib import Path
