@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from evenhand.fairness.against import Against, with_limits_against
 from evenhand.fairness.arrays import Array, Floats
 from evenhand.fairness.assess import Estimate, View
 from evenhand.fairness.counts import Marginal
@@ -132,6 +133,9 @@ def infer(audited: Sequence[Audited], options: Options) -> list[AttributeAudit]:
     for place, one in enumerate(audited):
         own = {name: limits[place, name] for name in one.audit.disparities if (place, name) in limits}
         done.append(replace(one.audit, disparities=_inferred(one, own, options)))
+    if all(one.view.task == "binary" for one in audited):
+        counts = [confusion(one.view) for one in audited]
+        done = with_limits_against([Against(*both) for both in zip(done, counts, strict=True)], options.confidence)
     return done
 
 
