@@ -1,8 +1,8 @@
 """What orchestration and records cost: `retrain` against a plain script that makes the same library calls.
 
 `make bench-overhead`. Both sides do the same work on the same rows with the same seeds; the script logs nothing and
-stores nothing. Servers run already for both, and what both import is there before the clock starts. The start-up of the local mode is measured apart: the first time in an
-empty folder, and again in the same folder.
+stores nothing. Servers run already for both, and what both import is there before the clock starts. The start-up of
+the local mode is measured apart: the first time in an empty folder, and again in the same folder.
 """
 
 import importlib
