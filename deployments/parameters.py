@@ -75,7 +75,9 @@ def parameter_schema(model: ServedModel) -> dict[str, Any]:
             definitions[kind] = _section(known[kind], given[name], keys)
     for position, (name, field) in enumerate(fields.items()):
         field |= {"title": _TITLES.get(name, name.capitalize()), "position": position, "default": given[name]}
-    definitions |= {kind: known[kind] for kind in _named(definitions, known) - definitions.keys()}
+    definitions |= {
+        kind: _section(known[kind], _own(known[kind]), []) for kind in _named(definitions, known) - definitions.keys()
+    }
     schema = {
         "title": "Parameters",
         "type": "object",
@@ -125,10 +127,9 @@ def _section(about: Mapping[str, Any], given: Mapping[str, Any], shown: Sequence
     properties = {}
     for position, name in enumerate(shown or about["properties"]):
         plain = _without_null(about["properties"][name])
+        plain |= {"title": _title(name, plain), "description": _plain(plain.get("description", ""))}
         plain.pop("default", None)
-        plain["description"] = _plain(plain.get("description", ""))
-        if name in given:
-            plain["default"] = given[name]
+        plain |= {"default": given[name]} if name in given else {}
         properties[name] = {**plain, "position": position}
     return {**about, "properties": properties}
 
@@ -138,7 +139,19 @@ def _plain(text: str) -> str:
     return re.sub(r"`([^`]*)`", r"“\1”", " ".join(text.split()))
 
 
+def _own(about: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults of a section within a section, as its model has them; the parameter's default has the values."""
+    defaults = {name: field.get("default") for name, field in about["properties"].items()}
+    return {name: value for name, value in defaults.items() if value is not None}
+
+
+def _title(name: str, field: Mapping[str, Any]) -> str:
+    """A section within a section has no title of its own."""
+    return str(field.get("title") or name.replace("_", " ").title())
+
+
 def _without_null(field: Mapping[str, Any]) -> dict[str, Any]:
+    """The field without `or null`."""
     kinds = [kind for kind in field.get("anyOf", []) if kind != {"type": "null"}]
     if len(kinds) != 1:
         return dict(field)

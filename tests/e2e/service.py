@@ -105,10 +105,9 @@ class Service:
         """The process that runs a flow run, once there is one."""
 
         def found() -> psutil.Process | None:
-            for process in psutil.process_iter(["environ"]):
-                if (process.info["environ"] or {}).get("PREFECT__FLOW_RUN_ID", "").replace("-", "") == run_id.replace(
-                    "-", ""
-                ):
+            for process in psutil.process_iter(["environ", "cmdline"]):
+                runs = (process.info["environ"] or {}).get("PREFECT__FLOW_RUN_ID", "").replace("-", "")
+                if runs == run_id.replace("-", "") and "prefect.engine" in (process.info["cmdline"] or []):
                     return process
             return None
 
