@@ -148,7 +148,7 @@ def write_service(folder: Path, models: Mapping[str, Mapping[str, Any]], **rest:
     (folder / "loans.yaml").write_text(yaml.safe_dump(config))
     named = {name: {"config": "loans.yaml", **about} for name, about in models.items()}
     file = folder / "service.yaml"
-    file.write_text(yaml.safe_dump({"models": named, "lost_after": 60, **rest}))
+    file.write_text(yaml.safe_dump({"models": named, "lost_after": 75, **rest}))
     return file
 
 
