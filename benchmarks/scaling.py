@@ -103,6 +103,7 @@ def sides(rows: Rows, trials: int, addresses: dict[int, str]) -> dict[str, float
         results += [result, same]
     if any(result != results[0] for result in results):
         sys.exit("the sides do not give the same result")
+    print(f"{len(rows[1]):,} rows: " + ", ".join(f"{name} {value:.1f} s" for name, value in found.items()), flush=True)
     return found
 
 
