@@ -1,8 +1,8 @@
 """What takes up a run whose process was killed: rules on Prefect's server, as code.
 
-A worker that sees its child die reports the run as crashed at once, and again when it is done with it: on a busy
-machine half a minute later, when the run may have been taken up, which the second report would end. So the rules act
-on the last report, and wait in any case until nothing has happened to the run for a while.
+A worker that sees its child die reports the run as crashed at once, and again when it is done with it, after it has
+loaded the flow once more to look for its hooks. The server drops the second report, unless the run was taken up
+meanwhile: then it would end that. So the rules wait until nothing has happened to the run for a while.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,18 @@ __all__ = ["automations"]
 _SETTLED = ("Completed", "Failed", "Cancelled", "Cancelling", "Crashed", "Skipped")
 _WAITING = ("Scheduled", "Late", "AwaitingRetry", "AwaitingConcurrencySlot", "Pending", "Paused", "Suspended")
 _RUNNING = ("Running", "Retrying", "Rerunning")
-_QUIET_SECONDS = 10
-_SILENT_SECONDS = 120
-"""How long the last report may take to come: a worker that ends right after the first never makes it."""
+_QUIET_SECONDS = 30
+"""Several times what the second report takes. Where it takes longer still, the run is taken up a second time, and that
+finds what the first came to."""
 
 _START_SECONDS = 900
 """How long a start may take, the download of an image included."""
 
-_FIRST_REPORT = "Process exited with status code*"
-_BY_SIGNAL = [f"Flow run infrastructure exited with non-zero status code {code}*" for code in ("-", "137")]
+_BY_SIGNAL = [
+    f"{said} {code}*"
+    for said in ("Process exited with status code:", "Flow run infrastructure exited with non-zero status code")
+    for code in ("-", "137")
+]
 """How a worker words it when the process was killed and did not end by itself; 137 is a container's word for -9."""
 
 
@@ -55,18 +58,10 @@ def automations(service: str, *, restarts: int, lost_after: int) -> Sequence[Aut
     taken_up = [
         _rule(
             f"{service}: a killed run is taken up again",
-            f"Nobody took up the run ten seconds after it crashed: at most {restarts} times. Finished steps are kept.",
-            service,
-            labels={"prefect.run-count": starts, "prefect.state-message": f"!{_FIRST_REPORT}"},
-            within=_QUIET_SECONDS,
-            **crashed,
-        ),
-        _rule(
-            f"{service}: a run that was killed with its worker's last words is taken up again",
-            "Its worker reported the death of the process, and was gone before it was done with the run.",
+            f"Nobody took up the run half a minute after it crashed: at most {restarts} times. Finished steps stay.",
             service,
             labels={"prefect.run-count": starts},
-            within=_SILENT_SECONDS,
+            within=_QUIET_SECONDS,
             **crashed,
         ),
         _rule(

@@ -146,7 +146,7 @@ def test_a_run_brings_neither_command_nor_environment_of_its_own(tmp_path: Path)
 
 def test_the_rules_look_at_runs_of_their_service_only() -> None:
     rules = automations("loans", restarts=2, lost_after=90)
-    taken_up, last_words, at_start, _never, lost = rules
+    taken_up, at_start, _never, lost = rules
     for rule in rules:
         assert rule.trigger.match_related.root == {
             "prefect.resource.role": "tag",
@@ -154,10 +154,8 @@ def test_the_rules_look_at_runs_of_their_service_only() -> None:
         }
         assert rule.trigger.for_each == {"prefect.resource.id"}
         assert rule.trigger.posture.value == "Proactive", "a reaction would start a run twice that is reported twice"
-    assert taken_up.trigger.within.total_seconds() == 10
+    assert taken_up.trigger.within.total_seconds() == 30
     assert "prefect.flow-run.AwaitingConcurrencySlot" in taken_up.trigger.expect
-    assert taken_up.trigger.match.root["prefect.state-message"] == "!Process exited with status code*"
-    assert last_words.trigger.match.root["prefect.run-count"] == ["1", "2"]
     assert taken_up.trigger.match.root["prefect.run-count"] == ["1", "2"], "a run counts its starts"
     assert at_start.trigger.match.root["prefect.run-count"] == "0"
     assert lost.trigger.within.total_seconds() == 90

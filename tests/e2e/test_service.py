@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -174,7 +173,7 @@ def test_deploying_again_changes_what_changed_and_nothing_else(served: Service) 
     change(served, "extra", None)
     assert re.search(r"removed +deployment +retrain/extra", deploy(served))
     rules = served.ask("POST", "/automations/filter", json={})
-    assert len([rule for rule in rules if "evenhand" in rule["tags"]]) == 5
+    assert len([rule for rule in rules if "evenhand" in rule["tags"]]) == 4
 
 
 def test_a_value_that_breaks_the_schema_or_the_form_starts_nothing(served: Service) -> None:
@@ -334,9 +333,7 @@ def _came_out_once(served: Service, model: str, run_id: str, kept: dict[str, int
 def test_runs_queued_at_once_on_two_workers_all_end_each_exactly_once(served: Service, many: int) -> None:
     served.stack.start("worker-3")
     before = {version.version for version in served.versions("queue")}
-    began = time.monotonic()
     started = [served.start("queue", seed=number % 2) for number in range(many)]
-    assert time.monotonic() - began < 30
     ended = [served.wait(run_id, seconds=120 * many) for run_id in started]
     assert [run["state"]["type"] for run in ended] == ["COMPLETED"] * many
     assert [run["run_count"] for run in ended] == [1] * many
