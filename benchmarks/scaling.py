@@ -5,12 +5,12 @@ with every fold of every trial (checked), cycle by cycle, so that a busy machine
 call of `search` to its result, the encoding of the folds and what is sent to the workers included; the cluster runs
 already and has imported what it needs, as a cluster has.
 
-- trials per second on one worker and on two, and what the second one brings;
-- what the scheduler costs: the time of two Dask workers over that of two local processes (the calling process and one
-  helper). On two cores the scheduler and the client have no core of their own, so this is the least favorable case. The
-  bound of 1.25 is a quarter for everything that is not a fit: messages, the scheduler's and the client's share of the
-  cores, the folds' way to the workers, and a calling process that fits nothing itself;
-- the same on fits of a few milliseconds, which nobody needs a cluster for: milliseconds that a fit costs more.
+- trials per second on one worker and on two, and what the second one brings; beside it two local processes, of which
+  the second has to start first;
+- what the scheduler costs: the time on one Dask worker over that in one process, neither of which starts anything. The
+  bound of 1.25 is a quarter for everything that is not a fit: connecting, the folds' way to the worker, messages, and the
+  scheduler's share of the cores. It is the least favorable case: on a larger cluster the scheduler has a core of its own;
+- the same for fits of a few milliseconds, which nobody needs a cluster for: the seconds that a search costs more.
 """
 
 import argparse
@@ -128,17 +128,15 @@ def main() -> int:
         print(f"  {name:8} " + " ".join(f"{cycle[name]:6.2f}" for cycle in cycles))
     rate = {name: trials / statistics.median(cycle[name] for cycle in cycles) for name in cycles[0]}
     print("trials per second: " + ", ".join(f"{name} {value:.2f}" for name, value in rate.items()))
-    fits = trials * FOLDS
-    extra = statistics.median((cycle["dask 1"] - cycle["local 1"]) / fits * 1000 for cycle in small)
-    local = statistics.median(cycle["local 1"] / fits * 1000 for cycle in small)
-    print(
-        f"on {len(few[1])} rows a fit takes {local:.1f} ms in one process, and {extra:.1f} ms more on one Dask worker"
-    )
+    extra = statistics.median(cycle["dask 1"] - cycle["local 1"] for cycle in small)
+    local = statistics.median(cycle["local 1"] for cycle in small)
+    print(f"on {len(few[1])} rows the {trials * FOLDS} fits take {local:.1f} s in one process, {extra:.1f} s more on one "
+          "Dask worker")  # fmt: skip
     gain = statistics.median(cycle["dask 1"] / cycle["dask 2"] for cycle in cycles)
     print(f"two Dask workers are {gain:.2f} times as fast as one (two local processes: "
           f"{statistics.median(cycle['local 1'] / cycle['local 2'] for cycle in cycles):.2f})")  # fmt: skip
-    value = statistics.median(cycle["dask 2"] / cycle["local 2"] for cycle in cycles)
-    print(f"scaling: time of two Dask workers over two local processes {value:.2f}, bound {BOUND:.2f}")
+    value = statistics.median(cycle["dask 1"] / cycle["local 1"] for cycle in cycles)
+    print(f"scaling: time on one Dask worker over that in one process {value:.2f}, bound {BOUND:.2f}")
     return int(value > BOUND)
 
 
