@@ -223,6 +223,7 @@ def test_postgresql_stops_for_half_a_minute(computed: Home, tmp_path: Path) -> N
         wait_for(lambda: drafting("explain")(computed), child, computed)
         database.stop()
         time.sleep(30)
+        wait_for(lambda: "MLflow does not answer" in said(computed), child, computed)
         database.start()
         code = child.wait(timeout=PATIENCE)
         if code == 5:  # the run was over before the database was back
