@@ -110,7 +110,7 @@ def with_verdicts(audits: Mapping[str, AttributeAudit], judged: Sequence[JudgedP
 
 
 def _rule(found: Disparity, rules: Sequence[tuple[str, RuleVerdict]]) -> Disparity:
-    """The worst of the verdicts; value, groups and interval are then those of the comparisons that it rests on."""
+    """The worst of the verdicts; value, groups and interval are those of the comparisons that it rests on, if any."""
     name, worst = min(rules, key=lambda ruling: _WORST.index(ruling[1].verdict))
     side = "at most" if worst.kind == "difference" else "at least"
     reason = f"policy {name} ({side} {worst.limit:g}): {worst.reason}"
@@ -118,12 +118,14 @@ def _rule(found: Disparity, rules: Sequence[tuple[str, RuleVerdict]]) -> Dispari
         left = ", ".join(f"{group} ({why})" for group, why in worst.reported.items())
         everybody = "undefined" if np.isnan(found.value) else f"{found.value:.4g}"
         reason += f"; not part of the verdict: {left}; the value with them is {everybody}"
-    value = found.value if worst.value is None and not worst.reported else worst.value
+    if worst.value is None:
+        # No two groups take part: what is shown is over all of them, and the verdict says nothing about it.
+        return replace(found, verdict=worst.verdict, reason=reason)
     return replace(
         found,
         verdict=worst.verdict,
         reason=reason,
-        value=float("nan") if value is None else value,
+        value=worst.value,
         low=worst.low,
         high=worst.high,
         between=_between(found, worst),
@@ -133,7 +135,7 @@ def _rule(found: Disparity, rules: Sequence[tuple[str, RuleVerdict]]) -> Dispari
 def _between(found: Disparity, worst: RuleVerdict) -> tuple[str, str] | None:
     """The pair of the verdict's comparisons, in the order that disparities name them in."""
     if worst.pair is None:
-        return None if worst.reported else found.between
+        return found.between
     if found.between is not None and set(found.between) == set(worst.pair):
         return found.between
     low, high = worst.pair

@@ -234,7 +234,7 @@ def deb_scores(trials: Sequence[Trial], kind: str, limit: float) -> list[Trial]:
     >>> inside = Trial(0, "a", {}, (0.7,), told=0.7, fairness=TrialFairness(0.05, "sex", (), inside=True))
     >>> outside = Trial(1, "a", {}, (0.9,), told=0.9, fairness=TrialFairness(0.30, "sex", (), inside=False))
     >>> [round(trial.told, 2) for trial in deb_scores([inside, outside], "difference", 0.1)]
-    [0.7, 0.5]
+    [0.7, 0.66]
     """
     told = [trial.told for trial in trials if trial.told is not None]
     if not told:
