@@ -8,8 +8,8 @@ already and has imported what it needs, as a cluster has.
 - trials per second on one worker and on two, and what the second one brings; beside it two local processes, of which
   the second has to start first;
 - what the scheduler costs: the time on one Dask worker over that in one process, neither of which starts anything. The
-  bound of 1.25 is a quarter for everything that is not a fit: connecting, the folds' way to the worker, messages, and the
-  scheduler's share of the cores. It is the least favorable case: on a larger cluster the scheduler has a core of its own;
+  bound of 1.25 is a quarter for everything that is not a fit: connecting, the folds' way to the worker, messages, and
+  the scheduler's share of the cores. It is the least favorable case: a cluster's scheduler has a core of its own;
 - the same for fits of a few milliseconds, which nobody needs a cluster for: the seconds that a search costs more.
 """
 
@@ -130,8 +130,8 @@ def main() -> int:
     print("trials per second: " + ", ".join(f"{name} {value:.2f}" for name, value in rate.items()))
     extra = statistics.median(cycle["dask 1"] - cycle["local 1"] for cycle in small)
     local = statistics.median(cycle["local 1"] for cycle in small)
-    print(f"on {len(few[1])} rows the {trials * FOLDS} fits take {local:.1f} s in one process, {extra:.1f} s more on one "
-          "Dask worker")  # fmt: skip
+    fits = trials * FOLDS
+    print(f"{fits} fits of {len(few[1])} rows take {local:.1f} s in one process, {extra:.1f} s more on a Dask worker")
     gain = statistics.median(cycle["dask 1"] / cycle["dask 2"] for cycle in cycles)
     print(f"two Dask workers are {gain:.2f} times as fast as one (two local processes: "
           f"{statistics.median(cycle['local 1'] / cycle['local 2'] for cycle in cycles):.2f})")  # fmt: skip
