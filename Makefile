@@ -32,7 +32,7 @@ check: $(STAMP) ## Lint, format, types and the direction of imports
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
 e2e: $(STAMP) ## Tests with real servers, kills and a real browser
-	@$(BIN)/python -m pytest -q -m "e2e and not e2e_long" tests
+	@$(BIN)/python -m pytest -q -m "e2e and not e2e_long" -n 2 --dist loadfile tests
 
 e2e-long: $(STAMP) ## The same at length: every step killed, dozens of runs at once
 	@$(BIN)/python -m pytest -q -m e2e_long tests
