@@ -222,8 +222,7 @@ def test_postgresql_stops_for_half_a_minute(computed: Home, tmp_path: Path) -> N
         child = computed.start(computed.train(*model_of("postgres-stops")), extra=dict(servers.addresses))
         wait_for(lambda: drafting("explain")(computed), child, computed)
         database.stop()
-        time.sleep(30)
-        wait_for(lambda: "MLflow does not answer" in said(computed), child, computed)
+        time.sleep(30)  # as long as Prefect's server has no database, its client holds the run
         database.start()
         code = child.wait(timeout=PATIENCE)
         if code == 5:  # the run was over before the database was back
