@@ -13,7 +13,7 @@ import pytest
 from .conftest import Home
 from .test_train import Trained, mlflow_of, outcomes
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 
 def trials_logged(home: Home) -> int:

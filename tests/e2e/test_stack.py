@@ -20,7 +20,7 @@ from .conftest import Home
 from .doors import MLFLOW_OPEN, PREFECT_OPEN, mlflow_routes, open_paths, prefect_routes
 from .postgres import Postgres, postgres
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 
 def closed(database: Postgres) -> dict[str, str]:

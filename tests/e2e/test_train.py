@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 
 from .conftest import Home
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 Trained = tuple[Home, subprocess.CompletedProcess[str]]
 
