@@ -11,7 +11,7 @@ from deployments.stack import running
 from .conftest import Home
 from .test_train import Trained, artifacts, outcomes
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.e2e, pytest.mark.e2e_long, pytest.mark.timeout(1500)]
 
 
 def test_a_run_against_named_servers(trained: Trained, tmp_path: Path) -> None:

@@ -232,6 +232,7 @@ def test_a_run_waits_for_one_on_another_machine_until_that_is_gone(served: Servi
     assert served.wait(run_id)["state"]["type"] == "COMPLETED", served.logs(run_id)
 
 
+@pytest.mark.e2e_long  # waits for the minute
 def test_a_schedule_fires_by_itself_in_its_time_zone(served: Service) -> None:
     before = len(served.versions("clock"))
     # Five and a half hours ahead of UTC; far enough ahead that the deployment is there before the minute begins.
@@ -333,7 +334,8 @@ def _came_out_once(served: Service, model: str, run_id: str, kept: dict[str, int
     assert not list(served.home.glob("under-way/*.json"))
 
 
-@pytest.mark.parametrize("many", [10, pytest.param(50, marks=pytest.mark.e2e_long)])
+@pytest.mark.e2e_long  # one at a time by design: ten of them take minutes
+@pytest.mark.parametrize("many", [10, 50])
 def test_runs_queued_at_once_on_two_workers_all_end_each_exactly_once(served: Service, many: int) -> None:
     served.stack.start("worker-3")
     before = {version.version for version in served.versions("queue")}
