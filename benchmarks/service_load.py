@@ -65,6 +65,7 @@ def child(seed: int) -> None:
 
         return wrapper
 
+    # Every request of the process goes through these three, which is why they are replaced and not wrapped.
     httpx.AsyncClient.send = counted(httpx.AsyncClient.send, "prefect")  # type: ignore[method-assign]
     httpx.Client.send = counted(httpx.Client.send, "prefect")  # type: ignore[method-assign]
     requests.Session.send = counted(requests.Session.send, "mlflow")  # type: ignore[method-assign]

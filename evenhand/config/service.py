@@ -146,7 +146,7 @@ def _fits(part: str, name: str, low: int, high: int) -> bool:
         return False
     ends = [_number(end, name) for end in (match["low"], match["high"]) if end is not None and end != "*"]
     in_range = all(end is not None and low <= end <= high for end in ends)
-    rising = len(ends) < 2 or (in_range and ends[0] <= ends[1])  # type: ignore[operator]
+    rising = len(ends) < 2 or (in_range and ends[0] <= ends[1])  # type: ignore[operator]  # in range, so no None
     starred = match["low"] == "*" and match["high"] is not None
     return in_range and rising and not starred and match["step"] != "0"
 

@@ -50,7 +50,7 @@ class WholeFrame:
 
 
 @contextmanager
-def open_parts(address: str, *, format: str) -> Iterator[Parts | None]:  # noqa: A002
+def open_parts(address: str, *, format: str) -> Iterator[Parts | None]:  # noqa: A002 (as in sources.py)
     """The Parquet file or folder at an address, to be read in parts; None when it is something else."""
     with local_file(address) as path:
         folder = path.is_dir() and any(path.glob("**/*.parquet"))
