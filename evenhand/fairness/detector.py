@@ -25,7 +25,7 @@ from evenhand.fairness.inputs import (
 )
 from evenhand.fairness.intake import Given, ScoredLabel, count_given
 from evenhand.fairness.judging import JudgedPolicy, judge_policies, wanted_policies, with_verdicts
-from evenhand.fairness.policies import Policy
+from evenhand.fairness.policies import Policy, load_policy
 from evenhand.fairness.replicated import Options
 from evenhand.fairness.report import AuditReport
 from evenhand.fairness.score_estimates import ScoredRows, score_estimates
@@ -293,6 +293,26 @@ class BiasDetector:
             "intervals": intervals,
         }
         return self._report(found[0], everybody, audits, judged, settings)
+
+    def judge(
+        self, *, depth: int = 2, policies: Sequence[str | Policy] | None = None, share: float = 1.0
+    ) -> tuple[JudgedPolicy, ...]:
+        """The verdicts of policies alone, which take no longer than the counting.
+
+        Parameters
+        ----------
+        depth, policies
+            As in :meth:`detect_bias`.
+        share
+            The share of each rule's alpha that this look may spend, above 0 and at most 1: verdicts on many looks at
+            one test set err together no more often than alpha says.
+        """
+        found = build_views(self._table, self._attributes, depth=depth, task=self._task, favorable=self._favorable)
+        wanted = [
+            (load_policy(each) if isinstance(each, str) else each).spending(share)
+            for each in wanted_policies(policies, len(self._table.classes))
+        ]
+        return judge_policies(wanted, found, self._rows)
 
     def _estimates(self, view: View, marginal: Marginal, options: Options) -> dict[str, Estimate]:
         found = estimates_with_intervals(view, marginal, options) | score_estimates(marginal, self._rows, options)

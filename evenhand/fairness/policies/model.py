@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
+from evenhand.exceptions import ConfigError
 from evenhand.fairness.statistics.exact import Kind
 
 Inclusion = Literal["report", "require"]
@@ -83,6 +84,19 @@ class Policy:
     may_leave_out_under: float | None = None
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def spending(self, share: float) -> Policy:
+        """The same policy at a share of its error, above 0 and at most 1, for one of many looks.
+
+        Raises
+        ------
+        ConfigError
+            When the share lies elsewhere.
+        """
+        if not 0 < share <= 1:
+            raise ConfigError(f"a look spends a share of alpha above 0 and at most 1, not {share!r}")
+        rules = tuple(rule if rule.alpha is None else replace(rule, alpha=rule.alpha * share) for rule in self.rules)
+        return replace(self, alpha=self.alpha * share, rules=rules)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -1,0 +1,1 @@
+"""From evidence to a decision, and the record that an auditor follows."""

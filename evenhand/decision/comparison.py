@@ -1,0 +1,250 @@
+"""The challenger beside the champion on rows that neither has learned from."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from evenhand.data.dataset import UNKNOWN, Dataset
+from evenhand.data.digest import row_digests
+from evenhand.decision.paired import Decisions, Paired, paired_difference, paired_rate
+from evenhand.exceptions import DataError, nearest, shorten
+
+__all__ = ["GROUP_METRICS", "Comparison", "GroupChange", "compare", "unseen_rows"]
+
+Mask = npt.NDArray[np.bool_]
+
+GROUP_METRICS = ("selection_rate", "true_positive_rate", "accuracy")
+
+
+@dataclass(frozen=True)
+class GroupChange:
+    """How one rate of one group differs between the models.
+
+    Attributes
+    ----------
+    attribute, group, metric
+        Whose rate it is.
+    change
+        Challenger less champion. Its upper limit is corrected for the number of groups and rates (Bonferroni), since
+        one of them below the tolerated loss is enough; its lower limit is not, since all have to lie above it.
+    aside
+        Why the group takes no part in the rule, otherwise an empty string.
+    """
+
+    attribute: str
+    group: str
+    metric: str
+    change: Paired
+    aside: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {**vars(self), "change": self.change.to_dict()}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The challenger against the champion.
+
+    Attributes
+    ----------
+    metric, difference
+        The figure of the rule, and how much better the challenger is by it.
+    groups
+        Every group's rates.
+    n, left_out
+        Rows that count, and test rows that do not because the champion learned from them.
+    alpha
+        Level of each limit.
+    """
+
+    metric: str
+    difference: Paired
+    groups: tuple[GroupChange, ...]
+    n: int
+    left_out: int
+    alpha: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            **vars(self),
+            "difference": self.difference.to_dict(),
+            "groups": [group.to_dict() for group in self.groups],
+        }
+
+
+def unseen_rows(test: Dataset, learned: Sequence[Dataset]) -> Mask:
+    """Test rows that a model did not learn from, shape (n,).
+
+    A row is known by its key, without one by what it contains apart from the target, as the split knows it; a person
+    (`data.group`) who was learned from is known in all rows.
+
+    Parameters
+    ----------
+    test
+        The challenger's test rows.
+    learned
+        What the champion trained, tuned or calibrated on.
+
+    Raises
+    ------
+    DataError
+        When one has a key or a person's column and another has not.
+
+    Examples
+    --------
+    >>> rows = Dataset(pd.DataFrame({"a": [1, 2]}), pd.Series([0, 1]), pd.DataFrame({"sex": ["f", "m"]}))
+    >>> unseen_rows(rows, [rows.take([0])]).tolist()
+    [False, True]
+    """
+    unseen = np.ones(len(test), dtype=bool)
+    for part in learned:
+        for role in ("key", "group"):
+            if (getattr(test, role) is None) != (getattr(part, role) is None):
+                raise DataError(f"the champion's rows and these do not both have a {role}: rows cannot be told apart")
+        for identify in _identities(test):
+            unseen &= ~np.isin(identify(test), identify(part))
+    return unseen
+
+
+def _identities(test: Dataset) -> list[Callable[[Dataset], npt.NDArray[np.uint64]]]:
+    """What a row is known by."""
+    first = _by_key if test.key is not None else _by_content
+    return [first, _by_person] if test.group is not None else [first]
+
+
+def _by_key(part: Dataset) -> npt.NDArray[np.uint64]:
+    assert part.key is not None
+    return row_digests(part.key.to_frame("key"))
+
+
+def _by_person(part: Dataset) -> npt.NDArray[np.uint64]:
+    assert part.group is not None
+    return row_digests(part.group.to_frame("group"))
+
+
+def _by_content(part: Dataset) -> npt.NDArray[np.uint64]:
+    content = {f"X/{name}": part.X[name] for name in sorted(part.X.columns, key=str)}
+    content |= {f"s/{name}": part.sensitive_features[name] for name in part.sensitive_features.columns}
+    return row_digests(pd.DataFrame(content))
+
+
+def compare(
+    y_true: npt.ArrayLike,
+    champion: Decisions,
+    challenger: Decisions,
+    sensitive_features: pd.DataFrame,
+    *,
+    metric: str = "balanced_accuracy",
+    group_metrics: Sequence[str] = ("selection_rate", "accuracy"),
+    favorable: Any = None,
+    minimum_group: int = 20,
+    alpha: float = 0.05,
+    left_out: int = 0,
+) -> Comparison:
+    """Compare two models on the same rows, as a whole and for each group.
+
+    Parameters
+    ----------
+    y_true
+        Labels, shape (n,).
+    champion, challenger
+        What the models made of the rows.
+    sensitive_features
+        Shape (n, a).
+    metric
+        The figure; see :func:`~evenhand.decision.paired.paired_difference`.
+    group_metrics
+        Rates of groups; those about a favorable label are left out where there is none.
+    favorable
+        The favorable label.
+    minimum_group
+        Smaller groups, and `unknown`, are shown and set aside.
+    alpha
+        Level of each limit.
+    left_out
+        Rows that were left out before.
+
+    Raises
+    ------
+    DataError
+        When a rate is not known.
+
+    Examples
+    --------
+    >>> y = np.array([0, 1] * 50)
+    >>> made = Decisions(y, np.full((100, 2), 0.5), (0, 1))
+    >>> found = compare(y, made, made, pd.DataFrame({"sex": ["f", "m"] * 50}), favorable=1)
+    >>> found.difference.value, len(found.groups)
+    (0.0, 4)
+    """
+    y = np.asarray(y_true)
+    for name in group_metrics:
+        if name not in GROUP_METRICS:
+            raise DataError(f"groups are not compared by {shorten(name)}: {nearest(name, GROUP_METRICS)}")
+    rates = [name for name in group_metrics if name == "accuracy" or favorable is not None]
+    counted = _count_changes(y, champion, challenger, sensitive_features, rates, favorable)
+    asides = {key: _aside(key[1], size, minimum_group) for key, (_, _, _, size) in counted.items()}
+    judged = max(sum(not aside for aside in asides.values()), 1)
+    return Comparison(
+        metric,
+        paired_difference(metric, y, champion, challenger, favorable=favorable, alpha=alpha),
+        tuple(
+            GroupChange(*key, _limits(gained, lost, n, alpha, judged), asides[key])
+            for key, (gained, lost, n, _) in counted.items()
+        ),
+        y.size,
+        left_out,
+        alpha,
+    )
+
+
+def _aside(group: str, size: int, minimum: int) -> str:
+    if group == UNKNOWN:
+        return "rows without a value"
+    return f"{size} rows are fewer than {minimum}" if size < minimum else ""
+
+
+def _limits(gained: int, lost: int, n: int, alpha: float, judged: int) -> Paired:
+    plain, strict = (paired_rate(gained, lost, n, alpha=level) for level in (alpha, alpha / judged))
+    return Paired(plain.value, plain.low, strict.high, n, plain.reason)
+
+
+def _count_changes(
+    y: npt.NDArray[Any],
+    champion: Decisions,
+    challenger: Decisions,
+    sensitive_features: pd.DataFrame,
+    rates: Sequence[str],
+    favorable: Any,
+) -> Mapping[tuple[str, str, str], tuple[int, int, int, int]]:
+    """Rows gained, lost, in the rate's base, and in the group; by attribute, group and rate."""
+    found = {}
+    for attribute in sensitive_features.columns:
+        codes, names = pd.factorize(sensitive_features[attribute], sort=True)
+        size = np.bincount(codes, minlength=len(names))
+        for rate in rates:
+            base, old, new = _hits(rate, y, champion, challenger, favorable)
+            gained, lost, n = (
+                np.bincount(codes[rows], minlength=len(names)) for rows in (base & new & ~old, base & old & ~new, base)
+            )
+            for place, name in enumerate(names):
+                found[str(attribute), str(name), rate] = (
+                    int(gained[place]), int(lost[place]), int(n[place]), int(size[place])
+                )  # fmt: skip
+    return found
+
+
+def _hits(
+    rate: str, y: npt.NDArray[Any], champion: Decisions, challenger: Decisions, favorable: Any
+) -> tuple[Mask, Mask, Mask]:
+    """The rows that a rate is taken over, and those that each model gives it."""
+    if rate == "accuracy":
+        return np.ones(y.size, dtype=bool), champion.predicted == y, challenger.predicted == y
+    base = y == favorable if rate == "true_positive_rate" else np.ones(y.size, dtype=bool)
+    return base, champion.predicted == favorable, challenger.predicted == favorable

@@ -1,0 +1,86 @@
+"""All rules together: promote, hold or block."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from evenhand.decision.rules import RuleResult
+
+__all__ = ["Decision", "Outcome", "decide"]
+
+Outcome = Literal["promote", "hold", "block"]
+
+_WORST: tuple[Outcome, ...] = ("block", "hold", "promote")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of the model, and why.
+
+    Attributes
+    ----------
+    outcome
+        ``promote``: it goes live. ``hold``: a person must answer. ``block``: it does not.
+    reasons
+        Sentences: what decided, the worst first; where all is kept, that.
+    rules
+        What every rule said.
+    """
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    rules: tuple[RuleResult, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            "outcome": self.outcome,
+            "reasons": list(self.reasons),
+            "rules": [rule.to_dict() for rule in self.rules],
+        }
+
+
+def decide(
+    rules: Sequence[RuleResult],
+    *,
+    first: bool,
+    first_may_promote: bool = False,
+    fail: Literal["block", "hold"] = "block",
+    inconclusive: Outcome = "hold",
+) -> Decision:
+    """The decision that follows from the rules; without evidence nothing is promoted.
+
+    Parameters
+    ----------
+    rules
+        What they said.
+    first
+        Whether the model has no champion yet.
+    first_may_promote
+        Whether a first model that keeps all rules goes live without a person.
+    fail, inconclusive
+        What FAIL and INCONCLUSIVE lead to. MISSING and HOLD lead to ``hold`` whatever is configured.
+
+    Examples
+    --------
+    >>> kept = RuleResult("size", "size", "PASS", "small enough")
+    >>> decide([kept], first=False).outcome, decide([kept], first=True).outcome, decide([], first=False).outcome
+    ('promote', 'hold', 'hold')
+    """
+    leads: dict[str, Outcome] = {
+        "PASS": "promote",
+        "FAIL": fail,
+        "INCONCLUSIVE": inconclusive,
+        "MISSING": "hold",
+        "HOLD": "hold",
+    }
+    asked = [rule for rule in rules if rule.status != "NOT APPLICABLE"]
+    said: list[tuple[Outcome, str]] = [(leads[rule.status], f"{rule.rule}: {rule.reason}") for rule in asked]
+    if first and not first_may_promote:
+        said.append(("hold", "first model: there is no champion to compare with, so a person decides (gate.first)"))
+    if not any(rule.status == "PASS" for rule in rules):
+        said.append(("hold", "no rule was kept: nothing speaks for the model"))
+    outcome: Outcome = min((lead for lead, _ in said), key=_WORST.index, default="hold")
+    against = sorted((each for each in said if each[0] != "promote"), key=lambda each: _WORST.index(each[0]))
+    reasons = tuple(reason for _, reason in against) or (f"all {len(asked)} rules that apply are kept",)
+    return Decision(outcome, reasons, tuple(rules))

@@ -1,0 +1,256 @@
+"""The rules of the gate: each looks at one piece of evidence and says whether it is kept, and why."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from math import isnan
+from typing import Any, Literal
+
+from evenhand.decision.comparison import Comparison
+from evenhand.decision.paired import LOSSES
+
+__all__ = ["RuleResult", "Status", "about_budget", "about_card", "about_comparison", "about_floors", "about_groups",
+           "about_policies", "about_robustness", "missing", "not_applicable"]  # fmt: skip
+
+Status = Literal["PASS", "FAIL", "INCONCLUSIVE", "MISSING", "HOLD", "NOT APPLICABLE"]
+
+_SEVERITY = ("FAIL", "MISSING", "INCONCLUSIVE", "PASS", "NOT APPLICABLE")
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """What one rule says.
+
+    Attributes
+    ----------
+    rule
+        ``floor``, ``non-inferiority``, ``group loss``, ``fairness``, ``latency``, ``size``, ``robustness``, ``card``,
+        ``change plan``, ``champion``.
+    subject
+        What it is about: a figure, a policy's rule and attribute.
+    status
+        PASS: kept. FAIL: shown to be broken. INCONCLUSIVE: neither is shown. MISSING: the evidence that it asks for is
+        not there or undefined. HOLD: a person must answer. NOT APPLICABLE: it asks for nothing here.
+    reason
+        Why, as a sentence.
+    """
+
+    rule: str
+    subject: str
+    status: Status
+    reason: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+
+def not_applicable(rule: str, reason: str, subject: str = "") -> RuleResult:
+    """A rule that asks for nothing here."""
+    return RuleResult(rule, subject, "NOT APPLICABLE", reason)
+
+
+def missing(rule: str, reason: str, subject: str = "") -> RuleResult:
+    """A rule whose evidence is not there."""
+    return RuleResult(rule, subject, "MISSING", reason)
+
+
+def about_floors(
+    floors: Mapping[str, float], metrics: Mapping[str, Mapping[str, Any]], *, by_interval: bool = True
+) -> Iterable[RuleResult]:
+    """Figures on the test part against their floors; of losses against their ceilings.
+
+    Parameters
+    ----------
+    floors
+        By figure.
+    metrics
+        ``value``, ``low``, ``high`` and ``reason`` by figure.
+    by_interval
+        Whether the whole interval has to keep the floor.
+
+    Examples
+    --------
+    >>> found = about_floors({"accuracy": 0.8}, {"accuracy": {"value": 0.85, "low": 0.78, "high": 0.9}})
+    >>> [result.status for result in found]
+    ['INCONCLUSIVE']
+    """
+    for name, floor in floors.items():
+        found = metrics.get(name) or {}
+        if found.get("value") is None:
+            why = found.get("reason") or f"the evaluation has no figure {name!r}"
+            yield missing("floor", f"{name} is undefined: {why}", name)
+        else:
+            yield _bounded("floor", name, found, floor, by_interval=by_interval, at_most=name in LOSSES)
+
+
+def _bounded(
+    rule: str, name: str, found: Mapping[str, Any], limit: float, *, by_interval: bool = True, at_most: bool = False
+) -> RuleResult:
+    """A figure against a limit, by its interval where there is one and it counts."""
+    value = float(found["value"])
+    ends = found.get("low"), found.get("high")
+    low, high = (value, value) if not by_interval or None in ends else (float(ends[0] or 0), float(ends[1] or 0))
+    kept, broken = (high <= limit, low > limit) if at_most else (low >= limit, high < limit)
+    status: Status = "PASS" if kept else "FAIL" if broken else "INCONCLUSIVE"
+    side = "at most" if at_most else "at least"
+    shown = f"{name} {value:.4g}" + (f" ({low:.4g} to {high:.4g})" if (low, high) != (value, value) else "")
+    word = {"PASS": "keeps", "FAIL": "breaks", "INCONCLUSIVE": "neither shows nor excludes"}[status]
+    reason = f"{shown} {word} {side} {limit:g}"
+    return RuleResult(rule, name, status, reason, {"value": value, "low": low, "high": high, "limit": limit})
+
+
+def about_comparison(found: Comparison, *, margin: float, minimum_rows: int) -> RuleResult:
+    """Whether the challenger is not worse than the champion by more than a margin.
+
+    Parameters
+    ----------
+    found
+        The comparison.
+    margin
+        By how much it may be worse.
+    minimum_rows
+        Fewer rows are too few.
+    """
+    rule, name, gap = "non-inferiority", found.metric, found.difference
+    if found.n < minimum_rows:
+        said = f"{found.n} test rows that the champion has not learned from are fewer than {minimum_rows}"
+        return missing(rule, said, name)
+    if gap.reason:
+        return missing(rule, f"the difference of {name} is undefined: {gap.reason}", name)
+    status: Status = "PASS" if gap.low > -margin else "FAIL" if gap.high < -margin else "INCONCLUSIVE"
+    said = {
+        "PASS": f"is not worse by more than {margin:g}",
+        "FAIL": f"is worse by more than {margin:g}",
+        "INCONCLUSIVE": f"may or may not be worse by more than {margin:g}",
+    }[status]
+    shown = f"{gap.value:+.4f} ({gap.low:+.4f} to {gap.high:+.4f}) on {found.n:,} rows"
+    return RuleResult(rule, name, status, f"{name} {said}: {shown}", gap.to_dict() | {"margin": margin})
+
+
+def about_groups(found: Comparison, *, loss: float, minimum_rows: int) -> RuleResult:
+    """Whether no group is worse off than under the champion by more than a stated amount.
+
+    Parameters
+    ----------
+    found
+        The comparison.
+    loss
+        By how much a group's rate may fall.
+    minimum_rows
+        Fewer rows are too few.
+    """
+    rule = "group loss"
+    if found.n < minimum_rows:
+        return missing(rule, f"{found.n} rows are fewer than {minimum_rows}")
+    judged = [group for group in found.groups if not group.aside]
+    if not judged:
+        return missing(rule, "no group has enough rows")
+    worse = [g for g in judged if g.change.high < -loss]
+    if worse:
+        worst = min(worse, key=lambda g: g.change.value)
+        return RuleResult(rule, _named(worst), "FAIL", f"{_told(worst)}: more than {loss:g} worse")
+    undefined = [g for g in judged if g.change.reason]
+    open_ = [g for g in judged if not g.change.reason and not g.change.low > -loss]
+    if open_:
+        worst = min(open_, key=lambda g: g.change.low)
+        return RuleResult(rule, _named(worst), "INCONCLUSIVE", f"{_told(worst)}: may be more than {loss:g} worse")
+    if undefined:
+        return missing(rule, f"{_named(undefined[0])} is undefined: {undefined[0].change.reason}", _named(undefined[0]))
+    return RuleResult(rule, "", "PASS", f"no rate of {len(judged)} fell by more than {loss:g}")
+
+
+def _named(group: Any) -> str:
+    return f"{group.metric} of {group.attribute} {group.group}"
+
+
+def _told(group: Any) -> str:
+    change = group.change
+    return f"{_named(group)} {change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f}, {change.n:,} rows)"
+
+
+def about_policies(judged: Sequence[Mapping[str, Any]], *, look: int, share: float) -> Iterable[RuleResult]:
+    """Every verdict of the declared policies.
+
+    Parameters
+    ----------
+    judged
+        ``to_dict()`` of :class:`~evenhand.fairness.judging.JudgedPolicy`, judged at that share.
+    look, share
+        The number of this look at the test set, and the share of alpha that it may spend; 0 when the budget is
+        exhausted.
+    """
+    limits = 0
+    for policy in judged:
+        name = policy["policy"]["name"]
+        for rule in policy["rules"]:
+            limits += 1
+            subject = f"{name}: {rule['metric']} by {rule['attribute']}"
+            yield _about_rule(rule, subject, look, share)
+    if not limits:
+        yield not_applicable("fairness", "no policy with a limit is declared")
+
+
+def _about_rule(rule: Mapping[str, Any], subject: str, look: int, share: float) -> RuleResult:
+    if share <= 0:
+        said = f"look {look} at this test set is beyond the planned ones: its error is spent, renew the test set"
+        return RuleResult("fairness", subject, "INCONCLUSIVE", said)
+    shown = ""
+    if rule.get("value") is not None:
+        shown = f" {rule['value']:.3f} ({rule['low']:.3f} to {rule['high']:.3f})"
+    reason = f"{rule['metric']}{shown}: {rule['reason']}; look {look} at level {rule['alpha']:.2g}"
+    figures = {name: rule.get(name) for name in ("value", "low", "high", "limit", "alpha")}
+    return RuleResult("fairness", subject, rule["verdict"], reason, figures)
+
+
+def about_budget(rule: str, value: float | None, limit: float, unit: str, what: str) -> RuleResult:
+    """A cost against its budget.
+
+    Examples
+    --------
+    >>> about_budget("size", 2.5, 2.0, "MB", "the model file").reason
+    'the model file: 2.5 MB, over 2 MB'
+    """
+    if value is None or isnan(value):
+        return missing(rule, f"{what} was not measured", rule)
+    status: Status = "PASS" if value <= limit else "FAIL"
+    word = "within" if status == "PASS" else "over"
+    return RuleResult(rule, rule, status, f"{what}: {value:.3g} {unit}, {word} {limit:g} {unit}")
+
+
+def about_robustness(floors: Mapping[str, float], found: Mapping[str, Any]) -> Iterable[RuleResult]:
+    """Figures of the robustness checks against their floors, overall and in every group that has rows enough.
+
+    Parameters
+    ----------
+    floors
+        By figure.
+    found
+        By figure: ``value``, ``low``, ``high``, ``reason`` and ``groups`` by attribute and group, each the same.
+    """
+    for name, floor in floors.items():
+        figure = found.get(name)
+        if not figure or figure.get("value") is None:
+            why = (figure or {}).get("reason") or "the step `stress` has no such figure"
+            yield missing("robustness", f"{name} is undefined: {why}", name)
+            continue
+        parts = {name: figure}
+        for attribute, groups in (figure.get("groups") or {}).items():
+            parts |= {f"{name} of {attribute} {group}": each for group, each in groups.items()}
+        defined = {key: each for key, each in parts.items() if each.get("value") is not None}
+        results = [_bounded("robustness", key, each, floor) for key, each in defined.items()]
+        yield min(results, key=lambda result: _SEVERITY.index(result.status))
+
+
+def about_card(statements: Sequence[str]) -> RuleResult:
+    """Whether people have said on the card what only they can say.
+
+    Examples
+    --------
+    >>> about_card(["risk_acceptance"]).status
+    'MISSING'
+    """
+    if not statements:
+        return RuleResult("card", "", "PASS", "every statement that only a person can make is there")
+    named = ", ".join(name.replace("_", " ") for name in statements)
+    return missing("card", f"nobody has stated {named}: fill them in under `card`", ", ".join(statements))

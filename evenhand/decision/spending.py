@@ -1,0 +1,51 @@
+"""How much error a model's audit may spend at each look, so that a year of looks errs no more than one should."""
+
+from typing import Literal
+
+from evenhand.exceptions import ConfigError, Problem
+
+__all__ = ["Spending", "share_of_error"]
+
+Spending = Literal["open_ended", "planned"]
+
+
+def share_of_error(look: int, method: Spending = "open_ended", planned: int = 52) -> float:
+    """The share of alpha that the k-th look may use; the shares of all looks add up to at most 1.
+
+    By Boole's inequality the chance that any of the looks errs is then at most alpha, however the looks depend on one
+    another: also where each sees the rows of those before it and some more, and also when somebody stops at a look
+    that pleases. That holds for a false FAIL and for a false PASS alike.
+
+    Parameters
+    ----------
+    look
+        Its number, from 1.
+    method
+        ``planned``: equal shares for as many looks as were planned, and none after them. ``open_ended``:
+        1 / (k (k + 1)), which adds up to 1 over all k and is never exhausted.
+    planned
+        How many looks ``planned`` shares among.
+
+    Returns
+    -------
+    float
+        0 when the budget is exhausted.
+
+    Raises
+    ------
+    ConfigError
+        When a number is below 1.
+
+    Examples
+    --------
+    >>> [round(share_of_error(k), 4) for k in (1, 2, 3)]
+    [0.5, 0.1667, 0.0833]
+    >>> share_of_error(52, "planned", 52) == 1 / 52, share_of_error(53, "planned", 52)
+    (True, 0.0)
+    """
+    if look < 1 or planned < 1:
+        where, value = ("look", look) if look < 1 else ("gate.planned_looks", planned)
+        raise ConfigError("the error cannot be shared:", [Problem(where, f"{value} is below 1", "give 1 or more")])
+    if method == "planned":
+        return 1 / planned if look <= planned else 0.0
+    return 1 / (look * (look + 1))

@@ -1,0 +1,215 @@
+"""What the ledger says about a model: which version is live and why, what waits for a person, what was looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from evenhand.decision.ledger import LedgerError, Record
+
+__all__ = ["Hold", "Live", "Standing", "live_at", "look_number", "standing", "why_not_open"]
+
+
+@dataclass(frozen=True)
+class Live:
+    """A version that is, or was, the champion.
+
+    Attributes
+    ----------
+    version
+        Its number.
+    since
+        From when on, in UTC, as ISO 8601 has it.
+    intent
+        The record that made it champion.
+    cause
+        The record that allowed that: a decision, an approval or a rollback.
+    """
+
+    version: str
+    since: str
+    intent: Record
+    cause: Record | None
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A decision that waits, or waited, for a person.
+
+    Attributes
+    ----------
+    decision
+        Its record.
+    state
+        ``open``, ``approved``, ``rejected``, ``superseded`` by a newer decision, or ``expired``.
+    by
+        The record that ended the wait; None while it is open and after its time.
+    """
+
+    decision: Record
+    state: Literal["open", "approved", "rejected", "superseded", "expired"]
+    by: Record | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a model stands.
+
+    Attributes
+    ----------
+    model
+        Its name.
+    champion
+        The live version; None before the first.
+    pending
+        An intent whose alias may not have moved yet; None when all is done.
+    history
+        All champions, the first one first.
+    holds
+        Every decision that held, the first one first.
+    head
+        The newest record about the model; None without any.
+    """
+
+    model: str
+    champion: Live | None
+    pending: Record | None
+    history: tuple[Live, ...]
+    holds: tuple[Hold, ...]
+    head: Record | None
+
+    @property
+    def previous(self) -> Live | None:
+        """The champion before the live one, whose version is another; None when there is none."""
+        others = [live for live in self.history if self.champion is None or live.version != self.champion.version]
+        return others[-1] if others else None
+
+
+def standing(records: Sequence[Record], model: str, *, now: datetime | None = None) -> Standing:
+    """Where a model stands after these records.
+
+    Parameters
+    ----------
+    records
+        The ledger's records in order; those of other models are passed over.
+    model
+        The model's name.
+    now
+        The moment that time limits are compared with, with its time zone; by default this one.
+
+    Examples
+    --------
+    >>> from evenhand.decision.ledger import seal
+    >>> decision = seal(None, "decision", "loans", {"outcome": "promote", "version": "1"})
+    >>> intent = seal(decision, "intent", "loans", {"version": "1", "because": decision.hash})
+    >>> found = standing([decision, intent], "loans")
+    >>> found.champion.version, found.pending == intent
+    ('1', True)
+    """
+    mine = [record for record in records if record.model == model]
+    by_hash = {record.hash: record for record in mine}
+    history = tuple(
+        Live(str(r.body["version"]), r.at, r, by_hash.get(str(r.body.get("because"))))
+        for r in mine
+        if r.kind == "intent"
+    )
+    done = {str(r.body.get("intent")) for r in mine if r.kind == "done"}
+    last = history[-1] if history else None
+    return Standing(
+        model=model,
+        champion=last,
+        pending=last.intent if last is not None and last.intent.hash not in done else None,
+        history=history,
+        holds=_holds(mine, now or datetime.now(UTC)),
+        head=mine[-1] if mine else None,
+    )
+
+
+def _holds(mine: Sequence[Record], now: datetime) -> tuple[Hold, ...]:
+    answers = {str(r.body.get("decision")): r for r in mine if r.kind in ("approval", "rejection")}
+    decisions = [record for record in mine if record.kind == "decision"]
+    held = []
+    for place, decision in enumerate(decisions):
+        if decision.body.get("outcome") != "hold":
+            continue
+        answer, newer = answers.get(decision.hash), next(iter(decisions[place + 1 :]), None)
+        if answer is not None:
+            held.append(Hold(decision, "approved" if answer.kind == "approval" else "rejected", answer))
+        elif newer is not None:
+            held.append(Hold(decision, "superseded", newer))
+        else:
+            held.append(Hold(decision, "expired" if _expired(decision, now) else "open"))
+    return tuple(held)
+
+
+def _expired(decision: Record, now: datetime) -> bool:
+    hours = decision.body.get("approval_hours")
+    return hours is not None and now > datetime.fromisoformat(decision.at) + timedelta(hours=float(hours))
+
+
+def why_not_open(hold: Hold) -> str:
+    """Why a person can no longer answer, as a sentence; "" while it is open.
+
+    Examples
+    --------
+    >>> from evenhand.decision.ledger import seal
+    >>> why_not_open(Hold(seal(None, "decision", "loans", {"outcome": "hold", "version": "2"}), "open"))
+    ''
+    """
+    if hold.state == "open":
+        return ""
+    version = hold.decision.body.get("version") or "that waits for its number"
+    if hold.state == "superseded" and hold.by is not None:
+        newer = hold.by.body.get("version") or "whose number is not known yet"
+        return f"version {version} was superseded on {hold.by.at[:16]} by version {newer}"
+    if hold.state == "expired":
+        return f"the time to answer for version {version} is over: retrain to decide on new evidence"
+    when = hold.by.at[:16] if hold.by is not None else ""
+    return f"version {version} was {hold.state} on {when} already"
+
+
+def live_at(records: Sequence[Record], model: str, moment: datetime) -> Live | None:
+    """The version that was live at a moment, and why; None when there was none yet.
+
+    Parameters
+    ----------
+    records
+        The ledger's records in order.
+    model
+        The model's name.
+    moment
+        With its time zone.
+
+    Raises
+    ------
+    LedgerError
+        When the ledger knows nothing of the model.
+    """
+    if not any(record.model == model for record in records):
+        known = sorted({record.model for record in records})
+        raise LedgerError(f"the ledger has no record of model {model!r}; it knows {', '.join(known) or 'none'}")
+    before = [record for record in records if datetime.fromisoformat(record.at) <= moment]
+    return standing(before, model, now=moment).champion
+
+
+def look_number(records: Sequence[Record], model: str, test_set: str, evidence: str) -> int:
+    """The number of this look at a test set, from 1; the same evidence looked at again is no new look.
+
+    Parameters
+    ----------
+    records
+        The ledger's records in order.
+    model
+        The model's name.
+    test_set
+        What tells one test set from another, however much it has grown.
+    evidence
+        The digest of the predictions and policies that are looked at.
+    """
+    seen: list[str] = []
+    for record in records:
+        if record.kind == "look" and record.model == model and record.body.get("test_set") == test_set:
+            name = str(record.body.get("evidence"))
+            if name not in seen:
+                seen.append(name)
+    return seen.index(evidence) + 1 if evidence in seen else len(seen) + 1
