@@ -117,6 +117,8 @@ class Outcome:
         ``promote``, ``hold`` or ``block`` once a gate has decided.
     decision_reasons
         Why, as sentences.
+    decision_record
+        The hash of its record in the ledger.
     waiting
         Where records are kept as long as MLflow does not answer, and what delivers them; "" when it has all of them.
         Until then `run_id` is the run's key, and `model_version` and `run_url` may be "".
@@ -136,6 +138,7 @@ class Outcome:
     seconds: float | None = None
     decision: Literal["promote", "hold", "block"] | None = None
     decision_reasons: tuple[str, ...] = ()
+    decision_record: str = ""
     waiting: str = ""
 
     def to_dict(self) -> dict[str, Any]:

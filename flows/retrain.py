@@ -11,6 +11,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
+from evenhand.card import missing_statements
 from evenhand.config import (
     AuditConfig,
     CardConfig,
@@ -18,6 +19,7 @@ from evenhand.config import (
     DataConfig,
     EvaluateConfig,
     ExplainConfig,
+    GateConfig,
     MitigateConfig,
     RecordConfig,
     SearchConfig,
@@ -31,6 +33,8 @@ from flows.session import tracked_run
 from tasks.audit import audit_groups
 from tasks.card import write_card
 from tasks.conclude import conclude_run
+from tasks.decide import decide_model
+from tasks.enact import enact_decision
 from tasks.evaluate import evaluate_model
 from tasks.explain import explain_model
 from tasks.fit import fit_model
@@ -64,6 +68,7 @@ def retrain(
     evaluate: EvaluateConfig = EvaluateConfig(),
     explain: ExplainConfig = ExplainConfig(),
     audit: AuditConfig = AuditConfig(),
+    gate: GateConfig = GateConfig(),
     card: CardConfig = CardConfig(),
     record: RecordConfig = RecordConfig(),
 ) -> dict[str, Any]:
@@ -80,6 +85,7 @@ def retrain(
         evaluate: How it is calibrated, given a threshold, and assessed.
         explain: How it is explained.
         audit: How its decisions are compared between groups.
+        gate: When the model may go live by itself, and when a person must answer.
         card: What only a person can say.
         record: Where the run and the model are recorded.
     """
@@ -94,6 +100,7 @@ def retrain(
         evaluate=evaluate,
         explain=explain,
         audit=audit,
+        gate=gate,
         card=card,
         record=record,
     )
@@ -141,9 +148,11 @@ def _steps(config: Config) -> dict[str, Any]:
             "reasons": reasons,
         }
         whole = config.model_dump(mode="json")
-        page = write_card(results, whole, run=run)
+        decision = decide_model(results, holdout, config, list(missing_statements(whole["card"])), run=run)
+        page = write_card({**results, "decision": decision}, whole, run=run)
         version = register_model(rows, parts, fitted, page, config.record, config=whole, run=run)
-        return conclude_run(results, page, version, run=run)
+        decided = enact_decision(results, decision, page, version, config, run=run)
+        return conclude_run({**results, "decision": decision}, page, version, decided, run=run)
 
 
 def run_retrain(config: Config, *, on_event: Callable[[Event], None] | None = None) -> Outcome:

@@ -49,7 +49,7 @@ def _write(folder: Path, results: dict[str, Ref], config: dict[str, Any], run: R
         audit=read_json(at["groups"] / "audit.json"),
         explanation=read_json(at["reasons"] / "explanation.json"),
         run=_about_run(config, run),
-        decision=None,
+        decision=_about_decision(at),
         min_cell=config["explain"]["min_cell"],
         figures=_figures(at),
     )
@@ -83,6 +83,22 @@ def _about_data(at: dict[str, Path], config: dict[str, Any]) -> dict[str, Any]:
         "split": read_json(at["develop"] / "split.json"),
         "contract": read_json(at["contract"] / "contract.json"),
         "findings": read_json(at["develop"] / "findings.json"),
+    }
+
+
+def _about_decision(at: dict[str, Path]) -> dict[str, Any] | None:
+    if "decision" not in at:
+        return None
+    found = read_json(at["decision"] / "decision.json")
+    champion = f"version {found['champion']}" if found["champion"] else "none: the first model of this name"
+    difference = at["decision"] / "difference.json"
+    return {
+        **found,
+        "champion": champion,
+        "decider": "the gate, by the rules below",
+        "summary": found["reasons"],
+        "reasons": found["rules"],
+        "difference": read_json(difference) if difference.is_file() else (),
     }
 
 

@@ -38,7 +38,9 @@ ALGORITHMS = {
 
 
 @step("conclude", "Puts the results into one folder and says what came out.")
-def conclude_run(results: dict[str, Ref], page: Ref, version: Version, *, run: RunRef) -> dict[str, Any]:
+def conclude_run(
+    results: dict[str, Ref], page: Ref, version: Version, decided: dict[str, Any], *, run: RunRef
+) -> dict[str, Any]:
     """What the screen, Prefect's page and `evenhand show` tell of the run.
 
     Parameters
@@ -47,6 +49,8 @@ def conclude_run(results: dict[str, Ref], page: Ref, version: Version, *, run: R
         Results of the earlier steps, and the card.
     version
         The registered version.
+    decided
+        The decision as it stands in the ledger.
     run
         The run.
     """
@@ -64,6 +68,9 @@ def conclude_run(results: dict[str, Ref], page: Ref, version: Version, *, run: R
         "card_path": str(folder / "card.html"),
         "summary": _summary(at),
         "waiting": waits,
+        "decision": decided["outcome"],
+        "decision_reasons": decided["reasons"],
+        "decision_record": decided["record"],
         **_prefect_run(),
     }
     write_text(folder / "outcome.json", json.dumps(outcome, indent=1, ensure_ascii=False, allow_nan=False))
@@ -176,6 +183,9 @@ def _summary_page(outcome: dict[str, Any]) -> str:
     summary = outcome["summary"]
     lines = [
         f"**{_plain(summary['algorithm'])}**{_number(outcome)}, alias `{outcome['alias']}`",
+        "",
+        f"Decision: **{outcome['decision']}**",
+        *(f"- {_plain(reason)}" for reason in outcome["decision_reasons"]),
         "",
         "| metric | value | interval |",
         "|---|---|---|",

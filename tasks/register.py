@@ -72,6 +72,7 @@ def _log_provenance(
     provenance = {
         "config.json": config,
         "packages.json": packages(),
+        "about.json": read_json(store().folder(rows) / "about.json"),
         "provenance.json": {
             "code_version": code_version(),
             "machine": machine(),

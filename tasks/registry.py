@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,12 +22,20 @@ from tasks.tracking.service import gone
 
 __all__ = [
     "Version",
+    "alias_version",
+    "artifact_digest",
+    "find_version",
     "keep_contract",
     "latest_contract",
+    "ledger_stamps",
     "load_registered",
     "log_model",
     "model_signature",
+    "move_alias",
     "register_version",
+    "run_files",
+    "run_version",
+    "tag_version",
 ]
 
 
@@ -247,6 +256,155 @@ def load_registered(model: str, version_or_alias: str) -> Any:
             return load_model(file)
         except ModelError as error:
             raise ModelError(f"{name}: {error}") from error
+
+
+def find_version(model: str, version_or_alias: str) -> Any:
+    """MLflow's entry of a registered version: its number, tags and run.
+
+    Raises
+    ------
+    ModelError
+        When there is none.
+    ServiceError
+        When MLflow does not answer.
+    """
+    with reachable():
+        ask()
+        return _find(model, version_or_alias)
+
+
+def run_version(model: str, key: str) -> str | None:
+    """The number of the version that a run registered, by the run's key; None when MLflow has none yet.
+
+    Raises
+    ------
+    ServiceError
+        When MLflow does not answer.
+    """
+    with reachable():
+        ask()
+        for version in client().search_model_versions(f"name = '{model}'", order_by=["version_number DESC"]):
+            if key in (version.tags.get("evenhand.run_key"), version.run_id, version.tags.get("evenhand.run_id")):
+                return str(version.version)
+    return None
+
+
+def alias_version(model: str, alias: str) -> str | None:
+    """The number of the version that has an alias; None when none has.
+
+    Raises
+    ------
+    ServiceError
+        When MLflow does not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    with reachable():
+        ask()
+        try:
+            return str(client().get_model_version_by_alias(model, alias).version)
+        except MlflowException as error:
+            if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                raise
+            return None
+
+
+def move_alias(model: str, alias: str, version: str | None) -> None:
+    """Let an alias point to a version, or to none.
+
+    Raises
+    ------
+    ServiceError
+        When MLflow does not answer.
+    """
+    with reachable():
+        ask()
+        if version is None:
+            client().delete_registered_model_alias(model, alias)
+        else:
+            client().set_registered_model_alias(model, alias, version)
+
+
+def tag_version(model: str, version: str, tags: dict[str, str]) -> None:
+    """Set tags of a version.
+
+    Raises
+    ------
+    ServiceError
+        When MLflow does not answer.
+    """
+    with reachable():
+        ask()
+        for name, value in tags.items():
+            client().set_model_version_tag(model, version, name, value)
+
+
+def run_files(run_id: str, names: Sequence[str]) -> dict[str, Any]:
+    """JSON artifacts of a run, by name without folder and ending; one that the run has not is left out.
+
+    Parameters
+    ----------
+    run_id
+        MLflow's identifier.
+    names
+        Such as ``provenance/config.json``.
+
+    Raises
+    ------
+    ServiceError
+        When MLflow does not answer.
+    """
+    found: dict[str, Any] = {}
+    with reachable(), tempfile.TemporaryDirectory() as scratch:
+        ask()
+        there: dict[str, set[str]] = {}
+        for name in names:
+            folder = name.rpartition("/")[0]
+            if folder not in there:
+                there[folder] = {entry.path for entry in client().list_artifacts(run_id, folder or None)}
+            if name in there[folder]:
+                path = Path(client().download_artifacts(run_id, name, scratch))
+                found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def artifact_digest(run_id: str, name: str) -> str:
+    """The SHA-256 of an artifact of a run, in hex; "" when the run has it not.
+
+    Raises
+    ------
+    ServiceError
+        When MLflow does not answer.
+    """
+    with reachable(), tempfile.TemporaryDirectory() as scratch:
+        ask()
+        folder = name.rpartition("/")[0]
+        if name not in {entry.path for entry in client().list_artifacts(run_id, folder or None)}:
+            return ""
+        return digest_file(Path(client().download_artifacts(run_id, name, scratch)))
+
+
+def ledger_stamps() -> dict[str, str]:
+    """The hashes of ledger records that model versions carry, with the version that carries each.
+
+    Raises
+    ------
+    ServiceError
+        When MLflow does not answer.
+    """
+    found: dict[str, str] = {}
+    with reachable():
+        ask()
+        page = None
+        while True:
+            versions = client().search_model_versions(max_results=1000, page_token=page)
+            for version in versions:
+                for name in ("evenhand.ledger_head", "evenhand.decision_record"):
+                    if stamp := version.tags.get(name):
+                        found[stamp] = f"version {version.version} of {version.name}"
+            page = versions.token
+            if not page:
+                return found
 
 
 def _find(model: str, version_or_alias: str) -> Any:

@@ -8,7 +8,7 @@
 from evenhand.card.blocks import Cell, Facts, Items, Link, Picture, Section, Table, Text
 from evenhand.card.build import build_card
 from evenhand.card.headings import SOURCES, HeadingSource
-from evenhand.card.inputs import HUMAN_FIELDS, HumanField
+from evenhand.card.inputs import HUMAN_FIELDS, HumanField, missing_statements
 from evenhand.card.model_card import ModelCard
 from evenhand.card.render_html import render_html
 from evenhand.card.render_json import render_json
@@ -31,6 +31,7 @@ __all__ = [
     "Text",
     "build_card",
     "card_schema",
+    "missing_statements",
     "render_html",
     "render_json",
     "render_markdown",

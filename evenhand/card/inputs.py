@@ -7,7 +7,7 @@ from typing import Any
 from evenhand.card.blocks import Picture, Text
 from evenhand.card.text import plain
 
-__all__ = ["HUMAN_FIELDS", "HumanField", "Inputs"]
+__all__ = ["HUMAN_FIELDS", "HumanField", "Inputs", "missing_statements"]
 
 Values = Mapping[str, Any]
 
@@ -119,3 +119,19 @@ class Inputs:
     def drawn(self, names: Sequence[str]) -> tuple[Picture, ...]:
         """The pictures among these names."""
         return tuple(self.pictures[name] for name in names if name in self.pictures)
+
+
+def missing_statements(human: Mapping[str, Any]) -> tuple[str, ...]:
+    """The required statements of people that are not there.
+
+    Parameters
+    ----------
+    human
+        The configuration's section ``card``.
+
+    Examples
+    --------
+    >>> "license" in missing_statements({"license": "MIT"}), "license" in missing_statements({})
+    (False, True)
+    """
+    return Inputs(model={}, human=human).missing()

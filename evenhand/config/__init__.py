@@ -6,6 +6,7 @@ from evenhand.config.card import CardConfig
 from evenhand.config.data import DataConfig, SensitiveConfig, SourceConfig
 from evenhand.config.evaluate import EvaluateConfig
 from evenhand.config.explain import ExplainConfig
+from evenhand.config.gate import GateConfig, PlanConfig
 from evenhand.config.load import config_digest, config_schema, load_config, parse_config
 from evenhand.config.mitigate import MitigateConfig
 from evenhand.config.record import RecordConfig
@@ -24,7 +25,9 @@ __all__ = [
     "DataConfig",
     "EvaluateConfig",
     "ExplainConfig",
+    "GateConfig",
     "MitigateConfig",
+    "PlanConfig",
     "RecordConfig",
     "ScheduleConfig",
     "SearchConfig",

@@ -8,6 +8,7 @@ from evenhand.config.card import CardConfig
 from evenhand.config.data import DataConfig
 from evenhand.config.evaluate import EvaluateConfig
 from evenhand.config.explain import ExplainConfig
+from evenhand.config.gate import GateConfig
 from evenhand.config.mitigate import MitigateConfig
 from evenhand.config.record import RecordConfig
 from evenhand.config.search import SearchConfig
@@ -49,6 +50,9 @@ class Config(Section):
 
     audit: AuditConfig = AuditConfig()
     """How its decisions are compared between groups."""
+
+    gate: GateConfig = GateConfig()
+    """When the model may go live by itself, and when a person must answer."""
 
     card: CardConfig = CardConfig()
     """What only a person can say."""

@@ -78,9 +78,9 @@ def decide(
     said: list[tuple[Outcome, str]] = [(leads[rule.status], f"{rule.rule}: {rule.reason}") for rule in asked]
     if first and not first_may_promote:
         said.append(("hold", "first model: there is no champion to compare with, so a person decides (gate.first)"))
-    if not any(rule.status == "PASS" for rule in rules):
-        said.append(("hold", "no rule was kept: nothing speaks for the model"))
-    outcome: Outcome = min((lead for lead, _ in said), key=_WORST.index, default="hold")
+    if not any(rule.status == "PASS" for rule in rules) and all(lead == "promote" for lead, _ in said):
+        said.append(("hold", "no rule is shown to be kept: nothing speaks for the model"))
+    outcome: Outcome = min((lead for lead, _ in said), key=_WORST.index)
     against = sorted((each for each in said if each[0] != "promote"), key=lambda each: _WORST.index(each[0]))
     reasons = tuple(reason for _, reason in against) or (f"all {len(asked)} rules that apply are kept",)
     return Decision(outcome, reasons, tuple(rules))

@@ -198,7 +198,9 @@ def _about_rule(rule: Mapping[str, Any], subject: str, look: int, share: float) 
     shown = ""
     if rule.get("value") is not None:
         shown = f" {rule['value']:.3f} ({rule['low']:.3f} to {rule['high']:.3f})"
-    reason = f"{rule['metric']}{shown}: {rule['reason']}; look {look} at level {rule['alpha']:.2g}"
+    reason = (
+        f"{rule['metric']} by {rule['attribute']}{shown}: {rule['reason']}; look {look} at level {rule['alpha']:.2g}"
+    )
     figures = {name: rule.get(name) for name in ("value", "low", "high", "limit", "alpha")}
     return RuleResult("fairness", subject, rule["verdict"], reason, figures)
 

@@ -49,13 +49,19 @@ def _decision(inputs: Inputs) -> tuple[Block, ...]:
     }
     facts = tuple((name, Cell(plain(value))) for name, value in named.items() if value)
     rows = tuple(
-        (Cell(plain(r.get("rule", "?"))), Cell(words(r.get("status", "?"))), Cell(plain(r.get("reason") or "")))
+        (Cell(plain(r.get("rule", "?"))), _status(r.get("status", "?")), Cell(plain(r.get("reason") or "")))
         for r in decision.get("reasons") or ()
         if isinstance(r, Mapping)
     )
-    said = tuple(Text(plain(r)) for r in decision.get("reasons") or () if not isinstance(r, Mapping))
+    plain_reasons = [*(decision.get("summary") or ()), *(decision.get("reasons") or ())]
+    said = tuple(Text(plain(r)) for r in plain_reasons if not isinstance(r, Mapping))
     table = (Table("Rules of the decision", ("Rule", "Result", "Reason"), rows),) if rows else ()
     return (Text(label, tone=tone), *((Facts(facts),) if facts else ()), *said, *table, *_difference(decision))
+
+
+def _status(status: str) -> Cell:
+    tones: Mapping[str, Tone] = {"PASS": "good", "FAIL": "flag", "NOT APPLICABLE": "muted"}
+    return Cell(status if status.isupper() else words(status), tone=tones.get(status, "open"))
 
 
 def _difference(decision: Mapping[str, Any]) -> tuple[Block, ...]:

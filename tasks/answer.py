@@ -1,0 +1,225 @@
+"""What people order: an answer to a held decision, or the way back to an earlier version."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from evenhand.decision.ledger import LedgerError, Record
+from evenhand.decision.signature import statement, verify
+from evenhand.decision.smoke import smoke_rows, smoke_test
+from evenhand.decision.standing import Hold, Standing, standing, why_not_open
+from evenhand.exceptions import shorten
+from tasks.ledger import STAMP, append, checked_standing, move_champion, records
+from tasks.registry import artifact_digest, find_version, load_registered, run_files, run_version, tag_version
+
+__all__ = ["Answer", "answer_hold", "find_hold", "held_version", "roll_back"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A person's answer.
+
+    Attributes
+    ----------
+    kind
+        Whether the version may go live.
+    by
+        The person's name; with a signature as the list of approvers has it.
+    reason
+        Why.
+    signature
+        Of :func:`~evenhand.decision.signature.statement`; "" leaves the name unverified.
+    """
+
+    kind: Literal["approve", "reject"]
+    by: str
+    reason: str
+    signature: str = ""
+
+
+def find_hold(name: str | None) -> Hold:
+    """The held decision that a person means: by the start of a run's identifier, or the newest of a model.
+
+    Raises
+    ------
+    LedgerError
+        When there is none, or the name fits several.
+    """
+    everything = records()
+    models = sorted({record.model for record in everything})
+    holds = [hold for model in models for hold in standing(everything, model).holds]
+    if name is None:
+        found = [hold for hold in holds if hold.state == "open"]
+    elif name in models:
+        found = [hold for hold in holds if hold.decision.model == name][-1:]
+    else:
+        found = [hold for hold in holds if _means(name, hold.decision)][-1:]
+    if not found:
+        raise LedgerError(f"no decision of {shorten(name)} is held" if name else "no decision waits for a person")
+    if len(found) > 1:
+        named = ", ".join(f"{hold.decision.body['run_id'][:8]} ({hold.decision.model})" for hold in found)
+        raise LedgerError(f"several decisions wait: name the run, one of {named}")
+    return found[0]
+
+
+def _means(name: str, decision: Record) -> bool:
+    body = decision.body
+    return len(name) >= 4 and any(str(body.get(key, "")).startswith(name) for key in ("run", "run_id", "flow_run_id"))
+
+
+def held_version(decision: Record) -> str:
+    """The number of the version that a held decision is about, also when MLflow gave it later.
+
+    Raises
+    ------
+    LedgerError
+        When there is none yet.
+    """
+    version = str(decision.body.get("version") or "") or run_version(decision.model, str(decision.body["run"])) or ""
+    if not version:
+        raise LedgerError("the version has not reached MLflow yet: `evenhand sync` delivers it, then answer again")
+    return version
+
+
+def answer_hold(hold: Hold, answer: Answer) -> Record:
+    """Record a person's answer; an approved version goes live, if all is still as it was when it was held.
+
+    Parameters
+    ----------
+    hold
+        The decision, from :func:`find_hold`.
+    answer
+        What the person says.
+
+    Raises
+    ------
+    LedgerError
+        When the decision is no longer open, the evidence or the champion has changed, or the person may not answer.
+    ServiceError
+        When the ledger or MLflow does not answer.
+    """
+    decision = hold.decision
+    if not answer.by.strip() or not answer.reason.strip():
+        raise LedgerError("an answer needs a name and a reason: the ledger keeps both")
+    version = held_version(decision)
+    verified = _check_person(decision, version, answer)
+    if answer.kind == "approve":
+        _check_unchanged(decision, version)
+    kind: Literal["approval", "rejection"] = "approval" if answer.kind == "approve" else "rejection"
+    body = {
+        "decision": decision.hash,
+        "version": version,
+        "by": answer.by,
+        "verified": verified,
+        "reason": answer.reason,
+        "signature": answer.signature,
+    }
+
+    def open_still(found: Standing, mine: Sequence[Record]) -> Mapping[str, Any] | Record:
+        now = next(each for each in found.holds if each.decision.hash == decision.hash)
+        if now.state == "approved" and kind == "approval" and now.by is not None and not _moved(now.by, mine):
+            return now.by  # approved, and killed before the move
+        if reason := why_not_open(now):
+            raise LedgerError(reason)
+        return body
+
+    record = append(kind, decision.model, open_still)
+    if kind == "approval":
+        move_champion(decision.model, version, record, expected=decision.body.get("champion"))
+        tag_version(decision.model, version, {"evenhand.decision": "approved"})
+    else:
+        tag_version(decision.model, version, {"evenhand.decision": "rejected", STAMP: record.hash})
+    return record
+
+
+def _moved(approval: Record, mine: Sequence[Record]) -> bool:
+    return any(each.kind == "intent" and each.body.get("because") == approval.hash for each in mine)
+
+
+def _check_person(decision: Record, version: str, answer: Answer) -> bool:
+    """Whether the name is verified; who may not answer is refused."""
+    body = decision.body
+    if answer.signature:
+        if not body.get("approvers"):
+            raise LedgerError("`gate.approvers` names no list of allowed signers: nobody's signature can be verified")
+        verify(statement(decision, version, answer.kind), answer.signature, answer.by, Path(str(body["approvers"])))
+    if answer.kind == "approve" and body.get("approver_is_not_trainer"):
+        if not answer.signature:
+            raise LedgerError(
+                "gate.approver_is_not_trainer: a name that is typed proves nothing, sign the answer with --key"
+            )
+        if answer.by == body.get("started_by"):
+            raise LedgerError(f"gate.approver_is_not_trainer: {answer.by} started the run and cannot approve it")
+    return bool(answer.signature)
+
+
+def _check_unchanged(decision: Record, version: str) -> None:
+    """The champion, the model's file and the card are those of the decision."""
+    found, moved = checked_standing(decision.model)
+    if moved:
+        raise LedgerError(moved)
+    live, before = found.champion.version if found.champion else None, decision.body.get("champion")
+    if live not in (before, version):
+        was = f"version {before}" if before else "no champion"
+        raise LedgerError(
+            f"the decision compared version {version} with {was}, and version {live} is live meanwhile: retrain"
+        )
+    load_registered(decision.model, version)  # compares the file with its digest
+    entry = find_version(decision.model, version)
+    for name, tag in (("model_digest", "evenhand.model_digest"), ("card_digest", "evenhand.card_digest")):
+        if entry.tags.get(tag) != decision.body.get(name):
+            raise LedgerError(f"the tag {tag} of version {version} is not what was decided on: retrain")
+    if artifact_digest(entry.run_id, "card/card.json") != decision.body["card_digest"]:
+        raise LedgerError(f"the card of version {version} is not the one that was decided on: retrain")
+
+
+def roll_back(model: str, *, to: str | None, by: str, reason: str) -> Record:
+    """Make an earlier champion the champion again, after it was loaded and has decided on made-up rows.
+
+    Parameters
+    ----------
+    model
+        The model's name.
+    to
+        The version; by default the champion before the live one.
+    by, reason
+        Who orders it, and why.
+
+    Raises
+    ------
+    LedgerError
+        When that version was never champion, or is it now.
+    ModelError
+        When it does not load or does not decide.
+    """
+    if not by.strip() or not reason.strip():
+        raise LedgerError("a rollback needs a name and a reason: the ledger keeps both")
+    found, moved = checked_standing(model)
+    if moved:
+        raise LedgerError(moved)
+    if found.champion is None:
+        raise LedgerError(f"{model} has no champion: there is nothing to roll back from")
+    known = list(dict.fromkeys(live.version for live in found.history))
+    target = to or (found.previous.version if found.previous is not None else None)
+    if target is None:
+        raise LedgerError(f"version {found.champion.version} is the only champion that {model} ever had")
+    if target not in known:
+        raise LedgerError(f"version {target} was never champion of {model}: it can go live through the gate only; "
+                          f"champions were {', '.join(known)}")  # fmt: skip
+    if target == found.champion.version:
+        raise LedgerError(f"version {target} is live already")
+    _smoke(model, target)
+    body = {"from": found.champion.version, "to": target, "by": by, "verified": False, "reason": reason}
+    record = append("rollback", model, body)
+    move_champion(model, target, record, expected=found.champion.version)
+    return record
+
+
+def _smoke(model: str, version: str) -> None:
+    loaded, entry = load_registered(model, version), find_version(model, version)
+    files = run_files(entry.run_id, ["data/contract.json", "provenance/about.json"])
+    if {"contract", "about"} <= files.keys():
+        smoke_test(loaded, smoke_rows(files["contract"], files["about"]["features"]))
+    else:
+        raise LedgerError(f"version {version} has no data contract in MLflow: it cannot be tried before it goes live")

@@ -1,0 +1,122 @@
+"""Put the decision into the ledger, and let the champion follow it."""
+
+import getpass
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from prefect.context import FlowRunContext
+
+from evenhand.config import Config
+from evenhand.decision.ledger import LedgerError, Record
+from evenhand.exceptions import ServiceError
+from evenhand.provenance import code_version
+from evenhand.store import Ref, digest_file, digest_json
+from tasks.ledger import STAMP, append, move_champion
+from tasks.registry import Version, tag_version
+from tasks.step import note, read_json, step, store
+from tasks.tracking import RunRef, current
+
+__all__ = ["enact_decision", "started_by"]
+
+
+@step("enact", "Records the decision in the ledger; a promoted version becomes the champion.")
+def enact_decision(
+    results: dict[str, Ref], decision: Ref, page: Ref, version: Version, config: Config, *, run: RunRef
+) -> dict[str, Any]:
+    """The decision as it stands in the ledger, after what it orders was done.
+
+    Parameters
+    ----------
+    results
+        Results of the earlier steps by name.
+    decision, page
+        What the gate said, and the card.
+    version
+        The registered version. One that waits for MLflow cannot go live: it is held.
+    config
+        The whole configuration.
+    run
+        The run; after a kill its decision is found and not made twice.
+    """
+    found = read_json(store().folder(decision) / "decision.json")
+    if not version.version and found["outcome"] == "promote":
+        waits = "the version waits for MLflow: `evenhand sync` delivers it, and then a person can approve"
+        found = {**found, "outcome": "hold", "reasons": [waits]}
+    record = _recorded(found, results, page, version, config, run)
+    outcome, reasons = found["outcome"], list(found["reasons"])
+    if outcome == "promote":
+        try:
+            move_champion(config.model, version.version, record, expected=found["champion"])
+        except LedgerError as error:
+            outcome, reasons = "hold", [str(error)]
+            record = _recorded({**found, "outcome": outcome, "reasons": reasons}, results, page, version, config, run)
+    if version.version:
+        _stamp(version, record, outcome)
+    note(f"{outcome}, record {record.sequence} of the ledger")
+    return {"outcome": outcome, "reasons": reasons, "record": record.hash, "sequence": record.sequence}
+
+
+def _stamp(version: Version, record: Record, outcome: str) -> None:
+    tags = {"evenhand.decision": outcome, "evenhand.decision_record": record.hash}
+    if outcome != "promote":  # a promotion's newest record is that of its move
+        tags[STAMP] = record.hash
+    try:
+        tag_version(version.model, version.version, tags)
+    except ServiceError as error:
+        note(f"the version does not carry its record yet: {error}")
+
+
+def _recorded(
+    found: dict[str, Any], results: dict[str, Ref], page: Ref, version: Version, config: Config, run: RunRef
+) -> Record:
+    """The decision's record; that of an earlier attempt when nothing has changed since."""
+    body = {
+        "run": run.key,
+        "run_id": current(run).name,
+        "version": version.version,
+        "outcome": found["outcome"],
+        "reasons": found["reasons"],
+        "rules": [[rule["rule"], rule["subject"], rule["status"]] for rule in found["rules"]],
+        "policies": found["policies"],
+        "verdicts": found["verdicts"],
+        "look": found["look"],
+        "champion": found["champion"],
+        "data_digest": read_json(store().folder(results["rows"]) / "about.json")["digest"],
+        "config_digest": digest_json(config.model_dump(mode="json")),
+        "model_digest": digest_file(store().folder(results["fitted"]) / "model.skops"),
+        "card_digest": digest_file(store().folder(page) / "card.json"),
+        "code_version": code_version(),
+        "decider": "gate",
+        "started_by": started_by(),
+        "flow_run_id": _flow_run_id(),
+        "approval_hours": config.gate.approval_hours,
+        "approvers": config.gate.approvers,
+        "approver_is_not_trainer": config.gate.approver_is_not_trainer,
+    }
+    same = ("run", "outcome", "champion", "model_digest", "data_digest", "config_digest")
+
+    def once_only(_: Any, mine: Sequence[Record]) -> Any:
+        decisions = [record for record in mine if record.kind == "decision"]
+        if decisions and all(decisions[-1].body.get(name) == body[name] for name in same):
+            return decisions[-1]
+        return body
+
+    return append("decision", config.model, once_only)
+
+
+def started_by() -> str:
+    """Who or what started the run: the schedule, whoever Prefect names, or the user of this machine."""
+    context = FlowRunContext.get()
+    flow_run = context.flow_run if context is not None else None
+    if flow_run is not None and flow_run.deployment_id is not None:
+        if flow_run.auto_scheduled:
+            return "schedule"
+        named = flow_run.created_by.display_value if flow_run.created_by is not None else None
+        return named or "Prefect"
+    return os.environ.get("EVENHAND_USER") or getpass.getuser()
+
+
+def _flow_run_id() -> str:
+    context = FlowRunContext.get()
+    return str(context.flow_run.id) if context is not None and context.flow_run is not None else ""
