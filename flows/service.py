@@ -13,6 +13,7 @@ from prefect.runtime import deployment, flow_run
 
 from evenhand.config import ServedModel, load_service
 from evenhand.exceptions import ConfigError, nearest
+from flows.approval import wait_for_person
 from flows.late import replaced_by_newer
 from flows.retrain import retrain_model
 
@@ -76,7 +77,8 @@ def retrain(
     ended = _in_place_of()
     if ended is not None:
         return ended
-    return retrain_model(_served().configure(source=source, changes=changes))
+    found = retrain_model(_served().configure(source=source, changes=changes))
+    return wait_for_person(found) if found["decision"] == "hold" else found
 
 
 def _served() -> ServedModel:

@@ -1,4 +1,4 @@
-"""Answers that a person signs with an SSH key of their own, and their verification against a list of allowed signers."""
+"""Answers that a person signs with an SSH key of their own, and their verification."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""A smoke prediction: does a model that was loaded years later still decide?"""
+"""A smoke prediction: whether a model that was loaded years later still decides."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,8 +50,8 @@ def smoke_rows(contract: Mapping[str, Any], features: Sequence[str]) -> pd.DataF
 def _values(column: Mapping[str, Any]) -> Any:
     if column["kind"] in ("integer", "number"):
         low, high = (0.0 if column.get(end) is None else float(column[end]) for end in ("low", "high"))
-        values = np.linspace(low, high, _ROWS)
-        return values.round().astype(np.int64) if column["kind"] == "integer" else values
+        numbers = np.linspace(low, high, _ROWS)
+        return numbers.round().astype(np.int64) if column["kind"] == "integer" else numbers
     if column["kind"] == "boolean":
         return [place % 2 == 0 for place in range(_ROWS)]
     values = column.get("values") or ["a"]

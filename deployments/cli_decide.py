@@ -1,0 +1,193 @@
+"""`evenhand approve`, `reject`, `rollback` and `ledger`: what people decide, and the record of it."""
+
+import getpass
+import json
+import os
+import sys
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rich.table import Table
+from rich.text import Text
+
+from deployments.local import default_addresses, home_folder
+from deployments.screen import console, plain
+from evenhand.exceptions import ConfigError, shorten
+
+if TYPE_CHECKING:
+    from evenhand.decision.ledger import Record
+
+__all__ = ["answer", "export", "history", "live_at", "roll_back", "settle", "verify"]
+
+
+def answer(
+    kind: Literal["approve", "reject"], run: str | None, *, reason: str, by: str | None, key: Path | None
+) -> int:
+    """Answer a held decision."""
+    _addresses()
+    from evenhand.decision.signature import sign, statement
+    from tasks.answer import Answer, answer_hold, find_hold, held_version
+
+    hold = find_hold(run)
+    version = held_version(hold.decision)
+    signature = sign(statement(hold.decision, version, kind), key.expanduser()) if key is not None else ""
+    record = answer_hold(hold, Answer(kind, _name(by), reason, signature))
+    model = hold.decision.model
+    live = f"version {version} of {model} is live" if kind == "approve" else f"version {version} of {model} stays out"
+    verified = "signed" if record.body.get("verified") else "unverified"
+    _say(f"{live}: {kind}d by {record.body['by']} ({verified}), record {record.sequence} of the ledger")
+    _note(str(hold.decision.body["run_id"]), kind, f"{kind}d by {record.body['by']}: {reason}")
+    return 0
+
+
+def _note(run_id: str, kind: str, said: str) -> None:
+    """What `evenhand show` says of the run from now on, where its folder is on this machine."""
+    file = home_folder() / "runs" / run_id / "outcome.json"
+    if not file.is_file():
+        return
+    from flows.approval import note_answer
+
+    outcome = json.loads(file.read_text(encoding="utf-8"))
+    note_answer(outcome, "promote" if kind == "approve" else "block", said)
+
+
+def roll_back(model: str, *, to: str | None, reason: str, by: str | None) -> int:
+    """Make an earlier champion the champion again."""
+    _addresses()
+    from tasks.answer import roll_back as order
+
+    record = order(model, to=to, by=_name(by), reason=reason)
+    before, after = record.body["from"], record.body["to"]
+    _say(
+        f"version {after} of {model} is live again in place of version {before}, record {record.sequence} of the ledger"
+    )
+    return 0
+
+
+def verify() -> int:
+    """Look for edits, removals, reordering, truncation, unfounded moves and aliases that were moved by hand."""
+    _addresses()
+    from tasks.ledger import faults, records
+
+    found = faults()
+    for fault in found:
+        _say(f"{fault.kind}: {fault.message}")
+    everything = records()
+    if not found:
+        last = everything[-1] if everything else None
+        newest = f", the newest {last.hash[:12]} of {last.at[:16]} UTC" if last is not None else ""
+        _say(f"the ledger is whole: {len(everything)} records{newest}")
+    return 2 if found else 0
+
+
+def live_at(moment: str, *, model: str | None, as_json: bool) -> int:
+    """Which version of each model was live at a moment, and why."""
+    _addresses()
+    from evenhand.decision.standing import live_at as was_live
+    from tasks.ledger import records
+
+    at, everything = _moment(moment), records()
+    models = [model] if model else sorted({record.model for record in everything})
+    found = {name: was_live(everything, name, at) for name in models}
+    if as_json:
+        values = {name: live and {"version": live.version, "since": live.since,
+                                  "cause": live.cause.to_dict() if live.cause else None}
+                  for name, live in found.items()}  # fmt: skip
+        sys.stdout.write(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+        return 0
+    for name, live in found.items():
+        if live is None:
+            _say(f"{name}: no version was live")
+        else:
+            _say(f"{name}: version {live.version}, since {live.since[:16]} UTC, {_why(live.cause)}")
+    if not found:
+        _say("the ledger is empty")
+    return 0
+
+
+def _why(cause: "Record | None") -> str:
+    if cause is None:
+        return "for a reason that the ledger does not hold"
+    body = cause.body
+    if cause.kind == "approval":
+        verified = "signed" if body.get("verified") else "unverified"
+        return f"approved by {body['by']} ({verified}): {body['reason']} (record {cause.sequence})"
+    if cause.kind == "rollback":
+        return f"rolled back by {body['by']}: {body['reason']} (record {cause.sequence})"
+    reasons = "; ".join(body.get("reasons", ()))
+    return f"promoted by the gate: {reasons} (record {cause.sequence})"
+
+
+def export(file: Path | None, *, model: str | None) -> int:
+    """Every record as one JSON line."""
+    _addresses()
+    from tasks.ledger import records
+
+    lines = "".join(json.dumps(record.to_dict(), ensure_ascii=False) + "\n" for record in records(model))
+    if file is None:
+        sys.stdout.write(lines)
+    else:
+        file.write_text(lines, encoding="utf-8")
+        _say(f"{lines.count(chr(10))} records are in {file}")
+    return 0
+
+
+def history(*, model: str | None) -> int:
+    """The records as a table, the newest last."""
+    _addresses()
+    from tasks.ledger import records
+
+    table = Table("record", "when (UTC)", "model", "what", "", box=None, pad_edge=False, header_style="dim")
+    for record in records(model):
+        table.add_row(str(record.sequence), record.at[:16], *(Text(plain(each)) for each in _cells(record)))
+    console().print(table if table.row_count else Text("the ledger is empty"))
+    return 0
+
+
+def _cells(record: "Record") -> tuple[str, str, str]:
+    body = record.body
+    version = f"version {body['version']}" if body.get("version") else ""
+    said = {
+        "look": lambda: f"look {body['look']} at the test set, run {str(body['run'])[:8]}",
+        "decision": lambda: f"{version} {body['outcome']}: {'; '.join(body['reasons'])}",
+        "approval": lambda: f"{version} by {body['by']}: {body['reason']}",
+        "rejection": lambda: f"{version} by {body['by']}: {body['reason']}",
+        "rollback": lambda: f"version {body['from']} to {body['to']} by {body['by']}: {body['reason']}",
+        "intent": lambda: f"{version} becomes champion",
+        "done": lambda: f"{version} is champion",
+    }[record.kind]()
+    return record.model, record.kind, shorten(said, limit=120).strip("'\"")
+
+
+def settle(model: str) -> int:
+    """Put an alias that was moved by hand back where the ledger says."""
+    _addresses()
+    from tasks.ledger import settle as put_back
+
+    reason = put_back(model)
+    _say(f"put back: {reason}" if reason else f"the champion of {model} is where the ledger says")
+    return 0
+
+
+def _addresses() -> None:
+    default_addresses(os.environ, home_folder())  # before Prefect and MLflow read their settings
+
+
+def _name(by: str | None) -> str:
+    return by or os.environ.get("EVENHAND_USER") or getpass.getuser()
+
+
+def _moment(text: str) -> datetime:
+    """A day means its end: whatever went live on it counts."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"{shorten(text)} is no moment: write 2026-03-01 or 2026-03-01T12:00") from error
+    if len(text) == len("2026-03-01"):
+        found = datetime.combine(found.date(), time.max)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def _say(text: str) -> None:
+    console().print(Text(plain(text)), soft_wrap=True)

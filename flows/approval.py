@@ -1,0 +1,126 @@
+"""Waiting for a person: a held run lies suspended until somebody answers on Prefect's page."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from prefect.flow_runs import suspend_flow_run
+from prefect.input import RunInput
+from prefect.logging import get_run_logger
+from pydantic import Field
+
+from evenhand.decision.ledger import LedgerError
+from evenhand.decision.signature import statement
+from evenhand.decision.standing import Hold, why_not_open
+from evenhand.store import write_text
+from tasks.answer import Answer, answer_hold, find_hold, held_version
+from tasks.step import home, prefect_answers
+
+__all__ = ["PersonsAnswer", "note_answer", "wait_for_person"]
+
+_TRIES = 20
+_HOW_TO_SIGN = (
+    "The model card and all evidence are linked from this run. To sign your answer, put these two lines into a file and "
+    "run `ssh-keygen -Y sign -n evenhand -f YOUR_KEY FILE` (for a rejection write `reject`):"
+)
+
+
+class PersonsAnswer(RunInput):
+    """What a person says to a held model."""
+
+    answer: Literal["reject", "approve"] = Field(
+        default="reject",
+        title="Answer",
+        description="Approve: the version goes live. Reject: it does not.",
+        json_schema_extra={"position": 0},
+    )
+    name: str = Field(
+        default="",
+        title="Your name",
+        description="Recorded in the ledger, as unverified unless you sign.",
+        json_schema_extra={"position": 1},
+    )
+    reason: str = Field(
+        default="",
+        title="Reason",
+        description="Why, for whoever reads the ledger years from now.",
+        json_schema_extra={"position": 2},
+    )
+    signature: str = Field(
+        default="",
+        title="Signature",
+        description="Optional: what ssh-keygen made of the statement above with your own key.",
+        json_schema_extra={"position": 3},
+    )
+
+
+def wait_for_person(outcome: dict[str, Any]) -> dict[str, Any]:
+    """Suspend this run until a person answers; the run starts again from its top then, and comes back here.
+
+    Parameters
+    ----------
+    outcome
+        Of the retrain, with the decision ``hold``.
+
+    Returns
+    -------
+    dict
+        The outcome after the answer: promoted, or held for good with the reason.
+    """
+    problem = ""
+    for attempt in range(1, _TRIES + 1):
+        hold = find_hold(outcome["flow_run_id"])
+        if reason := _over(hold):
+            return note_answer(outcome, "hold", reason)
+        given: PersonsAnswer = suspend_flow_run(
+            wait_for_input=PersonsAnswer.with_initial_data(description=_question(hold, problem)),
+            timeout=int(3600 * hold.decision.body["approval_hours"]),
+            key=f"approval-{attempt}",
+        )
+        kind: Literal["approve", "reject"] = given.answer
+        try:
+            with prefect_answers():
+                record = answer_hold(hold, Answer(kind, given.name, given.reason, given.signature))
+        except LedgerError as error:
+            problem = str(error)
+            get_run_logger().warning("the answer was not taken: %s", problem)
+            continue
+        said = f"{'approved' if kind == 'approve' else 'rejected'} by {given.name}: {given.reason}"
+        get_run_logger().info("%s (record %s of the ledger)", said, record.sequence)
+        return note_answer(outcome, "promote" if kind == "approve" else "block", said)
+    return note_answer(outcome, "hold", f"no answer was taken in {_TRIES} tries: {problem}")
+
+
+def _over(hold: Hold) -> str:
+    """Why nobody has to be asked any more; an approval that was killed before its move still has to be given again."""
+    return why_not_open(hold) if hold.state in ("superseded", "expired", "rejected") else ""
+
+
+def _question(hold: Hold, problem: str) -> str:
+    """What the person reads beside the form, in Markdown."""
+    decision = hold.decision
+    try:
+        version = held_version(decision)
+    except LedgerError as error:
+        return f"The version cannot be approved yet: {error}"
+    lines = [
+        f"**Your answer was not taken:** {_plain(problem)}" if problem else "",
+        f"**Version {version} of {_plain(decision.model)} is held.** May it go live?",
+        "\n".join(f"- {_plain(reason)}" for reason in decision.body["reasons"]),
+        _HOW_TO_SIGN,
+        f"```\n{statement(decision, version, 'approve')}```",
+    ]
+    return "\n\n".join(line for line in lines if line)
+
+
+def note_answer(outcome: dict[str, Any], decision: str, said: str) -> dict[str, Any]:
+    """Write what became of the decision into the run's folder, which `evenhand show` reads."""
+    changed = {**outcome, "decision": decision, "decision_reasons": [said, *outcome["decision_reasons"]]}
+    path = Path(outcome["folder"]) / "outcome.json"
+    if path.is_file() and path.is_relative_to(home()):
+        write_text(path, json.dumps(changed, indent=1, ensure_ascii=False, allow_nan=False))
+    return changed
+
+
+def _plain(text: str) -> str:
+    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#!|~>" else sign for sign in text).replace("<", "&lt;")
