@@ -20,8 +20,8 @@ __all__ = ["PersonsAnswer", "note_answer", "wait_for_person"]
 
 _TRIES = 20
 _HOW_TO_SIGN = (
-    "The model card and all evidence are linked from this run. To sign your answer, put these two lines into a file and "
-    "run `ssh-keygen -Y sign -n evenhand -f YOUR_KEY FILE` (for a rejection write `reject`):"
+    "The model card and all evidence are linked from this run. To sign your answer, put these two lines into a file "
+    "and run `ssh-keygen -Y sign -n evenhand -f YOUR_KEY FILE` (for a rejection write `reject`):"
 )
 
 

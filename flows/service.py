@@ -39,7 +39,6 @@ def retrain(
     mitigate: Change = None,
     evaluate: Change = None,
     audit: Change = None,
-    gate: Change = None,
     explain: Change = None,
     split: Change = None,
     contract: Literal["enforce", "renew"] | None = None,
@@ -56,7 +55,6 @@ def retrain(
         mitigate: Whether and how alternatives with smaller disparities are searched.
         evaluate: How it is calibrated, given a threshold, and assessed.
         audit: How its decisions are compared between groups.
-        gate: When the model may go live by itself, and when a person must answer.
         explain: How it is explained.
         split: How the rows are divided.
         contract: Hold the rows to what the model's first data promised, or make a new contract of these rows.
@@ -68,7 +66,6 @@ def retrain(
         "mitigate": mitigate,
         "evaluate": evaluate,
         "audit": audit,
-        "gate": gate,
         "explain": explain,
         "split": split,
         "contract": contract,
