@@ -36,6 +36,30 @@ class Kind:
     schema: Callable[[ServedModel], Mapping[str, Any]]
 
 
+def _rollback_form(_: ServedModel) -> Mapping[str, Any]:
+    """What a person says who orders a rollback."""
+    fields = {
+        "reason": ("Reason", "Why, for whoever reads the ledger years from now.", {"minLength": 1}),
+        "by": ("Your name", "The ledger keeps it, as unverified.", {"minLength": 1}),
+        "version": (
+            "Version",
+            "The number of the version to go back to; empty for the champion before the live one.",
+            {"default": "", "pattern": "^[0-9]*$"},
+        ),
+    }
+    return {
+        "title": "Parameters",
+        "type": "object",
+        "properties": {
+            name: {"type": "string", "title": title, "description": description, "position": position, **bounds}
+            for position, (name, (title, description, bounds)) in enumerate(fields.items())
+        },
+        "required": ["reason", "by"],
+        "additionalProperties": False,
+        "definitions": {},
+    }
+
+
 KINDS = (
     Kind(
         flow="retrain",
@@ -45,5 +69,13 @@ KINDS = (
         schedule=lambda model: model.about.retrain,
         parameters=parameters,
         schema=parameter_schema,
+    ),
+    Kind(
+        flow="rollback",
+        entrypoint="flows.rollback.rollback",
+        description="Makes an earlier champion the champion again, after it was loaded and has decided on made-up rows.",
+        schedule=lambda _: ScheduleConfig(),
+        parameters=lambda _: {},
+        schema=_rollback_form,
     ),
 )

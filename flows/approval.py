@@ -3,10 +3,14 @@
 import json
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.logging import get_run_logger
+from prefect.states import Cancelled
 from pydantic import Field
 
 from evenhand.decision.ledger import LedgerError
@@ -14,6 +18,7 @@ from evenhand.decision.signature import statement
 from evenhand.decision.standing import Hold, why_not_open
 from evenhand.store import write_text
 from tasks.answer import Answer, answer_hold, find_hold, held_version
+from tasks.ledger import where_stands
 from tasks.step import home, prefect_answers
 
 __all__ = ["PersonsAnswer", "note_answer", "wait_for_person"]
@@ -68,6 +73,7 @@ def wait_for_person(outcome: dict[str, Any]) -> dict[str, Any]:
         The outcome after the answer: promoted, or held for good with the reason.
     """
     problem = ""
+    _end_superseded(outcome["model_name"])
     for attempt in range(1, _TRIES + 1):
         hold = find_hold(outcome["flow_run_id"])
         if reason := _over(hold):
@@ -89,6 +95,21 @@ def wait_for_person(outcome: dict[str, Any]) -> dict[str, Any]:
         get_run_logger().info("%s (record %s of the ledger)", said, record.sequence)
         return note_answer(outcome, "promote" if kind == "approve" else "block", said)
     return note_answer(outcome, "hold", f"no answer was taken in {_TRIES} tries: {problem}")
+
+
+def _end_superseded(model: str) -> None:
+    """End the runs that still wait for an answer nobody can give any more: a newer challenger took their place."""
+    superseded = [hold for hold in where_stands(model).holds if hold.state == "superseded"]
+    runs = [hold.decision.body["flow_run_id"] for hold in superseded if hold.decision.body["flow_run_id"]]
+    with get_client(sync_client=True) as client:
+        for run_id in runs:
+            try:
+                run = client.read_flow_run(UUID(run_id))
+            except ObjectNotFound:
+                continue  # deleted, or on another server
+            if run.state is not None and run.state.is_paused():
+                ended = Cancelled(name="Superseded", message="A newer challenger of the model took its place.")
+                client.set_flow_run_state(run.id, ended, force=True)
 
 
 def _over(hold: Hold) -> str:

@@ -13,6 +13,7 @@ from prefect.runtime import deployment, flow_run
 
 from evenhand.config import ServedModel, load_service
 from evenhand.exceptions import ConfigError, nearest
+from flows.again import finished_already
 from flows.approval import wait_for_person
 from flows.late import replaced_by_newer
 from flows.retrain import retrain_model
@@ -71,11 +72,14 @@ def retrain(
         "contract": contract,
         "seed": seed,
     }
-    ended = _in_place_of()
-    if ended is not None:
-        return ended
-    found = retrain_model(_served().configure(source=source, changes=changes))
-    return wait_for_person(found) if found["decision"] == "hold" else found
+    found = finished_already()  # a run that a person has answered starts from its top
+    if found is None:
+        ended = _in_place_of()
+        if ended is not None:
+            return ended
+    config = _served().configure(source=source, changes=changes)
+    found = found or retrain_model(config)
+    return wait_for_person(found) if found["decision"] == "hold" and config.gate.ask_on_page else found
 
 
 def _served() -> ServedModel:

@@ -96,6 +96,10 @@ class GateConfig(Section):
     approval_hours: float = Field(default=168, ge=0.01, le=8760)
     """How long a person has to answer."""
 
+    ask_on_page: bool = True
+    """Whether a held run of the service lies suspended until a person answers on Prefect's page; otherwise it ends, and
+    `evenhand approve` answers."""
+
     approvers: str = ""
     """A file in the format of ssh's allowed signers: who may sign an approval with their own key."""
 
