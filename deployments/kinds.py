@@ -38,7 +38,7 @@ class Kind:
 
 def _rollback_form(_: ServedModel) -> Mapping[str, Any]:
     """What a person says who orders a rollback."""
-    fields = {
+    fields: dict[str, tuple[str, str, dict[str, Any]]] = {
         "reason": ("Reason", "Why, for whoever reads the ledger years from now.", {"minLength": 1}),
         "by": ("Your name", "The ledger keeps it, as unverified.", {"minLength": 1}),
         "version": (
@@ -73,7 +73,7 @@ KINDS = (
     Kind(
         flow="rollback",
         entrypoint="flows.rollback.rollback",
-        description="Makes an earlier champion the champion again, after it was loaded and has decided on made-up rows.",
+        description="Makes an earlier champion the champion again, after it was loaded and tried on made-up rows.",
         schedule=lambda _: ScheduleConfig(),
         parameters=lambda _: {},
         schema=_rollback_form,

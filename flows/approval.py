@@ -6,6 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
@@ -108,7 +109,7 @@ def _end_superseded(model: str) -> None:
             except ObjectNotFound:
                 continue  # deleted, or on another server
             if run.state is not None and run.state.is_paused():
-                ended = Cancelled(name="Superseded", message="A newer challenger of the model took its place.")
+                ended: State[Any] = Cancelled(name="Superseded", message="A newer challenger of the model took its place.")
                 client.set_flow_run_state(run.id, ended, force=True)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("evenhand", "tasks", "flows", "deployments")
-SHARED = {"tasks.step", "tasks.tracking", "tasks.registry"}
+SHARED = {"tasks.step", "tasks.tracking", "tasks.registry", "tasks.ledger"}
 ORCHESTRATION = ("prefect", "mlflow")
 TRACKERS = ("tasks/tracking/", "tasks/registry.py")  # tracking is a package: items, outbox, delivery, writing, service
 

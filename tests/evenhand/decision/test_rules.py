@@ -1,0 +1,128 @@
+"""The gate fails closed: whatever the evidence, nothing that is missing or broken promotes."""
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evenhand.decision import rules
+from evenhand.decision.comparison import Comparison, GroupChange
+from evenhand.decision.decide import decide
+from evenhand.decision.paired import Paired
+from evenhand.decision.rules import RuleResult
+
+STATUSES = ["PASS", "FAIL", "INCONCLUSIVE", "MISSING", "HOLD", "NOT APPLICABLE"]
+RESULTS = st.lists(st.sampled_from(STATUSES).map(lambda s: RuleResult("r", "s", s, "because")), max_size=6)
+
+
+@given(
+    RESULTS, st.booleans(), st.booleans(), st.sampled_from(["block", "hold"]),
+    st.sampled_from(["hold", "block", "promote"]),
+)  # fmt: skip
+def test_nothing_promotes_without_evidence(results, first, may, fail, inconclusive) -> None:
+    found = decide(results, first=first, first_may_promote=may, fail=fail, inconclusive=inconclusive)
+    said = {result.status for result in results}
+    if found.outcome == "promote":
+        assert not said & {"FAIL", "MISSING", "HOLD"}
+        assert "PASS" in said
+        assert may or not first
+        assert inconclusive == "promote" or "INCONCLUSIVE" not in said
+    if fail == "block" and "FAIL" in said:
+        assert found.outcome == "block"
+    assert found.reasons
+
+
+@given(RESULTS, st.sampled_from(["FAIL", "MISSING", "HOLD", "INCONCLUSIVE"]))
+def test_more_bad_news_never_helps(results, status) -> None:
+    order = ["block", "hold", "promote"]
+    before = decide(results, first=False).outcome
+    after = decide([*results, RuleResult("r", "s", status, "because")], first=False).outcome
+    assert order.index(after) <= order.index(before) or after != "promote"
+
+
+@pytest.mark.parametrize(
+    ("figure", "floor", "status"),
+    [
+        ({"value": 0.8, "low": 0.76, "high": 0.84}, 0.75, "PASS"),
+        ({"value": 0.8, "low": 0.76, "high": 0.84}, 0.78, "INCONCLUSIVE"),
+        ({"value": 0.8, "low": 0.76, "high": 0.84}, 0.9, "FAIL"),
+        ({"value": None, "reason": "one class"}, 0.5, "MISSING"),
+    ],
+)
+def test_a_floor_is_judged_by_the_interval(figure: dict, floor: float, status: str) -> None:
+    (found,) = rules.about_floors({"accuracy": floor}, {"accuracy": figure})
+    assert found.status == status
+
+
+def test_a_loss_has_a_ceiling() -> None:
+    figure = {"log_loss": {"value": 0.3, "low": 0.25, "high": 0.35}}
+    assert next(iter(rules.about_floors({"log_loss": 0.4}, figure))).status == "PASS"
+    assert next(iter(rules.about_floors({"log_loss": 0.2}, figure))).status == "FAIL"
+
+
+def test_a_figure_that_nobody_computed_is_missing() -> None:
+    (found,) = rules.about_floors({"acuracy": 0.5}, {})
+    assert found.status == "MISSING"
+    assert "acuracy" in found.reason
+
+
+def comparison(low: float, high: float, *, n: int = 500, groups: tuple[GroupChange, ...] = ()) -> Comparison:
+    return Comparison("accuracy", Paired((low + high) / 2, low, high, n), groups, n, 0, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "n", "status"),
+    [
+        (-0.01, 0.05, 500, "PASS"), (-0.03, 0.05, 500, "INCONCLUSIVE"), (-0.2, -0.05, 500, "FAIL"),
+        (-0.01, 0.05, 50, "MISSING"),
+    ],
+)  # fmt: skip
+def test_non_inferiority(low: float, high: float, n: int, status: str) -> None:
+    assert rules.about_comparison(comparison(low, high, n=n), margin=0.02, minimum_rows=100).status == status
+
+
+def change(low: float, high: float, aside: str = "") -> GroupChange:
+    return GroupChange("race", "black", "selection_rate", Paired((low + high) / 2, low, high, 100), aside)
+
+
+@pytest.mark.parametrize(
+    ("groups", "status"),
+    [
+        ((change(-0.05, 0.1),), "PASS"),
+        ((change(-0.05, 0.1), change(-0.3, 0.1)), "INCONCLUSIVE"),
+        ((change(-0.05, 0.1), change(-0.5, -0.2)), "FAIL"),
+        ((change(-0.5, -0.2, "3 rows are fewer than 20"),), "MISSING"),
+        ((), "MISSING"),
+    ],
+)
+def test_no_group_is_worse_off(groups: tuple, status: str) -> None:
+    found = rules.about_groups(comparison(0, 0.1, groups=groups), loss=0.1, minimum_rows=100)
+    assert found.status == status
+
+
+def test_an_exhausted_budget_is_inconclusive() -> None:
+    judged = [
+        {
+            "policy": {"name": "p"},
+            "rules": [{"metric": "m", "attribute": "a", "verdict": "PASS", "reason": "", "alpha": 0.05}],
+        }
+    ]
+    assert [r.status for r in rules.about_policies(judged, look=53, share=0.0)] == ["INCONCLUSIVE"]
+    assert [r.status for r in rules.about_policies(judged, look=1, share=0.5)] == ["PASS"]
+
+
+def test_robustness_is_judged_in_the_worst_group() -> None:
+    good, bad = {"value": 0.95, "low": 0.93, "high": 0.97}, {"value": 0.5, "low": 0.4, "high": 0.6}
+    figures = {"noise_agreement": {**good, "groups": {"sex": {"f": bad, "m": good}}}}
+    (found,) = rules.about_robustness({"noise_agreement": 0.9}, figures)
+    assert found.status == "FAIL"
+    assert "sex f" in found.reason
+    (found,) = rules.about_robustness({"flip": 0.9}, figures)
+    assert found.status == "MISSING"
+
+
+def test_budgets() -> None:
+    assert rules.about_budget("latency", None, 5, "ms", "one decision").status == "MISSING"
+    assert rules.about_budget("latency", float("nan"), 5, "ms", "one decision").status == "MISSING"
+    assert rules.about_budget("latency", 6, 5, "ms", "one decision").status == "FAIL"
+    assert pd.notna(rules.about_budget("latency", 4, 5, "ms", "one decision").reason)

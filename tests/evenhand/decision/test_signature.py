@@ -1,0 +1,60 @@
+"""Signatures with real keys: only the person, only this text, only this namespace."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from evenhand.decision.ledger import LedgerError, seal
+from evenhand.decision.signature import sign, statement, verify
+
+pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="OpenSSH's ssh-keygen is not installed")
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    """Keys of Ann and Bob, and the list of allowed signers."""
+    lines = []
+    for name in ("ann", "bob"):
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name), "-C", name]
+        subprocess.run(command, check=True)
+        lines.append(f"{name} {(tmp_path / f'{name}.pub').read_text()}")
+    (tmp_path / "allowed").write_text("".join(lines))
+    return tmp_path
+
+
+HELD = seal(None, "decision", "loans", {"outcome": "hold", "version": "3"})
+TEXT = statement(HELD, "3", "approve")
+
+
+def test_a_signature_is_its_persons(people: Path) -> None:
+    signed = sign(TEXT, people / "ann")
+    verify(TEXT, signed, "ann", people / "allowed")
+    with pytest.raises(LedgerError, match="not one of 'bob'"):
+        verify(TEXT, signed, "bob", people / "allowed")
+
+
+def test_another_text_or_decision_is_refused(people: Path) -> None:
+    signed = sign(TEXT, people / "ann")
+    other = seal(None, "decision", "loans", {"outcome": "hold", "version": "4"})
+    for text in (statement(HELD, "3", "reject"), statement(HELD, "4", "approve"), statement(other, "3", "approve")):
+        with pytest.raises(LedgerError, match="signature"):
+            verify(text, signed, "ann", people / "allowed")
+
+
+def test_a_stranger_and_another_namespace_are_refused(people: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(people / "eve")], check=True)
+    with pytest.raises(LedgerError, match="signature"):
+        verify(TEXT, sign(TEXT, people / "eve"), "ann", people / "allowed")
+    command = ["ssh-keygen", "-Y", "sign", "-q", "-n", "file", "-f", str(people / "ann")]
+    elsewhere = subprocess.run(command, input=TEXT, capture_output=True, text=True, check=True).stdout
+    with pytest.raises(LedgerError, match="signature"):
+        verify(TEXT, elsewhere, "ann", people / "allowed")
+
+
+def test_what_is_missing_is_named(people: Path) -> None:
+    with pytest.raises(LedgerError, match="there is no key"):
+        sign(TEXT, people / "nobody")
+    with pytest.raises(LedgerError, match=r"gate\.approvers"):
+        verify(TEXT, "x", "ann", people / "nowhere")

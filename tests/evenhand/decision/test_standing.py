@@ -1,0 +1,88 @@
+"""What the ledger says: who is live, what waits, and how often a test set was looked at."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from evenhand.decision.ledger import LedgerError, Record, seal
+from evenhand.decision.standing import live_at, look_number, standing, why_not_open
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Ledger(list[Record]):
+    """Records one day apart."""
+
+    def add(self, kind: str, **body: object) -> Record:
+        self.append(seal(self[-1] if self else None, kind, "loans", body, now=START + timedelta(days=len(self))))
+        return self[-1]
+
+    def promote(self, version: str) -> Record:
+        cause = self.add("decision", outcome="promote", version=version)
+        intent = self.add("intent", version=version, because=cause.hash)
+        return self.add("done", version=version, intent=intent.hash)
+
+
+def test_the_champion_is_the_newest_intent_and_pending_until_done() -> None:
+    ledger = Ledger()
+    assert standing(ledger, "loans").champion is None
+    ledger.promote("1")
+    cause = ledger.add("decision", outcome="promote", version="2")
+    intent = ledger.add("intent", version="2", because=cause.hash)
+    found = standing(ledger, "loans")
+    assert found.champion is not None
+    assert (found.champion.version, found.champion.cause, found.pending) == ("2", cause, intent)
+    assert found.previous is not None
+    assert found.previous.version == "1"
+    ledger.add("done", version="2", intent=intent.hash)
+    assert standing(ledger, "loans").pending is None
+
+
+def test_who_was_live_on_a_day_and_why() -> None:
+    ledger = Ledger()
+    ledger.promote("1")
+    ledger.promote("2")
+    first = live_at(ledger, "loans", START + timedelta(days=3.5))
+    assert first is not None
+    assert first.version == "1"
+    assert first.cause == ledger[0]
+    assert live_at(ledger, "loans", START) is None
+    with pytest.raises(LedgerError, match=r"'lones'.*loans"):
+        live_at(ledger, "lones", START)
+
+
+def test_a_hold_is_open_until_answered_superseded_or_expired() -> None:
+    ledger = Ledger()
+    held = ledger.add("decision", outcome="hold", version="1", approval_hours=48)
+    soon, late = START + timedelta(hours=47), START + timedelta(hours=49)
+
+    def states(now: datetime = soon) -> list[str]:
+        return [hold.state for hold in standing(ledger, "loans", now=now).holds]
+
+    assert states() == ["open"]
+    assert states(late) == ["expired"]
+    ledger.add("decision", outcome="hold", version="2", approval_hours=48)
+    assert states() == ["superseded", "open"]
+    ledger.add("approval", decision=held.hash, version="1", by="ann")
+    assert states()[0] == "approved"
+
+
+def test_why_a_hold_cannot_be_answered_names_the_version() -> None:
+    ledger = Ledger()
+    ledger.add("decision", outcome="hold", version="1")
+    ledger.add("decision", outcome="block", version="2")
+    (hold,) = standing(ledger, "loans").holds
+    assert "version 1 was superseded" in why_not_open(hold)
+    assert "version 2" in why_not_open(hold)
+
+
+def test_looks_are_counted_for_each_test_set_and_evidence_once() -> None:
+    ledger = Ledger()
+    assert look_number(ledger, "loans", "t", "a") == 1
+    ledger.add("look", test_set="t", evidence="a")
+    ledger.add("look", test_set="t", evidence="b")
+    ledger.add("look", test_set="t", evidence="b")
+    assert look_number(ledger, "loans", "t", "b") == 2
+    assert look_number(ledger, "loans", "t", "c") == 3
+    assert look_number(ledger, "loans", "other", "c") == 1
+    assert look_number(ledger, "cars", "t", "c") == 1
