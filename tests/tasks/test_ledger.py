@@ -1,0 +1,305 @@
+"""The ledger on disk and the alias that follows it: kills, races, moves by hand, and random histories."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import mlflow
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from mlflow import MlflowClient
+
+import tasks.ledger as kept
+from evenhand.decision.ledger import LedgerError, Record, find_faults
+from evenhand.decision.standing import standing
+from evenhand.exceptions import ServiceError
+
+ROOT = Path(__file__).parents[2]
+VERSIONS = 4
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home with a ledger and a real MLflow store."""
+    folder = tmp_path_factory.mktemp("ledger")
+    before = {name: os.environ.get(name) for name in ("EVENHAND_HOME", "MLFLOW_TRACKING_URI", "EVENHAND_LEDGER")}
+    os.environ.update(EVENHAND_HOME=str(folder), MLFLOW_TRACKING_URI=f"sqlite:///{folder / 'mlflow.db'}")
+    os.environ.pop("EVENHAND_LEDGER", None)
+    mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
+    yield folder
+    mlflow.set_tracking_uri("")
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+_names = count()
+
+
+def new_model(folder: Path) -> str:
+    """A registered model with versions that nobody loads here."""
+    client, name = MlflowClient(), f"model-{next(_names)}"
+    client.create_registered_model(name)
+    for _ in range(VERSIONS):
+        client.create_model_version(name, source=(folder / "nowhere").as_uri())
+    return name
+
+
+def decided(model: str, outcome: str, version: str) -> Record:
+    live = standing(kept.records(model), model).champion
+    body = {"outcome": outcome, "version": version, "champion": live.version if live else None, "run": "r"}
+    return kept.append("decision", model, body)
+
+
+def promote(model: str, version: str) -> None:
+    record = decided(model, "promote", version)
+    kept.move_champion(model, version, record, expected=record.body["champion"])
+
+
+def alias(model: str) -> str | None:
+    return kept.alias_version(model, kept.CHAMPION)
+
+
+def test_a_promotion_moves_the_alias_and_is_whole(place: Path) -> None:
+    model = new_model(place)
+    assert kept.live_version(model) is None
+    promote(model, "2")
+    assert kept.live_version(model) == alias(model) == "2"
+    assert [record.kind for record in kept.records(model)] == ["decision", "intent", "done"]
+    tags = MlflowClient().get_model_version(model, "2").tags
+    assert tags[kept.STAMP] == kept.records(model)[-1].hash
+
+
+def test_the_same_decision_moves_once(place: Path) -> None:
+    model = new_model(place)
+    record = decided(model, "promote", "1")
+    for _ in range(3):
+        kept.move_champion(model, "1", record, expected=None)
+    assert [record.kind for record in kept.records(model)] == ["decision", "intent", "done"]
+
+
+def test_a_champion_that_has_changed_since_refuses(place: Path) -> None:
+    model = new_model(place)
+    old = decided(model, "promote", "1")
+    promote(model, "2")
+    with pytest.raises(LedgerError, match=r"compared with no champion.*version 2 is live"):
+        kept.move_champion(model, "1", old, expected=None)
+    assert alias(model) == "2"
+
+
+@pytest.mark.parametrize("to", ["3", None])
+def test_an_alias_moved_by_hand_is_refused_reported_and_put_back(place: Path, to: str | None) -> None:
+    model = new_model(place)
+    promote(model, "1")
+    kept.move_alias(model, kept.CHAMPION, to)
+    with pytest.raises(LedgerError, match="moved by hand"):
+        kept.live_version(model)
+    with pytest.raises(LedgerError, match="moved by hand"):
+        promote(model, "2")
+    assert [fault.kind for fault in kept.faults(model)] == ["moved by hand"]
+    assert "moved by hand" in kept.settle(model)
+    assert kept.live_version(model) == "1"
+    assert kept.settle(model) == ""
+
+
+def test_a_champion_by_hand_before_the_first_record_is_reported(place: Path) -> None:
+    model = new_model(place)
+    kept.move_alias(model, kept.CHAMPION, "1")
+    with pytest.raises(LedgerError, match="no version is live"):
+        kept.live_version(model)
+    kept.settle(model)
+    assert alias(model) is None
+
+
+def test_the_table_only_grows(place: Path) -> None:
+    promote(new_model(place), "1")
+    with sqlite3.connect(place / "ledger.db") as connection:
+        for statement in ("UPDATE evenhand_ledger SET model = 'x'", "DELETE FROM evenhand_ledger"):
+            with pytest.raises(sqlite3.IntegrityError, match="only grows"):
+                connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind"),
+    [
+        ("UPDATE evenhand_ledger SET body = replace(body, '\"2\"', '\"3\"') WHERE kind = 'decision'", "edited"),
+        ("DELETE FROM evenhand_ledger WHERE sequence = 2", "removed"),
+        ("DELETE FROM evenhand_ledger WHERE sequence > 1", "truncated"),
+        ("DELETE FROM evenhand_ledger", "truncated"),
+    ],
+)
+def test_whoever_gets_past_the_triggers_is_found(place: Path, tmp_path: Path, monkeypatch, damage, kind) -> None:
+    monkeypatch.setenv("EVENHAND_LEDGER", f"sqlite:///{tmp_path / 'own.db'}")
+    model = new_model(place)
+    promote(model, "2")
+    with sqlite3.connect(tmp_path / "own.db") as connection:
+        for verb in ("update", "delete"):
+            connection.execute(f"DROP TRIGGER evenhand_ledger_no_{verb}")
+        connection.execute(damage)
+    assert kind in {fault.kind for fault in find_faults(kept.records(), kept.ledger_stamps())}
+
+
+def test_a_ledger_that_does_not_answer_is_one_clear_error(monkeypatch) -> None:
+    monkeypatch.setenv("EVENHAND_LEDGER", "postgresql://evenhand:secret@127.0.0.1:1/none")
+    with pytest.raises(ServiceError, match="the ledger does not answer") as caught:
+        kept.records()
+    assert "secret" not in str(caught.value)
+
+
+class KilledError(BaseException):
+    """Stands for the end of the process: nothing after it runs."""
+
+
+class Histories(RuleBasedStateMachine):
+    """Decisions, answers, rollbacks, moves by hand, and kills at every point of a move, in any order."""
+
+    folder: Path
+
+    @initialize()
+    def begin(self) -> None:
+        self.model = new_model(self.folder)
+        self.allowed: set[str] = set()
+
+    def _attempt(self, version: str, record: Record, expected: str | None, dies: str) -> None:
+        """Move the champion, and die before or behind the alias, or not at all."""
+        real = kept.move_alias
+
+        def killing(model: str, name: str, number: str | None) -> None:
+            if dies == "before":
+                raise KilledError
+            real(model, name, number)
+            if dies == "behind":
+                raise KilledError
+
+        kept.move_alias = killing
+        try:
+            kept.move_champion(self.model, version, record, expected=expected)
+        except (KilledError, LedgerError):
+            pass
+        finally:
+            kept.move_alias = real
+
+    @rule(version=st.integers(1, VERSIONS).map(str), dies=st.sampled_from(["no", "before", "behind"]))
+    def promote(self, version: str, dies: str) -> None:
+        record = decided(self.model, "promote", version)
+        self.allowed.add(version)
+        self._attempt(version, record, record.body["champion"], dies)
+
+    @rule(version=st.integers(1, VERSIONS).map(str), outcome=st.sampled_from(["hold", "block"]))
+    def refuse(self, version: str, outcome: str) -> None:
+        decided(self.model, outcome, version)
+
+    @rule(dies=st.sampled_from(["no", "before", "behind"]))
+    def approve(self, dies: str) -> None:
+        holds = [hold for hold in standing(kept.records(self.model), self.model).holds if hold.state == "open"]
+        if holds:
+            decision = holds[-1].decision
+            version = decision.body["version"]
+            body = {"decision": decision.hash, "version": version, "by": "ann", "reason": "looked at"}
+            record = kept.append("approval", self.model, body)
+            self.allowed.add(version)
+            self._attempt(version, record, decision.body["champion"], dies)
+
+    @rule(dies=st.sampled_from(["no", "before", "behind"]))
+    def roll_back(self, dies: str) -> None:
+        found = kept.where_stands(self.model)
+        if found.champion is not None and found.previous is not None:
+            before, to = found.champion.version, found.previous.version
+            record = kept.append("rollback", self.model, {"from": before, "to": to, "by": "ann", "reason": "why"})
+            self._attempt(to, record, before, dies)
+
+    @rule(version=st.integers(1, VERSIONS).map(str))
+    def by_hand(self, version: str) -> None:
+        kept.where_stands(self.model)
+        kept.move_alias(self.model, kept.CHAMPION, version)
+        kept.settle(self.model)
+
+    @invariant()
+    def whoever_reads_finds_one_champion_with_its_record(self) -> None:
+        if not hasattr(self, "model"):
+            return
+        live = kept.live_version(self.model)
+        assert live == alias(self.model)
+        assert live is None or live in self.allowed
+        found = standing(kept.records(self.model), self.model)
+        assert found.pending is None
+        assert (found.champion is None) == (live is None)
+
+    def teardown(self) -> None:
+        assert find_faults(kept.records()) == ()
+
+
+@pytest.mark.timeout(300)
+def test_any_history_leaves_one_champion_that_the_ledger_knows(place: Path) -> None:
+    from hypothesis.stateful import run_state_machine_as_test
+
+    Histories.folder = place
+    run_state_machine_as_test(
+        Histories,
+        settings=settings(
+            max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+
+RACER = """
+import os, sys
+import mlflow
+import tasks.ledger as kept
+from evenhand.decision.ledger import LedgerError
+from evenhand.decision.standing import standing
+mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
+model = sys.argv[1]
+kept.alias_version(model, "champion")
+print("ready", flush=True)
+sys.stdin.readline()
+for version in sys.argv[2].split(","):
+    live = standing(kept.records(model), model).champion
+    before = live.version if live else None
+    body = {"outcome": "promote", "version": version, "champion": before, "run": "r"}
+    try:
+        kept.move_champion(model, version, kept.append("decision", model, body), expected=before)
+    except LedgerError as error:
+        assert "is live" in str(error), error
+"""
+
+
+def racer(model: str, versions: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", RACER, model, versions],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+
+@pytest.mark.timeout(240)
+def test_processes_that_decide_at_once_and_are_killed_leave_a_whole_ledger(place: Path) -> None:
+    model = new_model(place)
+    draw = random.Random(7)
+    for _ in range(2):
+        with racer(model, "1,2,3,4,1,2") as dies, racer(model, "4,3,2,1,4,3") as lives:
+            for child in (dies, lives):
+                assert child.stdout is not None
+                assert child.stdout.readline() == "ready\n"
+            for child in (dies, lives):
+                assert child.stdin is not None
+                child.stdin.write("go\n")
+                child.stdin.flush()
+            time.sleep(draw.uniform(0.05, 0.6))
+            dies.send_signal(signal.SIGKILL)
+            lives.communicate()
+        assert lives.returncode == 0
+        live = kept.live_version(model)
+        assert live is not None
+        assert live == alias(model)
+        assert find_faults(kept.records(), kept.ledger_stamps()) == ()
