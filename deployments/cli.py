@@ -31,6 +31,7 @@ _EPILOGUE = """Examples:
     evenhand check loans.yaml
     evenhand train loans.yaml --set search.trials=50 --set data.exclude='[married, age]'
     evenhand show --open
+    evenhand score loans new.parquet -o scored.parquet
 
 Exit codes: 0 done, 1 a defect of Evenhand, 2 the input or the configuration is wrong, 3 held for approval,
 4 blocked, 5 a service cannot be reached, 130 interrupted, 143 terminated.
@@ -205,6 +206,60 @@ def sync(
     from deployments.cli_sync import sync as deliver
 
     return deliver(elsewhere=elsewhere, as_json=as_json)
+
+
+@app.command(sort_key=6)
+def score(
+    model: str,
+    data: str,
+    /,
+    *,
+    output: Annotated[Path, Parameter(alias="-o")],
+    version: int | None = None,
+    config: Path | None = None,
+    reasons: int | None = None,
+    key: str | None = None,
+    force: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
+) -> int:
+    """Score rows with a registered version: probability, decision and the top reasons of each, as Parquet.
+
+    The rows are held to the data contract of the model; when they break it nothing is written.
+
+    Parameters
+    ----------
+    model
+        The name under which the model is registered.
+    data
+        A CSV or Parquet file, or an address such as s3://bucket/applications.parquet; Parquet is read in parts.
+    output
+        The Parquet file to write.
+    version
+        A version's number; by default the champion.
+    config
+        A configuration whose section `score` stands in for the one that the version was trained with.
+    reasons
+        At most so many reasons a row; 0 for none.
+    key
+        The column that names the rows; by default the one that the model's configuration names.
+    force
+        Replace a file that is there.
+    as_json
+        Print what came out as JSON, for a program; never a row.
+    """
+    from deployments.cli_score import score_file
+
+    return score_file(
+        model,
+        data,
+        output,
+        version="" if version is None else str(version),
+        config=config,
+        reasons=reasons,
+        key=key,
+        force=force,
+        as_json=as_json,
+    )
 
 
 @app.command(sort_key=5)

@@ -63,14 +63,15 @@ class Change:
 
 
 def plan(service: Service) -> list[Planned]:
-    """The deployments of a service: one a model and kind.
+    """The deployments of a service: one a model and kind that it has.
 
     Parameters
     ----------
     service
         The service file.
     """
-    return [_planned(kind, model, service.about.name) for model in service.models.values() for kind in KINDS]
+    pairs = [(kind, model) for model in service.models.values() for kind in KINDS if kind.wanted(model)]
+    return [_planned(kind, model, service.about.name) for kind, model in pairs]
 
 
 def _planned(kind: Kind, model: ServedModel, service: str) -> Planned:

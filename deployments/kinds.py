@@ -1,10 +1,11 @@
-"""The kinds of deployment that every model of a service gets: one entry a kind."""
+"""The kinds of deployment that the models of a service get: one entry a kind."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from deployments.parameters import parameter_schema, parameters
+from deployments.parameters_after import score_parameters, score_schema
 from evenhand.config import ScheduleConfig, ServedModel
 
 __all__ = ["KINDS", "Kind"]
@@ -26,6 +27,8 @@ class Kind:
         When a model's deployment runs by itself.
     parameters, schema
         A model's parameters and the form that changes them.
+    wanted
+        Whether a model has such a deployment at all.
     """
 
     flow: str
@@ -34,6 +37,7 @@ class Kind:
     schedule: Callable[[ServedModel], ScheduleConfig]
     parameters: Callable[[ServedModel], Mapping[str, Any]]
     schema: Callable[[ServedModel], Mapping[str, Any]]
+    wanted: Callable[[ServedModel], bool] = lambda _model: True
 
 
 def _rollback_form(_: ServedModel) -> Mapping[str, Any]:
@@ -77,5 +81,15 @@ KINDS = (
         schedule=lambda _: ScheduleConfig(),
         parameters=lambda _: {},
         schema=_rollback_form,
+    ),
+    Kind(
+        flow="score",
+        entrypoint="flows.served.score",
+        description="Scores rows with the live version: probability, decision and the top reasons of each, in a "
+        "Parquet file in the folder that the service file names.",
+        schedule=lambda model: model.about.score,
+        parameters=score_parameters,
+        schema=score_schema,
+        wanted=lambda model: bool(model.score_sources),
     ),
 )

@@ -22,6 +22,7 @@ from evenhand.config import (
     GateConfig,
     MitigateConfig,
     RecordConfig,
+    ScoreConfig,
     SearchConfig,
     SplitConfig,
     WeightConfig,
@@ -69,6 +70,7 @@ def retrain(
     explain: ExplainConfig = ExplainConfig(),
     audit: AuditConfig = AuditConfig(),
     gate: GateConfig = GateConfig(),
+    score: ScoreConfig = ScoreConfig(),
     card: CardConfig = CardConfig(),
     record: RecordConfig = RecordConfig(),
 ) -> dict[str, Any]:
@@ -86,6 +88,7 @@ def retrain(
         explain: How it is explained.
         audit: How its decisions are compared between groups.
         gate: When the model may go live by itself, and when a person must answer.
+        score: How new rows are scored by the version, once it is registered.
         card: What only a person can say.
         record: Where the run and the model are recorded.
     """
@@ -101,6 +104,7 @@ def retrain(
         explain=explain,
         audit=audit,
         gate=gate,
+        score=score,
         card=card,
         record=record,
     )

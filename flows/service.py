@@ -18,13 +18,13 @@ from flows.approval import wait_for_person
 from flows.late import replaced_by_newer
 from flows.retrain import retrain_model
 
-__all__ = ["retrain"]
+__all__ = ["in_place_of", "retrain", "run_name", "served_model"]
 
 Change = dict[str, Any] | None
 _MADE_UP = re.compile(r"[A-Za-z]+-[A-Za-z]+")  # what Prefect's command line and its page make up
 
 
-def _run_name() -> str:
+def run_name() -> str:
     """The model and the minute; a name that a person gave stays, and so does that of a run that is taken up again."""
     given = str(flow_run.name)
     if not _MADE_UP.fullmatch(given):
@@ -32,7 +32,7 @@ def _run_name() -> str:
     return f"{deployment.name} {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-@flow(name="retrain", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
+@flow(name="retrain", flow_run_name=run_name, validate_parameters=True, persist_result=False)
 def retrain(
     source: str = "",
     search: Change = None,
@@ -74,16 +74,22 @@ def retrain(
     }
     found = finished_already()  # a run that a person has answered starts from its top
     if found is None:
-        ended = _in_place_of()
+        ended = in_place_of()
         if ended is not None:
             return ended
-    config = _served().configure(source=source, changes=changes)
+    config = served_model().configure(source=source, changes=changes)
     found = found or retrain_model(config)
     return wait_for_person(found) if found["decision"] == "hold" and config.gate.ask_on_page else found
 
 
-def _served() -> ServedModel:
-    """The deployment's model, as the service file on this machine has it."""
+def served_model() -> ServedModel:
+    """The deployment's model, as the service file on this machine has it.
+
+    Raises
+    ------
+    ConfigError
+        When the process was not started for a deployment of `evenhand deploy`.
+    """
     file = os.environ.get("EVENHAND_SERVICE")
     if not file:
         raise ConfigError("EVENHAND_SERVICE names no service file: `evenhand deploy` sets it for its deployments")
@@ -96,7 +102,7 @@ def _served() -> ServedModel:
     return service.models[name]
 
 
-def _in_place_of() -> State | None:
+def in_place_of() -> State | None:
     """How a run ends at once, because a newer one is due."""
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:

@@ -60,7 +60,7 @@ def load_rows(data: DataConfig) -> Dataset:
 def _load(data: DataConfig) -> tuple[Dataset, Sample | None]:
     """The rows and, when they were drawn, how."""
     source = data.source
-    sensitive = {name: _sensitive(name, **each.model_dump()) for name, each in data.sensitive.items()}
+    sensitive = {name: Sensitive.described(name, **each.model_dump()) for name, each in data.sensitive.items()}
     frame, sample = _read(data, sensitive)
     if data.target_above is not None:
         frame = cut_target(frame, target=data.target, above=data.target_above)
@@ -111,14 +111,6 @@ def _in_order(rows: Dataset) -> Dataset:
     """The rows sorted by their content: a query or a file in another order gives the same folds and the same model."""
     order = np.argsort(row_digests(rows.to_frame()), kind="stable")
     return replace(rows.take(order), digest=rows.digest)
-
-
-def _sensitive(name: str, **how: Any) -> Sensitive:
-    """The library's form of one sensitive attribute: what the configuration leaves empty is None."""
-    given = {key: value or None for key, value in how.items()}
-    if given["indicators"] is None and given["column"] is None:
-        given["column"] = name
-    return Sensitive(**given)
 
 
 def _write(folder: Path, rows: Dataset, data: DataConfig, sampled: dict[str, Any] | None) -> None:

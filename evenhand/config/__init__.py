@@ -11,9 +11,10 @@ from evenhand.config.load import config_digest, config_schema, load_config, pars
 from evenhand.config.mitigate import MitigateConfig
 from evenhand.config.record import RecordConfig
 from evenhand.config.root import Config
+from evenhand.config.score import ScoreConfig
 from evenhand.config.search import SearchConfig
 from evenhand.config.serve import ServedModel, Service, load_service
-from evenhand.config.service import FORM, ScheduleConfig, ServedModelConfig, ServiceConfig
+from evenhand.config.service import FORM, ScheduleConfig, ServedModelConfig, ServedScoreConfig, ServiceConfig
 from evenhand.config.split import SplitConfig
 from evenhand.config.weight import WeightConfig
 
@@ -30,10 +31,12 @@ __all__ = [
     "PlanConfig",
     "RecordConfig",
     "ScheduleConfig",
+    "ScoreConfig",
     "SearchConfig",
     "SensitiveConfig",
     "ServedModel",
     "ServedModelConfig",
+    "ServedScoreConfig",
     "Service",
     "ServiceConfig",
     "SourceConfig",

@@ -11,6 +11,7 @@ from evenhand.config.explain import ExplainConfig
 from evenhand.config.gate import GateConfig
 from evenhand.config.mitigate import MitigateConfig
 from evenhand.config.record import RecordConfig
+from evenhand.config.score import ScoreConfig
 from evenhand.config.search import SearchConfig
 from evenhand.config.split import SplitConfig
 from evenhand.config.weight import WeightConfig
@@ -53,6 +54,9 @@ class Config(Section):
 
     gate: GateConfig = GateConfig()
     """When the model may go live by itself, and when a person must answer."""
+
+    score: ScoreConfig = ScoreConfig()
+    """How new rows are scored."""
 
     card: CardConfig = CardConfig()
     """What only a person can say."""

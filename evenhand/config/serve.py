@@ -1,7 +1,7 @@
 """Reading a service file: every error at once, and what one run of one of its models does."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -44,6 +44,8 @@ class ServedModel:
         Where every file lies.
     folder
         The configuration's, for relative paths in it.
+    score_sources, score_output
+        What a run may score, by name, and the folder for what comes of it.
     """
 
     name: str
@@ -52,6 +54,8 @@ class ServedModel:
     sources: Mapping[str, SourceConfig]
     roots: tuple[str, ...]
     folder: FilePath
+    score_sources: Mapping[str, SourceConfig] = field(default_factory=dict)
+    score_output: str = ""
 
     def configure(self, *, source: str = "", changes: Mapping[str, Any] | None = None) -> Config:
         """The configuration of one run.
@@ -189,9 +193,15 @@ def _serve(
     sources = sources or {OWN_SOURCE: config.data.source}
     if about.source and about.source in sources:
         sources = {about.source: sources[about.source], **sources}
-    served = ServedModel(name, about, config, sources, roots, file.parent)
+    scored = {key: anchor_source(source, folder) for key, source in about.score.sources.items()}
+    output = anchor_root(about.score.output, folder) if about.score.output else ""
+    served = ServedModel(name, about, config, sources, roots, file.parent, scored, output)
     for key, source in sources.items():
         problems += _unsafe(f"{where}.sources.{key}", source, roots)
+    for key, source in scored.items():
+        problems += _unsafe(f"{where}.score.sources.{key}", source, roots)
+    if output and (reason := outside(output, roots)):
+        problems.append(Problem(f"{where}.score.output", *reason))
     problems += [
         Problem(f"{where}.config, {each.where}", each.message, each.remedy)
         for each in _outside(config, roots)

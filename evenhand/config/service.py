@@ -3,14 +3,14 @@
 import re
 from zoneinfo import available_timezones
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from evenhand.config._base import Section
 from evenhand.config.data import SourceConfig
 from evenhand.config.root import Config
 from evenhand.exceptions import nearest, shorten
 
-__all__ = ["FORM", "ScheduleConfig", "ServedModelConfig", "ServiceConfig"]
+__all__ = ["FORM", "ScheduleConfig", "ServedModelConfig", "ServedScoreConfig", "ServiceConfig"]
 
 FORM = (
     "search.candidates",
@@ -35,7 +35,7 @@ _SECTIONS = {
     for name, field in Config.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
-_NEVER = ("data", "card", "record")
+_NEVER = ("data", "gate", "score", "card", "record")
 
 _FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7))
 _NAMES = {
@@ -73,6 +73,25 @@ class ScheduleConfig(Section):
         return value
 
 
+class ServedScoreConfig(ScheduleConfig):
+    """Batch predictions of the live version: when, of which rows, and where they go."""
+
+    sources: dict[str, SourceConfig] = {}
+    """The rows that a run may score, by the name that the form offers; without one there is no such deployment."""
+
+    output: str = ""
+    """The folder for the scored rows, below one of the roots; a run writes one Parquet file there."""
+
+    key: str | None = None
+    """The column that names a row; by default the one that the model's configuration names."""
+
+    @model_validator(mode="after")
+    def _has_output(self) -> "ServedScoreConfig":
+        if self.sources and not self.output:
+            raise ValueError("output is missing: name the folder for the scored rows")
+        return self
+
+
 class ServedModelConfig(Section):
     """One model that the service retrains."""
 
@@ -84,6 +103,9 @@ class ServedModelConfig(Section):
 
     retrain: ScheduleConfig = ScheduleConfig()
     """When it is retrained."""
+
+    score: ServedScoreConfig = ServedScoreConfig()
+    """What its live version scores."""
 
     sources: dict[str, SourceConfig] = {}
     """The sources that a run may read, by the name that the form offers; by default only the configuration's own."""

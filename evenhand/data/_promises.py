@@ -1,5 +1,6 @@
 """What one column, or the groups in one column, promise; the parts of a contract."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -95,11 +96,21 @@ class ColumnPromise:
     def _outside(self, series: pd.Series) -> npt.NDArray[np.bool_]:
         return ((series < self.low) | (series > self.high)).to_numpy(dtype=np.bool_)
 
+    def strays(self, series: pd.Series) -> Counter[str]:
+        """How often each value that is no category comes; none in a column of another kind."""
+        if self.values is None or not self._kind_fits(series):
+            return Counter()
+        return Counter(value_texts(series.loc[self._stray(series)]).tolist())
+
     def problem(self, rule: str, series: pd.Series) -> Problem:
         """The violation of a rule in words, with its count."""
-        count, n = self.count(rule, series), len(series)
+        strays = self.strays(series) if rule == "category" else Counter()
+        return self.describe(rule, self.count(rule, series), len(series), column_kind(series), strays)
+
+    def describe(self, rule: str, count: int, n: int, kind: Kind, strays: Mapping[str, int]) -> Problem:
+        """The violation in words, from what was counted: so many of `n` rows, of this kind, with these new values."""
         if rule == "kind":
-            return Problem(self.name, f"holds {column_kind(series)} and the contract says {self.kind}", "convert it")
+            return Problem(self.name, f"holds {kind} and the contract says {self.kind}", "convert it")
         if rule == "null":
             return Problem(self.name, f"{count} of {n} values are missing and none was before", "complete them")
         if rule == "unique":
@@ -107,14 +118,11 @@ class ColumnPromise:
         if rule == "range":
             low, high = value_text(self.low), value_text(self.high)
             return Problem(self.name, f"{count} of {n} values lie outside {low} to {high}")
-        return Problem(self.name, self._category_message(count, series))
-
-    def _category_message(self, count: int, series: pd.Series) -> str:
-        counts = value_texts(series.loc[self._stray(series)]).value_counts()
-        named = [f"{shorten(value, 40)} ({times} rows)" for value, times in counts.items() if times >= _LEAST_NAMED]
+        ordered = sorted(strays.items(), key=lambda item: -item[1])
+        named = [f"{shorten(value, 40)} ({times} rows)" for value, times in ordered if times >= _LEAST_NAMED]
         shown = f": {', '.join(named[:10])}" if named else ""
-        noun = "category" if len(counts) == 1 else "categories"
-        return f"{count} of {len(series)} rows hold {len(counts)} unseen {noun}{shown}"
+        noun = "category" if len(strays) == 1 else "categories"
+        return Problem(self.name, f"{count} of {n} rows hold {len(strays)} unseen {noun}{shown}")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from evenhand.data.frames import column_kind, plain_frame, require_columns, valu
 from evenhand.data.sensitive import Sensitive, derive_sensitive
 from evenhand.exceptions import DataError, nearest, shorten
 
-__all__ = ["Sensitive", "build_dataset"]
+__all__ = ["Sensitive", "build_dataset", "convert_features"]
 
 _MOST_CLASSES = 100
 
@@ -200,13 +200,25 @@ def _features(
         chosen = [column for column in dict.fromkeys(features) if column not in set(exclude)]
     _check_features(frame, chosen, sensitive)
     X = frame[chosen]
-    converted = {column: _feature(X[column]) for column in chosen if _needs_conversion(X[column])}
+    converted = convert_features(X)
     findings += [
         Finding("converted", column, "holds dates and becomes days since 1970-01-01", float(X[column].notna().sum()))
         for column in converted
         if column_kind(X[column]) == "datetime"
     ]
     return X.assign(**converted) if converted else X, findings
+
+
+def convert_features(X: pd.DataFrame) -> dict[str, pd.Series]:
+    """The columns of a plain frame that become numbers as features: dates their days, booleans with gaps 0 and 1.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"day": pd.to_datetime(["1970-01-03"]), "a": [1]})
+    >>> {name: column.tolist() for name, column in convert_features(frame).items()}
+    {'day': [2.0]}
+    """
+    return {column: _feature(X[column]) for column in X.columns if _needs_conversion(X[column])}
 
 
 def _needs_conversion(series: pd.Series) -> bool:

@@ -1,7 +1,6 @@
 """A sample of data that does not fit in memory: every class and group in its share, the same rows next time."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -9,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from evenhand.data._parts import Parts, WholeFrame, open_parts
+from evenhand.data._parts import Parts
 from evenhand.data.digest import mix, row_digests, text_key
 from evenhand.data.frames import require_columns, value_texts
 from evenhand.data.sensitive import Sensitive, derive_sensitive
-from evenhand.data.sources import read_source
+from evenhand.data.sources import open_source
 from evenhand.data.target import cut_target
 from evenhand.exceptions import DataError, shorten
 
@@ -120,7 +119,7 @@ def read_sample(
     """
     if rows < 1:
         raise DataError(f"a sample of {rows} rows: ask for at least one")
-    with _opened(source) as parts:
+    with open_source(**source) as parts:
         _require(parts.columns, target, sensitive, key, [*(content or ()), *exclude])
         named = [name for name in dict.fromkeys(content or parts.columns) if name not in set(exclude)]
         needed = {target, *(column for how in sensitive.values() for column in how.columns)}
@@ -136,16 +135,6 @@ def read_sample(
         frame = parts.take(_choose(parts, columns, draw, strata.limits(rows)))
     by = (target, *sensitive)
     return frame, Sample(len(frame), strata.total, by, len(strata.found), strata.without_target)
-
-
-@contextmanager
-def _opened(source: Mapping[str, Any]) -> Iterator[Parts]:
-    path = source.get("path")
-    if path is None:
-        yield WholeFrame(read_source(**source))
-        return
-    with open_parts(path, format=source.get("format", "auto")) as parts:
-        yield WholeFrame(read_source(**source)) if parts is None else parts
 
 
 def _require(

@@ -68,6 +68,20 @@ class Sensitive:
                 f"{len(bins)} bins make {len(bins) + 1} bands and band_names has {len(self.band_names)}: name each once"
             )
 
+    @classmethod
+    def described(cls, name: str, **how: Any) -> "Sensitive":
+        """From a description in which what does not apply is empty; a bare name is the column of that name.
+
+        Examples
+        --------
+        >>> Sensitive.described("sex", column=None, labels={}, indicators={}, bins=[]).column
+        'sex'
+        """
+        given = {key: value or None for key, value in how.items()}
+        if given.get("indicators") is None and given.get("column") is None:
+            given["column"] = name
+        return cls(**given)
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the source that the attribute is derived from."""

@@ -1,13 +1,16 @@
 """Reading a table: a CSV or Parquet file at any address, a SQL query, or a data set that a package ships."""
 
-from typing import Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import pandas as pd
 
+from evenhand.data._parts import Parts, WholeFrame, open_parts
 from evenhand.data.frames import plain_frame
 from evenhand.exceptions import DataError, nearest, shorten
 
-__all__ = ["FORMATS", "SourceFormat", "read_source"]
+__all__ = ["FORMATS", "Parts", "SourceFormat", "open_source", "read_source"]
 
 SourceFormat = Literal["auto", "csv", "parquet"]
 
@@ -77,6 +80,38 @@ def read_source(
     from evenhand.data._packages import read_packaged
 
     return plain_frame(read_packaged(package or "", dataset or ""))
+
+
+@contextmanager
+def open_source(**source: Any) -> Iterator[Parts]:
+    """One source in parts: Parquet files a batch at a time, anything else as one part.
+
+    Parameters
+    ----------
+    source
+        As in :func:`read_source`.
+
+    Yields
+    ------
+    Parts
+        With the number of `rows`, the names of the `columns`, and `frames(columns)`, which may be gone through again.
+
+    Raises
+    ------
+    DataError, ServiceError
+        As :func:`read_source` does.
+
+    Examples
+    --------
+    >>> with open_source(package="sklearn", dataset="iris") as parts:
+    ...     parts.rows, [len(frame) for frame in parts.frames(parts.columns[:2])]
+    (150, [150])
+    """
+    if source.get("path") is None:
+        yield WholeFrame(read_source(**source))
+        return
+    with open_parts(source["path"], format=source.get("format") or "auto") as parts:
+        yield parts if parts is not None else WholeFrame(read_source(**source))
 
 
 def _check_choice(**given: str | None) -> None:

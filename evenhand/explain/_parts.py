@@ -20,14 +20,14 @@ from evenhand.explain.orientation import orient
 from evenhand.explain.proxies import ProxyReport, find_proxies
 from evenhand.explain.summary import FeatureSummary, summarise_features
 
-__all__ = ["Parts"]
+__all__ = ["ORDERS", "Parts"]
 
 # Encoded cells that permutation SHAP may evaluate: some ten seconds of a small perceptron. A model whose encoder cannot
 # be reached pays for encoding each hybrid row.
 _CELLS = 250_000_000
 _RAW_EVALUATIONS = 600_000
 _LEAST_ROWS = 20
-_ORDERS = 2
+ORDERS = 2
 _LIME_ROWS = 200
 _IMPORTANCE_ROWS = 2_000
 _IMPORTANCE_LEAST = 200
@@ -84,7 +84,7 @@ class Parts:
             method=method,
             favorable_label=self.test.favorable_label,
             background_rows=background_rows,
-            orders=_ORDERS,
+            orders=ORDERS,
             seed=self.seed,
         )
         size = self._affordable(rows, background_rows)
@@ -103,7 +103,7 @@ class Parts:
             return min(rows, _LIME_ROWS)
         if self.explainer.method != "permutation":
             return rows
-        each = 2 * _ORDERS * max(1, self.test.X.shape[1] - 1) * min(background_rows, len(self.background))
+        each = 2 * ORDERS * max(1, self.test.X.shape[1] - 1) * min(background_rows, len(self.background))
         cells = each * len(self.inner.sources)
         budget = _CELLS // cells if cells else _RAW_EVALUATIONS // each
         return max(_LEAST_ROWS, min(rows, budget))
@@ -204,6 +204,6 @@ def _reading(method: str) -> str:
     return {
         "linear": "Exact SHAP values of the linear model against the mean of the background rows.",
         "tree": "Exact path-dependent SHAP values of the trees; the base is their mean over the training rows.",
-        "permutation": f"SHAP values sampled with {2 * _ORDERS} walks through the features a row; sums are exact.",
+        "permutation": f"SHAP values sampled with {2 * ORDERS} walks through the features a row; sums are exact.",
         "lime": "Weights of LIME's local surrogate: an approximation whose sums do not give the margin.",
     }[method]

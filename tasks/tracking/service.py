@@ -19,7 +19,7 @@ _QUICK = {
     # A repeated request may have arrived the first time: what is repeated is looked up first, and that we do ourselves.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # the screen is ours
 }
 _LATER = {"TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED", "PERMISSION_DENIED", "UNAUTHENTICATED",
           "CUSTOMER_UNAUTHORIZED", "IO_ERROR"}  # fmt: skip

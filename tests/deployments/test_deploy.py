@@ -16,7 +16,9 @@ from deployments.kinds import KINDS
 from deployments.parameters import parameter_schema, parameters
 from deployments.pools import environment, process_template
 from evenhand.config import Config, Service, load_service
+from evenhand.exceptions import ConfigError
 from evenhand.fairness.policies.load import available_policies
+from flows import served
 from flows.service import retrain
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -113,14 +115,16 @@ def test_the_policies_are_those_that_ship(tmp_path: Path) -> None:
 
 
 def test_the_flow_takes_every_section_that_may_change() -> None:
-    sections = set(Config.model_fields) - {"model", "data", "card", "record", "gate"}  # no run loosens its own rules
+    sections = set(Config.model_fields) - {"model", "data", "score", "card", "record"}
+    sections -= {"gate"}  # no run loosens its own rules
     assert set(inspect.signature(retrain.fn).parameters) == sections | {"source", "contract"}
 
 
 def test_a_deployment_a_model_and_kind(tmp_path: Path) -> None:
     service = load_service(EXAMPLES / "service.yaml")
     planned = {f"{each.flow}/{each.name}": each for each in plan(service)}
-    assert len(planned) == len(service.models) * len(KINDS)
+    wanted = [kind for model in service.models.values() for kind in KINDS if kind.wanted(model)]
+    assert len(planned) == len(wanted)
     loans = planned["retrain/loan-approval"]
     assert (loans.cron, loans.timezone) == ("30 5 * * 1-5", "America/New_York")
     assert {"evenhand", "service:evenhand", "model:loan-approval"} == set(loans.tags)
@@ -128,6 +132,39 @@ def test_a_deployment_a_model_and_kind(tmp_path: Path) -> None:
     assert planned["retrain/chile-vote"].cron is None
     off = service_of(tmp_path, retrain={"cron": "0 3 * * *", "active": False})
     assert plan(off)[0].cron is None
+
+
+def scoring(folder: Path, **about: Any) -> Service:
+    whole = {"sources": {"new": {"path": str(folder / "new.parquet")}}, "output": "scored", **about}
+    return service_of(folder, score=whole)
+
+
+def test_a_model_that_scores_has_a_deployment_for_it(tmp_path: Path) -> None:
+    assert "score" not in {each.flow for each in plan(service_of(tmp_path))}
+    service = scoring(tmp_path, cron="0 6 * * *")
+    planned = next(each for each in plan(service) if each.flow == "score")
+    assert (planned.name, planned.cron, planned.entrypoint) == ("loans", "0 6 * * *", "flows.served.score")
+    assert set(planned.schema["properties"]) == set(inspect.signature(served.score.fn).parameters)
+    validate(dict(planned.parameters), dict(planned.schema), raise_on_error=True)
+    for wrong in ({"source": "other"}, {"source": "new", "version": "latest"}, {"source": "new", "output": "/tmp"}):
+        with pytest.raises(ValidationError):
+            validate(wrong, dict(planned.schema), raise_on_error=True)
+    assert service.models["loans"].score_output == str(tmp_path / "scored")
+
+
+@pytest.mark.parametrize(
+    ("about", "where"),
+    [
+        ({"output": "/elsewhere"}, "models.loans.score.output: '/elsewhere' lies outside the service's roots"),
+        ({"output": ""}, "output is missing"),
+        ({"sources": {"new": {"path": "/etc/passwd"}}}, "models.loans.score.sources.new.path"),
+    ],
+    ids=["output outside", "no output", "source outside"],
+)
+def test_what_is_scored_and_where_it_goes_lie_below_the_roots(tmp_path: Path, about: dict, where: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        scoring(tmp_path, **about)
+    assert where in str(error.value)
 
 
 def test_the_digest_of_a_plan_is_that_of_its_content(tmp_path: Path) -> None:

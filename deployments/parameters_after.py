@@ -1,0 +1,57 @@
+"""The forms of the deployments that use a model once it is there: scoring, reproducing, auditing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from evenhand.config import ServedModel
+
+__all__ = ["score_parameters", "score_schema"]
+
+_VERSION = {
+    "type": "string",
+    "pattern": "^[0-9]*$",
+    "title": "Version",
+    "description": "The number of a registered version; left empty, the one that is live.",
+    "default": "",
+}
+
+
+def score_parameters(model: ServedModel) -> dict[str, Any]:
+    """What a run that scores does when nobody changes anything.
+
+    Parameters
+    ----------
+    model
+        The model, with its part of the service file.
+    """
+    return {"source": next(iter(model.score_sources), ""), "version": ""}
+
+
+def score_schema(model: ServedModel) -> dict[str, Any]:
+    """The form: one of the named sources, and a version.
+
+    Parameters
+    ----------
+    model
+        The model, with its part of the service file.
+    """
+    source = {
+        "type": "string",
+        "enum": list(model.score_sources),
+        "title": "Source",
+        "description": "The rows to score: one of the sources that the service file names for it.",
+        "default": next(iter(model.score_sources), ""),
+    }
+    return _form({"source": source, "version": _VERSION}, required=["source"])
+
+
+def _form(fields: Mapping[str, Mapping[str, Any]], *, required: list[str]) -> dict[str, Any]:
+    """A closed JSON schema whose fields stand in this order."""
+    return {
+        "title": "Parameters",
+        "type": "object",
+        "properties": {name: {**about, "position": place} for place, (name, about) in enumerate(fields.items())},
+        "required": required,
+        "additionalProperties": False,
+        "definitions": {},
+    }

@@ -1,0 +1,51 @@
+"""The flows that a server starts to use a model once it is there, held to what the service file allows."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+
+from evenhand.config import ServedModel
+from evenhand.exceptions import ConfigError, nearest, shorten
+from flows.service import in_place_of, run_name, served_model
+from tasks.score import score_rows
+
+__all__ = ["score"]
+
+
+@flow(name="score", flow_run_name=run_name, validate_parameters=True, persist_result=False)
+def score(source: str = "", version: str = "") -> dict[str, Any] | State:
+    """Score rows with the deployment's model: probability, decision and the top reasons of each, in a Parquet file.
+
+    Args:
+        source: One of the sources that the service file names for it.
+        version: The number of a registered version; the one that is live when it is left out.
+    """
+    ended = in_place_of()
+    if ended is not None:
+        return ended
+    model = served_model()
+    chosen = source or next(iter(model.score_sources), "")
+    if chosen not in model.score_sources:
+        known = nearest(chosen, model.score_sources)
+        raise ConfigError(f"{shorten(chosen)} is no source that {model.name} scores: {known}")
+    return score_rows(
+        model.name,
+        model.score_sources[chosen],
+        str(_output(model)),
+        version=version,
+        score=model.base.score,
+        key=model.about.score.key,
+        replace=True,  # the name is that of this run, which may have been killed
+    )
+
+
+def _output(model: ServedModel) -> Path:
+    """A file of this run in the folder of the service file."""
+    folder = Path(model.score_output)
+    folder.mkdir(parents=True, exist_ok=True)
+    began = flow_run.scheduled_start_time or datetime.now(UTC)
+    return folder / f"{model.name}-{began:%Y%m%dT%H%M%SZ}-{str(flow_run.id)[:8]}.parquet"

@@ -1,0 +1,142 @@
+"""Score new rows with a registered version."""
+
+from pathlib import Path
+from typing import Any
+
+from evenhand.config import Config, ScoreConfig, SourceConfig
+from evenhand.config.load import parse_config
+from evenhand.data.contract import Contract
+from evenhand.data.sensitive import Sensitive
+from evenhand.data.sources import Parts, open_source
+from evenhand.events import Event
+from evenhand.exceptions import ModelError, StoreError
+from evenhand.explain import LocalExplainer, make_explainer
+from evenhand.explain._parts import ORDERS
+from evenhand.fairness.served import as_taken
+from evenhand.scoring import Inputs, Scorer, score_parts
+from evenhand.scoring.output import check_output
+from evenhand.store import Ref
+from tasks.ledger import live_version
+from tasks.registry import load_registered
+from tasks.step import emit, load_part, note, step, table
+from tasks.tracking.reading import Registered, read_registered
+
+__all__ = ["score_rows"]
+
+
+@step("score", "Holds the rows to the model's data contract, and writes probability, decision and reasons of each.")
+def score_rows(
+    model: str,
+    source: SourceConfig,
+    output: str,
+    *,
+    version: str = "",
+    score: ScoreConfig | None = None,
+    most_reasons: int | None = None,
+    key: str | None = None,
+    replace: bool = False,
+) -> dict[str, Any]:
+    """A Parquet file with the scored rows, and what came of them in figures.
+
+    Parameters
+    ----------
+    model, version
+        The registered version; by default the one that is live by the ledger.
+    source
+        Where the rows come from. They need the columns of the model's signature and no others; a sensitive attribute
+        only where the model takes it.
+    output
+        The file.
+    score
+        How reasons are told; by default as in the configuration that the version was trained with.
+    most_reasons
+        At most so many reasons a row, whatever `score` says; 0 for none.
+    key
+        The column that names the rows; by default the model's, where the rows have it.
+    replace
+        Whether a file that is there may be replaced.
+
+    Raises
+    ------
+    ContractError
+        When the rows break what the model's data promised, with every violation; nothing is written then.
+    """
+    check_output(Path(output), replace=replace)
+    known = read_registered(model, version or live_version(model))
+    config = parse_config(known.config)
+    asked = score if score is not None else config.score
+    most = asked.most_reasons if most_reasons is None else most_reasons
+    fitted = load_registered(known.model, known.version)
+    contract = Contract.from_dict(known.contract)
+    inputs = Inputs.of(known.inputs, contract, _sensitive(config))
+    with open_source(**source.model_dump()) as parts:
+        scorer = Scorer.of(
+            fitted,
+            known.inputs,
+            favorable_label=config.data.favorable_label,
+            explainer=_explainer(fitted, known, config, inputs, parts) if most else None,
+            texts=asked.reasons,
+            most_reasons=most,
+            explain=asked.explain,
+        )
+        found = score_parts(
+            parts,
+            inputs,
+            scorer,
+            Path(output),
+            model=known.model,
+            version=known.version,
+            key=key or _key(config, parts),
+            about={"run_id": known.run_id, "file_digest": known.tags["evenhand.file_digest"]},
+            min_cell=config.explain.min_cell,
+            on_progress=_progress,
+        )
+    said = {"model": known.model, "version": known.version, "run_id": known.run_id, **found.to_dict()}
+    _show(said, config.explain.min_cell)
+    decided = ", ".join(f"{label}: {n:,}" for label, n in sorted(found.decisions.items()))
+    note(f"{known.name}, {found.rows:,} rows ({decided}), digest {found.data_digest[:12]}")
+    return said
+
+
+def _sensitive(config: Config) -> dict[str, Sensitive]:
+    return {name: Sensitive.described(name, **how.model_dump()) for name, how in config.data.sensitive.items()}
+
+
+def _key(config: Config, parts: Parts) -> str | None:
+    return config.data.key if config.data.key in parts.columns else None
+
+
+def _explainer(model: Any, known: Registered, config: Config, inputs: Inputs, parts: Parts) -> LocalExplainer | None:
+    """The explainer of the step `explain`: the same method, average case and seed."""
+    asked: dict[str, Any] = {"favorable_label": config.data.favorable_label}
+    try:
+        train = load_part(Ref.from_dict(known.provenance["results"]["develop"]), "train")
+    except StoreError as error:
+        if inputs.missing(parts.columns):
+            return None  # the contract is broken, and will be told in whole
+        # Trees carry their average case in their leaves: of the rows only the columns are looked at.
+        some = inputs.frame(inputs.promised(next(iter(parts.frames(inputs.columns)))))
+        try:
+            return make_explainer(model, some, method="tree", **asked)
+        except ModelError:
+            raise StoreError(
+                f"the reasons of {known.name} are told against its training rows, and these are not in this store: "
+                "score where EVENHAND_HOME or EVENHAND_STORE has them, or without reasons"
+            ) from error
+    explain = config.explain
+    background = as_taken(model, train).X.loc[:, list(known.inputs)]
+    drawn = {"background_rows": explain.background_rows, "orders": ORDERS, "seed": config.seed}
+    return make_explainer(model, background, method=explain.method, **asked, **drawn)
+
+
+def _progress(what: str, done: int, total: int) -> None:
+    emit(Event("progress", "score", what, done=done, total=total))
+
+
+def _show(said: dict[str, Any], min_cell: int) -> None:
+    """What came of it on Prefect's page: counts of many rows, and no row."""
+    rows = [{"what": "rows", "value": said["rows"]}]
+    rows += [{"what": f"decided {label}", "value": n} for label, n in said["decisions"].items()]
+    rows += [{"what": f"{name} probability", "value": round(value, 4)} for name, value in said["probability"].items()]
+    rows += [{"what": f"reason: {text} (at least {min_cell} rows)", "value": n} for text, n in said["reasons"].items()]
+    table("score", rows, "What came of the scored rows")

@@ -1,0 +1,179 @@
+"""What MLflow keeps of a run or of a registered version, read back: configuration, contract, provenance, figures."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evenhand.exceptions import ConfigError, ModelError, nearest, shorten
+from tasks.tracking.delivery import ask
+from tasks.tracking.service import client, gone, reachable
+
+__all__ = ["Registered", "read_artifact", "read_metrics", "read_registered"]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A registered version and what is needed to use it again.
+
+    Attributes
+    ----------
+    model, version
+        Its name and number.
+    run_id
+        The run that made it.
+    tags
+        Of the version: digests of data, card, code and file.
+    inputs
+        The columns of its signature, in order.
+    config
+        The configuration that it was trained with.
+    contract
+        What its data promised.
+    provenance
+        Results by name, code version, machine and seed.
+    """
+
+    model: str
+    version: str
+    run_id: str
+    tags: Mapping[str, str]
+    inputs: tuple[str, ...]
+    config: Mapping[str, Any] = field(repr=False)
+    contract: Mapping[str, Any] = field(repr=False)
+    provenance: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """Model and version in words."""
+        return f"{self.model} version {self.version}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+
+def read_registered(model: str, version: str | None) -> Registered:
+    """A version with everything that was stored with it.
+
+    Parameters
+    ----------
+    model
+        The registered name.
+    version
+        The version's number; None, where the ledger knows of no live one, is an error that names those there are.
+
+    Raises
+    ------
+    ModelError
+        When there is no such version, or it was not registered by Evenhand.
+    ServiceError
+        When MLflow does not answer.
+    """
+    with reachable():
+        ask()
+        found = _version(model, version)
+        run_id = str(found.tags.get("evenhand.run_id") or found.run_id or "")
+        if "evenhand.file_digest" not in found.tags or not run_id:
+            raise ModelError(
+                f"{model} version {found.version} was not registered by Evenhand, which knows nothing of it"
+            )
+        return Registered(
+            model=model,
+            version=str(found.version),
+            run_id=run_id,
+            tags=dict(found.tags),
+            inputs=_inputs(found),
+            config=read_artifact(run_id, "provenance/config.json"),
+            contract=read_artifact(run_id, "data/contract.json"),
+            provenance=read_artifact(run_id, "provenance/provenance.json"),
+        )
+
+
+def _version(model: str, version: str | None) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    if not version:
+        raise ModelError(_no_version(model, version))
+    try:
+        return client().get_model_version(model, version)
+    except MlflowException as error:
+        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            raise
+        raise ModelError(_no_version(model, version)) from error
+
+
+def _no_version(model: str, version: str | None) -> str:
+    known = client().search_model_versions(f"name = '{model}'") if "'" not in model else []
+    if not known:
+        names = [each.name for each in client().search_registered_models(max_results=200)]
+        return f"there is no model {shorten(model)}: {nearest(model, names)}"
+    numbers = sorted((str(each.version) for each in known), key=int)
+    if version:
+        return f"{model} has no version {shorten(version)}: it has {', '.join(numbers[-10:])}"
+    return f"no version of {model} is live: name one of its versions ({', '.join(numbers[-10:])}), or approve one"
+
+
+def _inputs(found: Any) -> tuple[str, ...]:
+    """The names of the columns in the stored model's signature."""
+    from mlflow.artifacts import download_artifacts
+    from mlflow.models import Model
+
+    place = client().get_logged_model(found.source.removeprefix("models:/")).artifact_location
+    with tempfile.TemporaryDirectory() as scratch:
+        described = Model.load(download_artifacts(f"{place}/MLmodel", dst_path=scratch))
+    return tuple(str(name) for name in described.signature.inputs.input_names())
+
+
+def read_artifact(run_id: str, path: str) -> Any:
+    """A JSON artifact of a run.
+
+    Parameters
+    ----------
+    run_id
+        MLflow's identifier of the run.
+    path
+        Below the run's artifacts: ``data/contract.json``.
+
+    Raises
+    ------
+    ModelError
+        When run or artifact are gone.
+    ServiceError
+        When MLflow does not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    with reachable(), tempfile.TemporaryDirectory() as scratch:
+        ask()
+        try:
+            _run(run_id)
+            folder, _, name = path.rpartition("/")
+            if name not in {entry.path.rpartition("/")[2] for entry in client().list_artifacts(run_id, folder or None)}:
+                raise ModelError(f"run {run_id[:8]} has no {path} in MLflow: it did not end well, or it was removed")
+            file = Path(client().download_artifacts(run_id, path, dst_path=scratch))
+        except MlflowException as error:
+            if not gone(error):
+                raise
+            raise ModelError(f"run {run_id[:8]} is gone from MLflow, and {path} with it") from error
+        return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _run(run_id: str) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client().get_run(run_id)
+    except MlflowException as error:
+        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            raise
+        raise ConfigError(f"there is no run {shorten(run_id)} in MLflow") from error
+
+
+def read_metrics(run_id: str, prefix: str = "") -> dict[str, float]:
+    """The figures of a run whose names begin with `prefix`, by name."""
+    with reachable():
+        ask()
+        return {name: float(v) for name, v in _run(run_id).data.metrics.items() if name.startswith(prefix)}
