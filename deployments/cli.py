@@ -262,6 +262,32 @@ def score(
     )
 
 
+@app.command(sort_key=6)
+def reproduce(
+    run: str,
+    /,
+    *,
+    tolerance: float = 1e-6,
+    as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
+) -> int:
+    """Train a registered version again from its own rows, and compare every step with the first time.
+
+    Ends with 0 when it is identical or within the tolerance, with 4 when it is different.
+
+    Parameters
+    ----------
+    run
+        MODEL@VERSION, the start of a run's identifier as `evenhand show` has it, or MODEL for the live version.
+    tolerance
+        How far a number may differ, relative where it exceeds 1.
+    as_json
+        Print the comparison as JSON, for a program.
+    """
+    from deployments.cli_reproduce import reproduce_run
+
+    return reproduce_run(run, tolerance=tolerance, as_json=as_json)
+
+
 @app.command(sort_key=5)
 def approve(
     run: str | None = None,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployments.parameters import parameter_schema, parameters
-from deployments.parameters_after import score_parameters, score_schema
+from deployments.parameters_after import reproduce_parameters, reproduce_schema, score_parameters, score_schema
 from evenhand.config import ScheduleConfig, ServedModel
 
 __all__ = ["KINDS", "Kind"]
@@ -91,5 +91,14 @@ KINDS = (
         parameters=score_parameters,
         schema=score_schema,
         wanted=lambda model: bool(model.score_sources),
+    ),
+    Kind(
+        flow="reproduce",
+        entrypoint="flows.served.reproduce",
+        description="Trains a registered version again from the snapshot of its rows, and says whether data, split, "
+        "trials, parameters, predictions and figures are the same, and where the first difference is.",
+        schedule=lambda _model: ScheduleConfig(),
+        parameters=reproduce_parameters,
+        schema=reproduce_schema,
     ),
 )

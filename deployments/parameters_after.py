@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from evenhand.config import ServedModel
+from evenhand.reproduction.checks import TOLERANCE
 
-__all__ = ["score_parameters", "score_schema"]
+__all__ = ["reproduce_parameters", "reproduce_schema", "score_parameters", "score_schema"]
 
 _VERSION = {
     "type": "string",
@@ -43,6 +44,38 @@ def score_schema(model: ServedModel) -> dict[str, Any]:
         "default": next(iter(model.score_sources), ""),
     }
     return _form({"source": source, "version": _VERSION}, required=["source"])
+
+
+def reproduce_parameters(model: ServedModel) -> dict[str, Any]:
+    """What a reproduction does when nobody changes anything.
+
+    Parameters
+    ----------
+    model
+        The model.
+    """
+    del model
+    return {"version": "", "tolerance": TOLERANCE}
+
+
+def reproduce_schema(model: ServedModel) -> dict[str, Any]:
+    """The form: a version, and how far numbers may differ.
+
+    Parameters
+    ----------
+    model
+        The model.
+    """
+    del model
+    tolerance = {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 0.5,
+        "title": "Tolerance",
+        "description": "How far a number may be from the first run's, relative where it exceeds 1.",
+        "default": TOLERANCE,
+    }
+    return _form({"version": _VERSION, "tolerance": tolerance}, required=[])
 
 
 def _form(fields: Mapping[str, Mapping[str, Any]], *, required: list[str]) -> dict[str, Any]:

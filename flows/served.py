@@ -10,10 +10,12 @@ from prefect.runtime import flow_run
 
 from evenhand.config import ServedModel
 from evenhand.exceptions import ConfigError, nearest, shorten
+from evenhand.reproduction.checks import TOLERANCE
+from flows.reproduce import reproduce_version
 from flows.service import in_place_of, run_name, served_model
 from tasks.score import score_rows
 
-__all__ = ["score"]
+__all__ = ["reproduce", "score"]
 
 
 @flow(name="score", flow_run_name=run_name, validate_parameters=True, persist_result=False)
@@ -41,6 +43,17 @@ def score(source: str = "", version: str = "") -> dict[str, Any] | State:
         key=model.about.score.key,
         replace=True,  # the name is that of this run, which may have been killed
     )
+
+
+@flow(name="reproduce", flow_run_name=run_name, validate_parameters=True, persist_result=False)
+def reproduce(version: str = "", tolerance: float = TOLERANCE) -> dict[str, Any]:
+    """Train a registered version of the deployment's model again, and compare every step with the first time.
+
+    Args:
+        version: The number of a registered version; the one that is live when it is left out.
+        tolerance: How far a number may be from the first run's, relative where it exceeds 1.
+    """
+    return reproduce_version(served_model().name, version, tolerance)
 
 
 def _output(model: ServedModel) -> Path:

@@ -42,6 +42,7 @@ __all__ = [
     "step",
     "step_key",
     "store",
+    "store_apart",
     "table",
     "write_json",
 ]
@@ -51,6 +52,7 @@ R = TypeVar("R")
 
 
 _listener: ContextVar[Callable[[Event], None] | None] = ContextVar("listener", default=None)
+_apart: ContextVar[Path | None] = ContextVar("apart", default=None)
 _state: ContextVar[dict[str, str] | None] = ContextVar("state", default=None)
 
 
@@ -155,7 +157,26 @@ def home() -> Path:
 
 def store() -> Store:
     """The store of finished steps, with the one that several machines share when `EVENHAND_STORE` names it."""
+    apart = _apart.get()
+    if apart is not None:
+        return Store(apart)
     return Store(home() / "store", open_remote(os.environ.get(VARIABLE)))
+
+
+@contextmanager
+def store_apart(folder: Path) -> Iterator[None]:
+    """Let the steps in this block find nothing that is finished, here or on another machine, but what they leave there.
+
+    Parameters
+    ----------
+    folder
+        Where their results go.
+    """
+    token = _apart.set(folder)
+    try:
+        yield
+    finally:
+        _apart.reset(token)
 
 
 def once(name: str, parts: Mapping[str, Any], fill: Callable[[Path], None]) -> Ref:

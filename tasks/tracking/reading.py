@@ -8,10 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from evenhand.exceptions import ConfigError, ModelError, nearest, shorten
+from evenhand.store import digest_file
 from tasks.tracking.delivery import ask
 from tasks.tracking.service import client, gone, reachable
 
-__all__ = ["Registered", "read_artifact", "read_metrics", "read_registered"]
+__all__ = [
+    "Registered",
+    "fetch_model",
+    "read_artifact",
+    "read_metrics",
+    "read_registered",
+    "version_of_run",
+]
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,53 @@ def _inputs(found: Any) -> tuple[str, ...]:
     with tempfile.TemporaryDirectory() as scratch:
         described = Model.load(download_artifacts(f"{place}/MLmodel", dst_path=scratch))
     return tuple(str(name) for name in described.signature.inputs.input_names())
+
+
+def fetch_model(known: Registered, folder: Path) -> Path:
+    """The file of a registered version, after it was compared with what was registered; it is not loaded.
+
+    Parameters
+    ----------
+    known
+        The version.
+    folder
+        Where the file goes.
+
+    Raises
+    ------
+    ModelError
+        When the file is another.
+    ServiceError
+        When MLflow does not answer.
+    """
+    from mlflow.artifacts import download_artifacts
+
+    with reachable():
+        ask()
+        source = client().get_model_version(known.model, known.version).source
+        place = client().get_logged_model(source.removeprefix("models:/")).artifact_location
+        file = Path(download_artifacts(f"{place}/model.skops", dst_path=str(folder)))
+    if digest_file(file) != known.tags["evenhand.file_digest"]:
+        raise ModelError(f"the file of {known.name} is not the one that was logged; it is not compared with anything")
+    return file
+
+
+def version_of_run(run_id: str) -> tuple[str, str]:
+    """The model and the version that a run registered.
+
+    Raises
+    ------
+    ModelError
+        When it registered none.
+    ServiceError
+        When MLflow does not answer.
+    """
+    with reachable():
+        ask()
+        _run(run_id)
+        for found in client().search_model_versions(f"run_id = '{run_id}'"):
+            return str(found.name), str(found.version)
+    raise ModelError(f"run {run_id[:8]} registered no model: there is nothing to compare with")
 
 
 def read_artifact(run_id: str, path: str) -> Any:

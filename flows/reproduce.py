@@ -1,0 +1,121 @@
+"""Train a registered version again, from its own rows and configuration, and compare."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.context import FlowRunContext
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from evenhand.config import Config
+from evenhand.config.load import parse_config
+from evenhand.events import Event
+from evenhand.reproduction.checks import TOLERANCE
+from evenhand.store import Ref
+from tasks.audit import audit_groups
+from tasks.compare import compare_training
+from tasks.evaluate import evaluate_model
+from tasks.fit import fit_model
+from tasks.ingest import ingest_data
+from tasks.mitigate import mitigate_model
+from tasks.recall import recall_version
+from tasks.split import split_rows
+from tasks.step import home, listening, prefect_answers, store_apart
+from tasks.tracking import RunRef, finish_run, open_run
+from tasks.tracking.reading import Registered
+from tasks.tune import tune_model
+from tasks.weight import weigh_rows
+
+__all__ = ["reproduce", "reproduce_version", "run_reproduce"]
+
+
+@flow(name="reproduce", flow_run_name="reproduce {model} {version}", validate_parameters=True, persist_result=False)
+def reproduce(model: str, version: str = "", tolerance: float = TOLERANCE) -> dict[str, Any]:
+    """Train a registered version again and compare: identical, within the tolerance, or different and where first.
+
+    Args:
+        model: The registered name.
+        version: A version's number; the one that is live when it is left out.
+        tolerance: How far numbers may differ.
+    """
+    return reproduce_version(model, version, tolerance)
+
+
+def reproduce_version(model: str, version: str, tolerance: float) -> dict[str, Any]:
+    """The steps of a reproduction, in order, within whichever flow runs.
+
+    Parameters
+    ----------
+    model, version, tolerance
+        As :func:`reproduce` takes them.
+    """
+    home().mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="reproduce-", dir=home()) as scratch:
+        folder = Path(scratch)
+        known, rows = recall_version(model, version, folder)
+        config = parse_config(known.config)
+        with store_apart(folder):
+            rows = rows or ingest_data(config.data, None)
+            with _run_of(known) as run:
+                results = _train_again(config, rows, run)
+                return compare_training(known, results, tolerance, run=run)
+
+
+def _train_again(config: Config, rows: Ref, run: RunRef) -> dict[str, Ref]:
+    """What `retrain` does from the rows to the evidence."""
+    weight, seed = config.weight, config.seed
+    parts = split_rows(rows, config.split, None, seed)
+    develop, holdout = parts["develop"], parts["holdout"]
+    weights = weigh_rows(develop, weight)
+    grouped = config.split.method == "group"
+    found = tune_model(develop, weights, config.search, weight, grouped=grouped, seed=seed, run=run)
+    fitted = fit_model(develop, weights, found, config.evaluate, weight, seed=seed, run=run)
+    if config.mitigate.method != "none":
+        mine = {"develop": develop, "holdout": holdout, "weights": weights}
+        fitted = mitigate_model(mine, found, fitted, config.mitigate, config.evaluate, weight, seed=seed, run=run)
+    evidence = evaluate_model(fitted, holdout, config.evaluate, seed=seed, run=run)
+    audit_groups(evidence, holdout, config.audit, seed=seed, run=run)
+    return {"rows": rows, "develop": develop, "holdout": holdout, "found": found, "fitted": fitted}
+
+
+@contextmanager
+def _run_of(known: Registered) -> Iterator[RunRef]:
+    """An MLflow run of its own, apart from the trainings that may go live."""
+    context = FlowRunContext.get()
+    flow_run_id = str(context.flow_run.id) if context is not None and context.flow_run is not None else ""
+    run = open_run(
+        experiment=f"{known.model} reproduce",
+        name=f"reproduce {known.name}",
+        model=known.model,
+        tags={"evenhand.flow_run_id": flow_run_id, "evenhand.reproduces": known.run_id},
+    )
+    status = "FAILED"
+    try:
+        yield run
+        status = "FINISHED"
+    finally:
+        finish_run(run, status)
+
+
+def run_reproduce(
+    model: str,
+    version: str = "",
+    *,
+    tolerance: float = TOLERANCE,
+    on_event: Callable[[Event], None] | None = None,
+) -> dict[str, Any]:
+    """Run the flow in this process.
+
+    Parameters
+    ----------
+    model, version, tolerance
+        As :func:`reproduce` takes them.
+    on_event
+        Called with each event, in this thread.
+    """
+    with listening(on_event), prefect_answers(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        found: dict[str, Any] = reproduce(model, version, tolerance)
+    return found
