@@ -21,7 +21,7 @@ from evenhand.exceptions import DataError, EvenhandError, ServiceError
 
 __all__ = ["DATABASES", "Place", "back_up", "main", "restore"]
 
-DATABASES = ("prefect", "mlflow")
+DATABASES = ("prefect", "mlflow", "evenhand")
 """What the databases are called, and the programs that keep them."""
 
 _MANIFEST, _ARTIFACTS, _FORMAT = "evenhand-backup.json", "artifacts.tar", 1

@@ -16,7 +16,10 @@ from evenhand.exceptions import DataError, ServiceError
 __all__ = ["Compose", "Files", "Postgres", "local_place"]
 
 # The schema goes whole: tables of a newer version that the backup does not know would stay otherwise.
-_EMPTY = "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner;"
+_EMPTY = (
+    "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner; "
+    "GRANT USAGE ON SCHEMA public TO PUBLIC;"
+)
 _COUNT = "SELECT count(*) FROM runs"
 
 
@@ -59,10 +62,11 @@ class Compose:
             self._docker(["up", "--detach", "--wait", "--no-build"])
 
     def load(self, database: str, path: Path) -> None:
-        """Empty the database and fill it, as its own role."""
+        """Empty the database and fill it, as its own role; the ledger belongs to nobody who writes to it."""
         program = ["psql", "--username=postgres", f"--dbname={database}", "--quiet", "--set=ON_ERROR_STOP=1"]
         self._exec("postgres", [*program, f"--command={_EMPTY}"])
-        program = ["pg_restore", "--username=postgres", f"--dbname={database}", "--no-owner", f"--role={database}"]
+        role = "postgres" if database == "evenhand" else database
+        program = ["pg_restore", "--username=postgres", f"--dbname={database}", "--no-owner", f"--role={role}"]
         self._exec("postgres", [*program, "--single-transaction", "--exit-on-error"], given=path)
 
     def spread(self, path: Path) -> None:
@@ -117,7 +121,7 @@ class Files(_Local):
     def dump(self, database: str, path: Path) -> None:
         """Copy by SQLite's own backup, which takes one moment's state also while others write."""
         source = self._database(database)
-        if not source.is_file():
+        if not source.is_file() and database != "evenhand":  # without a decision there is no ledger yet
             raise DataError(f"there is no service in {self._folder}: `evenhand up` makes one")
         with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(path)) as here:
             there.backup(here)
@@ -140,7 +144,8 @@ class Files(_Local):
         draft.replace(target)
 
     def _database(self, name: str) -> Path:
-        return self._folder / {"prefect": "prefect/prefect.db", "mlflow": "mlflow.db"}[name]
+        places = {"prefect": "prefect/prefect.db", "mlflow": "mlflow.db", "evenhand": "../ledger.db"}
+        return self._folder / places[name]
 
 
 class Postgres(_Local):
@@ -198,22 +203,26 @@ def local_place(home: Path, environment: Mapping[str, str]) -> Files | Postgres:
     home
         The home.
     environment
-        Where PREFECT_SERVER_DATABASE_CONNECTION_URL and MLFLOW_BACKEND_STORE_URI name PostgreSQL, or do not.
+        Where PREFECT_SERVER_DATABASE_CONNECTION_URL, MLFLOW_BACKEND_STORE_URI and EVENHAND_LEDGER name PostgreSQL, or
+        do not.
 
     Raises
     ------
     DataError
-        When only one of them does.
+        When only some of them do.
     """
     folder = home / "service"
     addresses = {
         "prefect": environment.get("PREFECT_SERVER_DATABASE_CONNECTION_URL", ""),
         "mlflow": environment.get("MLFLOW_BACKEND_STORE_URI", ""),
+        "evenhand": environment.get("EVENHAND_LEDGER", ""),
     }
     named = [name for name, address in addresses.items() if address.startswith("postgres")]
-    if len(named) == 1:
+    if 0 < len(named) < len(addresses):
+        other = ", ".join(name for name in addresses if name not in named)
         raise DataError(
-            f"{named[0]}'s database is on PostgreSQL and the other is not: back up both by hand, or move one"
+            f"the database of {', '.join(named)} is on PostgreSQL and that of {other} is not: back them up by hand, or "
+            "move them (PREFECT_SERVER_DATABASE_CONNECTION_URL, MLFLOW_BACKEND_STORE_URI, EVENHAND_LEDGER)"
         )
     return Postgres(folder, addresses) if named else Files(folder)
 

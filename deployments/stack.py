@@ -72,7 +72,8 @@ class Stack:
     folder
         Where it keeps what it knows.
     addresses
-        The variables that a client sets: PREFECT_API_URL and MLFLOW_TRACKING_URI, and the passwords when there are any.
+        The variables that a client sets: PREFECT_API_URL and MLFLOW_TRACKING_URI, the passwords when there are any, and
+        EVENHAND_LEDGER where the ledger is not a file of the home.
     processes
         Its processes: "prefect", "mlflow", "worker-1" and so on; `deploy` is gone when it has succeeded.
     """
@@ -220,6 +221,8 @@ def _addresses(base: Mapping[str, str], prefect_port: int, mlflow_port: int) -> 
         "PREFECT_API_URL": f"http://127.0.0.1:{prefect_port}/api",
         "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{mlflow_port}",
     }
+    with suppress(KeyError):
+        found["EVENHAND_LEDGER"] = base["EVENHAND_LEDGER"]
     with suppress(KeyError):
         found["PREFECT_API_AUTH_STRING"] = base["PREFECT_SERVER_API_AUTH_STRING"]
     with suppress(KeyError):

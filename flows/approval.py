@@ -109,7 +109,9 @@ def _end_superseded(model: str) -> None:
             except ObjectNotFound:
                 continue  # deleted, or on another server
             if run.state is not None and run.state.is_paused():
-                ended: State[Any] = Cancelled(name="Superseded", message="A newer challenger of the model took its place.")
+                ended: State[Any] = Cancelled(
+                    name="Superseded", message="A newer challenger of the model took its place."
+                )
                 client.set_flow_run_state(run.id, ended, force=True)
 
 

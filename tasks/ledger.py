@@ -25,6 +25,7 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
+    inspect,
     select,
     text,
 )
@@ -103,11 +104,22 @@ def _engine(address: str) -> Engine:
         event.listen(engine, "connect", _durable)
     else:
         engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 5})
-    with engine.begin() as connection:
-        _table.metadata.create_all(connection)
-        for statement in _INSERT_ONLY.get(url.get_backend_name(), []):
-            connection.execute(text(statement))
+    _make_table(engine)
     return engine
+
+
+def _make_table(engine: Engine) -> None:
+    """Make the table where there is none; of several processes that do so at once one is first."""
+    if inspect(engine).has_table(_table.name):
+        return
+    try:
+        with engine.begin() as connection:
+            _table.metadata.create_all(connection)
+            for statement in _INSERT_ONLY.get(engine.dialect.name, []):
+                connection.execute(text(statement))
+    except DBAPIError:
+        if not inspect(engine).has_table(_table.name):
+            raise
 
 
 def _durable(connection: Any, _record: Any) -> None:

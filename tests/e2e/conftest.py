@@ -17,6 +17,10 @@ QUICK = (
 )  # fmt: skip
 
 
+HELD = 3
+"""How a training of the example ends: too few rows to show anything, nobody to be compared with, a card with gaps."""
+
+
 @dataclass(frozen=True)
 class Home:
     """A working folder with its own stores.
@@ -71,7 +75,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, subprocess.
     home = Home(tmp_path_factory.mktemp("first") / ".evenhand")
     home.folder.mkdir()
     done = home.run(home.train())
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == HELD, done.stdout + done.stderr
     return home, done
 
 

@@ -23,7 +23,7 @@ import pytest
 
 from deployments.processes import Processes
 
-NAMES = ("prefect", "mlflow")
+NAMES = ("prefect", "mlflow", "evenhand")
 USERS = ("postgres", "nobody")
 """Whom the server runs as when the tests are root, which PostgreSQL refuses to be."""
 
@@ -67,6 +67,7 @@ class Postgres:
         return {
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": self.address("prefect"),
             "MLFLOW_BACKEND_STORE_URI": self.address("mlflow"),
+            "EVENHAND_LEDGER": self.address("evenhand"),
         }
 
     def start(self) -> None:

@@ -144,6 +144,8 @@ def write_service(folder: Path, models: Mapping[str, Mapping[str, Any]], **rest:
         path, _, value = override.partition("=")
         section, _, key = path.partition(".")
         config.setdefault(section, {})[key] = yaml.safe_load(value)
+    # Held runs end here: that a run waits for a person has a test of its own.
+    config["gate"] = {"ask_on_page": False, **config.get("gate", {})}
     folder.mkdir(exist_ok=True)
     (folder / "loans.yaml").write_text(yaml.safe_dump(config))
     named = {name: {"config": "loans.yaml", **about} for name, about in models.items()}

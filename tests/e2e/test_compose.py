@@ -86,7 +86,7 @@ def retrain(stack: Stack) -> dict[str, Any]:
         deployment = get(prefect, f"deployments/name/retrain/{MODEL}")
         run = ask(prefect, f"deployments/{deployment['id']}/create_flow_run", parameters=QUICK)
         deadline = time.monotonic() + 600
-        while run["state_type"] not in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
+        while run["state_type"] not in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED", "PAUSED"):
             assert time.monotonic() < deadline, f"still {run['state_name']}"
             time.sleep(2)
             run = get(prefect, f"flow_runs/{run['id']}")
@@ -110,9 +110,10 @@ def inventory(stack: Stack) -> dict[str, Any]:
             "aliases": {each["name"]: each.get("aliases") for each in models},
             "cards": {run["info"]["run_id"]: card(mlflow, run["info"]["run_id"]) for run in tops},
             "flow runs": {each["id"]: each["state_type"] for each in ask(prefect, "flow_runs/filter")
-                          if each["state_type"] in ("COMPLETED", "FAILED")},
+                          if each["state_type"] in ("COMPLETED", "FAILED", "PAUSED")},
             "deployments": {each["name"]: each["id"] for each in deployments},
             "automations": sorted(each["name"] for each in ask(prefect, "automations/filter")),
+            "ledger": stack.compose("exec", "-T", "worker", "evenhand", "ledger", "export"),
         }  # fmt: skip
 
 
@@ -132,7 +133,7 @@ def stack() -> Stack:
 def trained(stack: Stack) -> dict[str, Any]:
     """One retrain through the deployment, and all that is known after it."""
     run = retrain(stack)
-    assert run["state_type"] == "COMPLETED", run["state"]["message"]
+    assert run["state_name"] == "Suspended", f"a first model waits for a person: {run['state']['message']}"
     return inventory(stack)
 
 
@@ -218,7 +219,7 @@ def test_the_worker_does_not_reach_the_database(stack: Stack) -> None:
     assert reached == "", "the server does"
 
 
-@pytest.mark.parametrize(("role", "foreign"), [("prefect", "mlflow"), ("mlflow", "prefect")])
+@pytest.mark.parametrize(("role", "foreign"), [("prefect", "mlflow"), ("mlflow", "prefect"), ("evenhand", "mlflow")])
 def test_each_role_sees_its_own_database(stack: Stack, role: str, foreign: str) -> None:
     secret = stack.secrets[f"{role.upper()}_DATABASE_PASSWORD"]
     probe = (
@@ -232,6 +233,27 @@ def test_each_role_sees_its_own_database(stack: Stack, role: str, foreign: str) 
         )  # fmt: skip
         assert done.returncode == expected, done.stderr
         assert expected == 0 or "permission denied" in done.stderr
+
+
+def test_the_ledgers_role_reads_and_adds_and_nothing_else(stack: Stack, trained: dict[str, Any]) -> None:
+    assert "decision" in trained["ledger"]
+    probe = (
+        "import os, sys, psycopg\nwith psycopg.connect(os.environ['EVENHAND_LEDGER']) as connection:\n"
+        "    connection.execute(sys.argv[1])"
+    )
+    for statement in (
+        "UPDATE evenhand_ledger SET model = 'x'",
+        "DELETE FROM evenhand_ledger",
+        "TRUNCATE evenhand_ledger",
+        "DROP TRIGGER evenhand_ledger_no_change ON evenhand_ledger",
+    ):
+        done = subprocess.run(
+            ["docker", "compose", "exec", "-T", "worker", "python", "-c", probe, statement],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode != 0
+        assert "permission denied" in done.stderr or "must be owner" in done.stderr, done.stderr
+    assert "is whole" in stack.compose("exec", "-T", "worker", "evenhand", "ledger", "verify")
 
 
 def test_the_retrain_is_in_both_servers(stack: Stack, trained: dict[str, Any]) -> None:
@@ -305,5 +327,5 @@ def test_a_backup_comes_back_in_an_empty_stack(
         assert done.returncode == 0, done.stderr
     assert inventory(second) == trained
     again = retrain(second)
-    assert again["state_type"] == "COMPLETED", again["state"]["message"]
+    assert again["state_name"] == "Suspended", again["state"]["message"]
     assert len(inventory(second)["versions"]) == len(trained["versions"]) + 1, "and it goes on from there"

@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 
 from deployments.stack import Stack, running
 
-from .conftest import Home
+from .conftest import HELD, Home
 from .postgres import postgres
 from .test_kill import drafting, trials_logged
 from .test_train import Trained, artifacts, mlflow_of, outcomes
@@ -151,7 +151,7 @@ def test_mlflow_is_silent_in_the_middle(trained: Trained, stack: Stack, computed
         wait_for(lambda: "the records wait in" in said(computed), child, computed)
         os.kill(child.pid, signal.SIGSTOP)
     os.kill(child.pid, signal.SIGCONT)
-    assert child.wait(timeout=PATIENCE) == 0, said(computed)
+    assert child.wait(timeout=PATIENCE) == HELD, said(computed)
     assert said(computed).count("MLflow does not answer") == 1
     assert "MLflow answers again" in said(computed)
     outcome, client = outcomes(computed)[0], client_of(stack)
@@ -174,7 +174,7 @@ def test_mlflow_is_silent_at_the_end(trained: Trained, stack: Stack, computed: H
 
     done = computed.run(computed.train(*model_of(name)), extra=dict(stack.addresses), timeout=PATIENCE)
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == HELD, done.stdout + done.stderr
     client = client_of(stack)
     versions = {str(version.version): version.run_id for version in client.search_model_versions(f"name = '{name}'")}
     assert set(versions) == {"1", "2"}
@@ -210,7 +210,7 @@ def test_prefect_restarts_during_a_run(stack: Stack, computed: Home) -> None:
     wait_for(lambda: drafting("explain")(computed), child, computed)
     stack.kill("prefect")
     stack.start("prefect")
-    assert child.wait(timeout=PATIENCE) == 0, said(computed)
+    assert child.wait(timeout=PATIENCE) == HELD, said(computed)
     assert outcomes(computed)[0]["model_version"] == "1"
     assert "Traceback" not in said(computed)
 
@@ -230,7 +230,7 @@ def test_postgresql_stops_for_half_a_minute(computed: Home, tmp_path: Path) -> N
             synced = computed.run(computed.command("sync"), extra=dict(servers.addresses))
             assert synced.returncode == 0, synced.stdout + synced.stderr
         else:
-            assert code == 0, said(computed)
+            assert code == HELD, said(computed)
         assert "Traceback" not in said(computed)
         client = client_of(servers)
         version = client.get_model_version_by_alias("postgres-stops", "challenger")
@@ -253,7 +253,7 @@ def test_sigterm_during_tune(home: Home) -> None:
 
     done = home.run(home.train(), timeout=PATIENCE)
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == HELD, done.stdout + done.stderr
     trials = json.loads(next(home.folder.glob("runs/*/results/search.json")).read_text())["trials"]
     kept = [json.loads(line) for line in before]
     assert [trial["seconds"] for trial in trials[: len(kept)]] == [trial["seconds"] for trial in kept]
@@ -309,7 +309,7 @@ def test_the_clock_is_set_back_during_a_run(stack: Stack, computed: Home, tmp_pa
     child = computed.start(computed.train(*model_of(name)), extra=clock)
     wait_for(lambda: drafting("explain")(computed), child, computed)
     flag.touch()
-    assert child.wait(timeout=PATIENCE) == 0, said(computed)
+    assert child.wait(timeout=PATIENCE) == HELD, said(computed)
     client = client_of(stack)
     run = client.get_run(outcomes(computed)[0]["run_id"])
     assert 0 < run.info.end_time - run.info.start_time < 1000 * PATIENCE
@@ -320,7 +320,7 @@ def test_the_clock_is_set_back_during_a_run(stack: Stack, computed: Home, tmp_pa
 
     again = computed.run(computed.train(*model_of(name)), extra=clock)
 
-    assert again.returncode == 0, again.stderr
+    assert again.returncode == HELD, again.stderr
     assert str(client.get_model_version_by_alias(name, "challenger").version) == "2"
 
 
@@ -361,7 +361,7 @@ def test_the_disk_is_full_while_a_result_is_written(trained: Trained, stack: Sta
 
         done = served.run(served.train(*model_of(name)), extra=dict(stack.addresses))
 
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == HELD, done.stdout + done.stderr
         client = client_of(stack)
         assert [run.info.status for run in runs_of(client, name)] == ["FINISHED"], "the same run went on"
         assert len(client.search_model_versions(f"name = '{name}'")) == 1

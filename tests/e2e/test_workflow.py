@@ -49,7 +49,7 @@ def command(step: dict[str, Any], repository: Path) -> subprocess.CompletedProce
     return subprocess.run(shell, cwd=repository, env=environment, capture_output=True, text=True, timeout=900)
 
 
-def test_the_commands_leave_a_card_and_a_broken_limit_fails(repository: Path) -> None:
+def test_the_commands_leave_a_card_and_a_blocked_model_fails(repository: Path) -> None:
     job = next(iter(yaml.safe_load(WORKFLOW.read_text())["jobs"].values()))
     steps = {step["name"]: step for step in job["steps"] if "run" in step and step["name"] not in NOT_HERE}
     for name, step in steps.items():
@@ -60,12 +60,15 @@ def test_the_commands_leave_a_card_and_a_broken_limit_fails(repository: Path) ->
     assert (repository / "summary.md").read_text().lstrip().startswith("# ")
 
     outcome = json.loads((repository / "outcome.json").read_text())
-    audit = Path(outcome["folder"]) / "results" / "audit.json"
-    found = json.loads(audit.read_text())
-    policy = {"policy": {"name": "ours"}, "verdict": "FAIL", "reason": "one limit is broken"}
-    audit.write_text(json.dumps({**found, "policies": [policy]}))
-    refused = command(steps["Refuse a broken limit"], repository)
-    assert (refused.returncode, refused.stdout) == (4, "policy ours: one limit is broken\n")
+    assert outcome["decision"] == "hold", "there is no champion on a runner"
+
+    file = repository / "models" / "loans.yaml"
+    config = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump({**config, "gate": {"floors": {"accuracy": 0.999}}}))
+    assert command(steps["Train, audit and write the card"], repository).returncode == 0
+    refused = command(steps["Refuse a blocked model"], repository)
+    assert refused.returncode == 4
+    assert "decision: block\n- floor: accuracy" in refused.stdout
 
 
 def test_a_wrong_configuration_fails_the_job_and_leaves_nothing_to_attach(repository: Path) -> None:
