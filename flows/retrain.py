@@ -22,6 +22,7 @@ from evenhand.config import (
     GateConfig,
     MitigateConfig,
     RecordConfig,
+    RobustnessConfig,
     ScoreConfig,
     SearchConfig,
     SplitConfig,
@@ -45,6 +46,7 @@ from tasks.register import register_model
 from tasks.registry import latest_contract
 from tasks.split import split_rows
 from tasks.step import listening, prefect_answers
+from tasks.stress import stress_model
 from tasks.tracking import deliver_all
 from tasks.tune import tune_model
 from tasks.weight import weigh_rows
@@ -69,6 +71,7 @@ def retrain(
     evaluate: EvaluateConfig = EvaluateConfig(),
     explain: ExplainConfig = ExplainConfig(),
     audit: AuditConfig = AuditConfig(),
+    robustness: RobustnessConfig = RobustnessConfig(),
     gate: GateConfig = GateConfig(),
     score: ScoreConfig = ScoreConfig(),
     card: CardConfig = CardConfig(),
@@ -87,6 +90,7 @@ def retrain(
         evaluate: How it is calibrated, given a threshold, and assessed.
         explain: How it is explained.
         audit: How its decisions are compared between groups.
+        robustness: How it is tried on rows that come otherwise than expected.
         gate: When the model may go live by itself, and when a person must answer.
         score: How new rows are scored by the version, once it is registered.
         card: What only a person can say.
@@ -103,6 +107,7 @@ def retrain(
         evaluate=evaluate,
         explain=explain,
         audit=audit,
+        robustness=robustness,
         gate=gate,
         score=score,
         card=card,
@@ -151,6 +156,12 @@ def _steps(config: Config) -> dict[str, Any]:
             "groups": groups,
             "reasons": reasons,
         }
+        if config.robustness.enabled:
+            tried = {"fitted": fitted, "develop": develop, "holdout": holdout, "evidence": evidence}
+            least, level = config.explain.min_cell, config.evaluate.confidence
+            results["robust"] = stress_model(
+                tried, config.robustness, min_cell=least, confidence=level, seed=seed, run=run
+            )
         whole = config.model_dump(mode="json")
         decision = decide_model(results, holdout, config, list(missing_statements(whole["card"])), run=run)
         page = write_card({**results, "decision": decision}, whole, run=run)

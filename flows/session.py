@@ -81,7 +81,7 @@ def _close(left: str, now: str) -> None:
 
 def _flat(asked: dict[str, object]) -> dict[str, object]:
     """The choices a person compares runs by, as `section.name`; the card's prose and the source stand elsewhere."""
-    sections = ("split", "weight", "search", "mitigate", "evaluate", "explain", "audit", "gate")
+    sections = ("split", "weight", "search", "mitigate", "evaluate", "explain", "audit", "robustness", "gate")
     found: dict[str, object] = {}
     for section in sections:
         values = asked[section]

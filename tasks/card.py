@@ -19,7 +19,8 @@ def write_card(results: dict[str, Ref], config: dict[str, Any], *, run: RunRef) 
     Parameters
     ----------
     results
-        Results of the earlier steps by name: rows, develop, found, fitted, evidence, groups, reasons.
+        Results of the earlier steps by name: rows, develop, found, fitted, evidence, groups, reasons, and robust where
+        the model was tried on other rows.
     config
         The whole configuration.
     run
@@ -48,6 +49,7 @@ def _write(folder: Path, results: dict[str, Ref], config: dict[str, Any], run: R
         costs={**read_json(at["evidence"] / "costs.json"), "training": read_json(at["fitted"] / "training.json")},
         audit=read_json(at["groups"] / "audit.json"),
         explanation=read_json(at["reasons"] / "explanation.json"),
+        robustness=_if_there(at["robust"] / "robustness.json") if "robust" in at else None,
         run=_about_run(config, run),
         decision=_about_decision(at),
         min_cell=config["explain"]["min_cell"],

@@ -39,6 +39,7 @@ _PLACED = (
     "importance",
     "gaps",
     "alternatives",
+    "robustness",
 )
 # The cases are told in words.
 _TOLD = ("case-",)
@@ -55,6 +56,7 @@ def build_card(
     costs: Values | None = None,
     audit: Values | None = None,
     explanation: Values | None = None,
+    robustness: Values | None = None,
     calibration: Values | None = None,
     threshold: Values | None = None,
     mitigation: Values | None = None,
@@ -77,7 +79,7 @@ def build_card(
     data
         ``name``, ``digest``, ``rows``, ``source``, ``features``, ``sensitive``, ``classes``, ``split``
         (``method``, ``counts``, ``table``), ``contract``, ``findings``.
-    search, evaluation, costs, audit, explanation, calibration, threshold, mitigation
+    search, evaluation, costs, audit, explanation, robustness, calibration, threshold, mitigation
         ``to_dict()`` of the results of the same names. An explanation's rows of people are not part of that.
     run
         ``run_id``, ``url``, ``code_version``, ``git_commit``, ``seed``, ``machine``, ``packages``, ``date``.
@@ -119,6 +121,7 @@ def build_card(
         costs=costs or {},
         audit=audit or {},
         explanation=explanation or {},
+        robustness=robustness or {},
         calibration=calibration or {},
         threshold=threshold or {},
         mitigation=mitigation or {},

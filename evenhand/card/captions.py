@@ -104,6 +104,14 @@ def _proxies(inputs: Inputs, rest: str) -> Words | None:
     return title, f"AUC, 0.5 being chance: all features together {number(first['together']['auc'])}; {said}."
 
 
+def _robustness(inputs: Inputs, _: str) -> Words | None:
+    shares = {name: found for name, found in inputs.robustness.items() if found.get("value") is not None}
+    said = ", ".join(
+        f"{words(name).lower()} {_said(found)}" for name, found in shares.items() if "distance" not in name
+    )
+    return ("How decisions hold on other rows", f"Over all groups: {said}.") if said else None
+
+
 def _search(inputs: Inputs, _: str) -> Words | None:
     search = inputs.search
     if not search:
@@ -128,5 +136,6 @@ _MAKERS: Mapping[str, Callable[[Inputs, str], Words | None]] = {
     "groups": _groups,
     "dependence": _dependence,
     "proxies": _proxies,
+    "robustness": _robustness,
     "search": _search,
 }

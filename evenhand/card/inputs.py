@@ -71,6 +71,7 @@ class Inputs:
     costs: Values = field(default_factory=dict)
     audit: Values = field(default_factory=dict)
     explanation: Values = field(default_factory=dict)
+    robustness: Values = field(default_factory=dict)
     calibration: Values = field(default_factory=dict)
     threshold: Values = field(default_factory=dict)
     mitigation: Values = field(default_factory=dict)

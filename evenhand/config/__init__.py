@@ -10,6 +10,7 @@ from evenhand.config.gate import GateConfig, PlanConfig
 from evenhand.config.load import config_digest, config_schema, load_config, parse_config
 from evenhand.config.mitigate import MitigateConfig
 from evenhand.config.record import RecordConfig
+from evenhand.config.robustness import RobustnessConfig
 from evenhand.config.root import Config
 from evenhand.config.score import ScoreConfig
 from evenhand.config.search import SearchConfig
@@ -30,6 +31,7 @@ __all__ = [
     "MitigateConfig",
     "PlanConfig",
     "RecordConfig",
+    "RobustnessConfig",
     "ScheduleConfig",
     "ScoreConfig",
     "SearchConfig",

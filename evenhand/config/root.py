@@ -11,6 +11,7 @@ from evenhand.config.explain import ExplainConfig
 from evenhand.config.gate import GateConfig
 from evenhand.config.mitigate import MitigateConfig
 from evenhand.config.record import RecordConfig
+from evenhand.config.robustness import RobustnessConfig
 from evenhand.config.score import ScoreConfig
 from evenhand.config.search import SearchConfig
 from evenhand.config.split import SplitConfig
@@ -51,6 +52,9 @@ class Config(Section):
 
     audit: AuditConfig = AuditConfig()
     """How its decisions are compared between groups."""
+
+    robustness: RobustnessConfig = RobustnessConfig()
+    """How it is tried on rows that come otherwise than expected."""
 
     gate: GateConfig = GateConfig()
     """When the model may go live by itself, and when a person must answer."""

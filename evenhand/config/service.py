@@ -35,7 +35,7 @@ _SECTIONS = {
     for name, field in Config.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
-_NEVER = ("data", "gate", "score", "card", "record")
+_NEVER = ("data", "robustness", "gate", "score", "card", "record")
 
 _FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7))
 _NAMES = {
@@ -115,7 +115,7 @@ class ServedModelConfig(Section):
 
     form: list[str] = Field(default=list(FORM))
     """What a person may change for one run, as `search` (all of it) or `search.trials`, and `contract` and `seed`; not
-    where the data comes from, what people state on the card, or where the run is recorded."""
+    where the data comes from, what people state on the card, where the run is recorded, or what the gate asks of it."""
 
     @field_validator("form")
     @classmethod

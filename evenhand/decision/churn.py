@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from evenhand.decision.shares import Share, share
 from evenhand.decision.stability import ReasonStability, reason_stability
 from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.groups import Coded, encode_groups, encode_values
+from evenhand.fairness.statistics import Estimated, share
 from evenhand.modeling._values import plain
 
-__all__ = ["Churn", "Flips", "ReasonStability", "Share", "churn", "reason_stability"]
+__all__ = ["Churn", "Flips", "ReasonStability", "churn", "reason_stability"]
 
 Codes = npt.NDArray[np.intp]
 _NO_FAVORABLE = "no label is declared favorable"
@@ -41,9 +41,9 @@ class Flips:
     """
 
     n: int
-    flipped: Share
-    to_favorable: Share
-    to_unfavorable: Share
+    flipped: Estimated
+    to_favorable: Estimated
+    to_unfavorable: Estimated
     table: tuple[tuple[int, ...], ...]
     withheld: bool = False
 
@@ -93,7 +93,7 @@ class Churn:
 def _row(attribute: str, group: str, found: Flips) -> dict[str, Any]:
     row: dict[str, Any] = {"attribute": attribute, "group": group, "n": found.n}
     for name in ("flipped", "to_favorable", "to_unfavorable"):
-        value: Share = getattr(found, name)
+        value: Estimated = getattr(found, name)
         row |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
     return row | {"withheld": found.withheld}
 

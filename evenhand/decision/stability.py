@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from evenhand.decision.shares import Share, share
 from evenhand.exceptions import DataError, shorten
 from evenhand.fairness.groups import encode_groups
+from evenhand.fairness.statistics import Estimated, share
 from evenhand.modeling._values import plain
 
 __all__ = ["Agreement", "ReasonStability", "reason_stability"]
@@ -32,8 +32,8 @@ class Agreement:
         The mean over the rows of shared features over features that either model names.
     """
 
-    same: Share
-    jaccard: Share
+    same: Estimated
+    jaccard: Estimated
 
 
 @dataclass(frozen=True)

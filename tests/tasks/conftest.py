@@ -19,6 +19,7 @@ from tasks.ingest import ingest_data
 from tasks.register import register_model
 from tasks.registry import Version
 from tasks.split import split_rows
+from tasks.stress import stress_model
 from tasks.tracking import RunRef, open_run
 from tasks.tune import tune_model
 from tasks.weight import weigh_rows
@@ -106,10 +107,25 @@ def reasons(steps: Steps) -> Ref:
 
 
 @pytest.fixture(scope="session")
-def results(steps: Steps, evidence: Ref, groups: Ref, reasons: Ref) -> dict[str, Ref]:
+def robust(steps: Steps, evidence: Ref) -> Ref:
+    """The checks of robustness."""
+    parts = {"fitted": steps.fitted, "develop": steps.develop, "holdout": steps.holdout, "evidence": evidence}
+    config = steps.config
+    return stress_model.fn(parts, config.robustness, min_cell=10, confidence=0.95, seed=config.seed, run=steps.run)
+
+
+@pytest.fixture(scope="session")
+def results(steps: Steps, evidence: Ref, groups: Ref, reasons: Ref, robust: Ref) -> dict[str, Ref]:
     """Everything that the card is written from."""
     named = {name: getattr(steps, name) for name in ("rows", "develop", "found", "fitted")}
-    return {**named, "evidence": evidence, "groups": groups, "reasons": reasons, "contract": steps.parts["contract"]}
+    return {
+        **named,
+        "evidence": evidence,
+        "groups": groups,
+        "reasons": reasons,
+        "robust": robust,
+        "contract": steps.parts["contract"],
+    }
 
 
 @pytest.fixture(scope="session")

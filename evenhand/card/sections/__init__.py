@@ -12,6 +12,7 @@ from evenhand.card.sections.limits import limits_section
 from evenhand.card.sections.mitigation import mitigation_part
 from evenhand.card.sections.performance import performance_section
 from evenhand.card.sections.reasons import reasons_section
+from evenhand.card.sections.robustness import robustness_section
 from evenhand.card.sections.summary import summary_section
 from evenhand.card.sections.training import training_section
 
@@ -34,6 +35,7 @@ def build_sections(inputs: Inputs) -> tuple[Section, ...]:
         training_section(inputs),
         performance_section(inputs),
         _groups(inputs),
+        robustness_section(inputs),
         reasons_section(inputs),
         limits_section(inputs),
         governance_section(inputs),

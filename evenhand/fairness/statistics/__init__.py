@@ -1,6 +1,7 @@
 """Intervals, tests and verdicts on counts: pure functions of numpy arrays."""
 
 from evenhand.fairness.statistics.equality import PValue, equality_p_value, exact_pair_p_values, pairwise_p_values
+from evenhand.fairness.statistics.estimated import Estimated, median, share
 from evenhand.fairness.statistics.exact import exact_difference, exact_ratio
 from evenhand.fairness.statistics.gaps import Gap, largest_gap, largest_gaps
 from evenhand.fairness.statistics.intervals import (
@@ -24,6 +25,7 @@ __all__ = [
     "AUCInterval",
     "Claim",
     "EffectiveRates",
+    "Estimated",
     "Gap",
     "PValue",
     "Rates",
@@ -45,9 +47,11 @@ __all__ = [
     "koopman",
     "largest_gap",
     "largest_gaps",
+    "median",
     "miettinen_nurminen",
     "newcombe",
     "pairwise_p_values",
     "rate_interval",
+    "share",
     "wilson",
 ]

@@ -167,6 +167,21 @@ def explanation():
     }
 
 
+def robustness():
+    def found(check, value, **of):
+        few = {**metric(None, n=4, reason="fewer than 10 rows")}
+        by = {"race": {"black": metric(value, value - 0.2, value + 0.1, n=40), "unknown": few}}
+        shown = metric(value, value - 0.1, value + 0.05)
+        return {**shown, "check": check, "setting": "a tenth", "unit": "share", "groups": by, **of}
+
+    undefined = {**metric(None, n=0, reason="no feature is a category"), "groups": {}}
+    return {
+        "noise_agreement": found("Noise on numbers", 0.9123),
+        "unseen_agreement": {**undefined, "check": "Unseen categories", "setting": "", "unit": "share"},
+        "flip_distance_median": found("Smallest change", 0.77, unit="standard deviations", reason="a lower bound"),
+    }
+
+
 def evaluation():
     return {
         "n": 374,
@@ -267,6 +282,7 @@ def inputs():
             },
             "audit": audit(),
             "explanation": explanation(),
+            "robustness": robustness(),
             "calibration": {
                 "method": "none",
                 "reason": "good as it is",

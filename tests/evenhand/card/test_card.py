@@ -83,6 +83,7 @@ def test_an_unknown_field_is_an_error_with_the_nearest_name():
         ("evaluation", "performance", "was not evaluated"),
         ("audit", "groups", "were not compared"),
         ("explanation", "reasons", "was not explained"),
+        ("robustness", "robustness", "was not tried"),
         ("costs", "costs", "not measured"),
         ("search", "search", "No search was recorded"),
         ("calibration", "calibration", "was not recorded"),
