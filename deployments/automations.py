@@ -8,13 +8,16 @@ meanwhile: then it would end that. So the rules wait until nothing has happened 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from prefect.client.schemas.objects import StateType
-from prefect.events.actions import ChangeFlowRunState
+from prefect.events.actions import ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-__all__ = ["automations"]
+from evenhand.monitoring.looks import DRIFT, FAIRNESS
+
+__all__ = ["automations", "retrain_on_alarm"]
 
 _SETTLED = ("Completed", "Failed", "Cancelled", "Cancelling", "Crashed", "Skipped")
 _WAITING = ("Scheduled", "Late", "AwaitingRetry", "AwaitingConcurrencySlot", "Pending", "Paused", "Suspended")
@@ -94,6 +97,36 @@ def automations(service: str, *, restarts: int, lost_after: int) -> Sequence[Aut
             action=lost,
         ),
     ]
+
+
+def retrain_on_alarm(service: str, model: str, deployment_id: UUID, *, cool_down: timedelta) -> AutomationCore:
+    """The rule that starts a retrain when a look at the model raises an alarm.
+
+    Parameters
+    ----------
+    service
+        The service's name.
+    model
+        The model's name: the rule knows the events of this one only.
+    deployment_id
+        The deployment that retrains it.
+    cool_down
+        The server starts at most one retrain in each such span of time. A look keeps to it more strictly: it sends no
+        alarm that soon after another one, wherever that span began.
+    """
+    return AutomationCore(
+        name=f"{service}: {model} is retrained on drift or a failing policy",
+        description=f"At most once in {cool_down.days} days. `monitor.retrain: false` in the service file ends it.",
+        tags=["evenhand", f"service:{service}"],
+        trigger=EventTrigger(
+            posture=Posture.Reactive,
+            expect={DRIFT, FAIRNESS},
+            match=ResourceSpecification(root={"prefect.resource.id": f"evenhand.model.{model}"}),
+            threshold=1,
+            within=cool_down,
+        ),
+        actions=[RunDeployment(source="selected", deployment_id=deployment_id)],
+    )
 
 
 def _rule(

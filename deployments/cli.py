@@ -186,6 +186,47 @@ def show(
     return list_runs(as_json=as_json) if list_ else show_run(run, in_browser=open_, as_json=as_json)
 
 
+@app.command(sort_key=5)
+def monitor(
+    config: Path,
+    /,
+    *,
+    data: str,
+    labels: str | None = None,
+    log: Path | None = None,
+    version: str = "",
+    set_: Annotated[
+        tuple[str, ...], Parameter(name="--set", negative=(), show_default=False, allow_leading_hyphen=True)
+    ] = (),
+    gate: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
+) -> int:
+    """Look at the model that is live: its new data, its performance, and every declared policy.
+
+    Parameters
+    ----------
+    config
+        The model's configuration file.
+    data
+        The new rows: a CSV or Parquet file, or an address. They need no outcome.
+    labels
+        Outcomes that became known, as rows of the key and the target; they join the rows of this look and earlier ones.
+    log
+        A log of single answers' times: JSON lines, or CSV, with a column such as seconds or latency_ms.
+    version
+        The version or alias to watch; by default the champion.
+    set_
+        A change for this look, as SECTION.KEY=VALUE; may be given more than once.
+    gate
+        End with 4 on an alarm, and with 3 where the rows settle too little.
+    as_json
+        Print what was found as JSON, for a program.
+    """
+    from deployments.cli_monitor import watch_model
+
+    return watch_model(config, set_, data=data, labels=labels, log=log, version=version, gate=gate, as_json=as_json)
+
+
 @app.command(sort_key=4)
 def sync(
     *,

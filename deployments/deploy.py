@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTag
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
+from prefect.events.schemas.automations import AutomationCore
 
-from deployments.automations import automations
+from deployments.automations import automations, retrain_on_alarm
 from deployments.kinds import KINDS, Kind
 from deployments.pools import ensure_pool, environment
 from evenhand.config import ServedModel, Service
@@ -198,7 +200,10 @@ def _paused(existing: DeploymentResponse | None) -> str:
 def _automations(client: SyncPrefectClient, service: Service) -> Sequence[Change]:
     mark = f"service:{service.about.name}"
     existing = {rule.name: rule for rule in client.read_automations() if {"evenhand", mark} <= set(rule.tags)}
-    rules = automations(service.about.name, restarts=service.about.restarts, lost_after=service.about.lost_after)
+    rules = [
+        *automations(service.about.name, restarts=service.about.restarts, lost_after=service.about.lost_after),
+        *_on_alarm(client, service),
+    ]
     changes = []
     for wanted in rules:
         found = existing.pop(wanted.name, None)
@@ -214,3 +219,12 @@ def _automations(client: SyncPrefectClient, service: Service) -> Sequence[Change
         client.delete_automation(stale.id)
         changes.append(Change("automation", name, "removed"))
     return changes
+
+
+def _on_alarm(client: SyncPrefectClient, service: Service) -> Iterator[AutomationCore]:
+    """A rule for each model that is retrained when a look at it raises an alarm."""
+    for model in service.models.values():
+        if model.watched.sources and model.watched.retrain:
+            found = client.read_deployment_by_name(f"retrain/{model.name}")
+            cool_down = timedelta(days=model.base.monitor.cool_down_days)
+            yield retrain_on_alarm(service.about.name, model.name, found.id, cool_down=cool_down)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deployments.monitor_parameters import monitor_parameters, monitor_schema
 from deployments.parameters import parameter_schema, parameters
 from deployments.parameters_after import reproduce_parameters, reproduce_schema, score_parameters, score_schema
 from evenhand.config import ScheduleConfig, ServedModel
@@ -100,5 +101,15 @@ KINDS = (
         schedule=lambda _model: ScheduleConfig(),
         parameters=reproduce_parameters,
         schema=reproduce_schema,
+    ),
+    Kind(
+        flow="monitor",
+        entrypoint="flows.served.monitor",
+        description="Compares new data with what the model was registered with: drift, every declared policy, and "
+        "performance as soon as outcomes are known. An alarm starts a retrain where the service file says so.",
+        schedule=lambda model: model.watched,
+        parameters=monitor_parameters,
+        schema=monitor_schema,
+        wanted=lambda model: bool(model.watched.sources),
     ),
 )

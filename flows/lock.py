@@ -30,7 +30,7 @@ _PAUSE_SECONDS = 3.0
 
 
 @contextmanager
-def one_at_a_time(model: str) -> Iterator[None]:
+def one_at_a_time(model: str, what: str = "retrain") -> Iterator[None]:
     """Hold the model for the time of the block, after waiting for whoever holds it.
 
     A file below the home holds it on this machine: the system lets go of it when the process ends, however it ends.
@@ -41,6 +41,8 @@ def one_at_a_time(model: str) -> Iterator[None]:
     ----------
     model
         The model's name.
+    what
+        What is done one at a time: a ``monitor`` waits for no retrain.
 
     Raises
     ------
@@ -48,22 +50,23 @@ def one_at_a_time(model: str) -> Iterator[None]:
         When Prefect's server does not answer.
     """
     with ExitStack() as held:
-        held.enter_context(_file(home() / "locks" / f"{model}.lock", _Waiting(model)))
+        name = model if what == "retrain" else f"{model}-{what}"
+        held.enter_context(_file(home() / "locks" / f"{name}.lock", _Waiting(model, what)))
         if not os.environ.get("EVENHAND_LOCAL_SERVER"):
-            _server(held, f"evenhand-{model}", _Waiting(model))
+            _server(held, f"evenhand-{name}", _Waiting(model, what))
         yield
 
 
 class _Waiting:
     """Says once that there is something to wait for, and waits a little each time."""
 
-    def __init__(self, model: str) -> None:
-        self._model, self._said = model, False
+    def __init__(self, model: str, what: str) -> None:
+        self._model, self._what, self._said = model, what, False
 
     def __call__(self) -> None:
         if not self._said:
             self._said = True
-            message = f"another retrain of {self._model} is under way: waiting for it to end"
+            message = f"another {self._what} of {self._model} is under way: waiting for it to end"
             emit(Event("note", message=message))
             if FlowRunContext.get() is not None:
                 get_run_logger().info(message)

@@ -21,6 +21,7 @@ from evenhand.config import (
     ExplainConfig,
     GateConfig,
     MitigateConfig,
+    MonitorConfig,
     RecordConfig,
     RobustnessConfig,
     ScoreConfig,
@@ -42,6 +43,7 @@ from tasks.explain import explain_model
 from tasks.fit import fit_model
 from tasks.ingest import ingest_data
 from tasks.mitigate import mitigate_model
+from tasks.reference import keep_reference
 from tasks.register import register_model
 from tasks.registry import latest_contract
 from tasks.split import split_rows
@@ -74,6 +76,7 @@ def retrain(
     robustness: RobustnessConfig = RobustnessConfig(),
     gate: GateConfig = GateConfig(),
     score: ScoreConfig = ScoreConfig(),
+    monitor: MonitorConfig = MonitorConfig(),
     card: CardConfig = CardConfig(),
     record: RecordConfig = RecordConfig(),
 ) -> dict[str, Any]:
@@ -93,6 +96,7 @@ def retrain(
         robustness: How it is tried on rows that come otherwise than expected.
         gate: When the model may go live by itself, and when a person must answer.
         score: How new rows are scored by the version, once it is registered.
+        monitor: How it is watched once it is live.
         card: What only a person can say.
         record: Where the run and the model are recorded.
     """
@@ -110,6 +114,7 @@ def retrain(
         robustness=robustness,
         gate=gate,
         score=score,
+        monitor=monitor,
         card=card,
         record=record,
     )
@@ -146,6 +151,7 @@ def _steps(config: Config) -> dict[str, Any]:
         evidence = evaluate_model(fitted, holdout, config.evaluate, seed=seed, run=run)
         groups = audit_groups(evidence, holdout, config.audit, seed=seed, run=run)
         reasons = explain_model(fitted, develop, holdout, config.explain, seed=seed, run=run)
+        keep_reference(rows, fitted, develop, holdout, evidence, config.monitor, seed=seed, run=run)
         results = {
             "rows": rows,
             "develop": develop,

@@ -9,18 +9,27 @@ from evenhand.config.explain import ExplainConfig
 from evenhand.config.gate import GateConfig, PlanConfig
 from evenhand.config.load import config_digest, config_schema, load_config, parse_config
 from evenhand.config.mitigate import MitigateConfig
+from evenhand.config.monitor import MonitorConfig
 from evenhand.config.record import RecordConfig
 from evenhand.config.robustness import RobustnessConfig
 from evenhand.config.root import Config
 from evenhand.config.score import ScoreConfig
 from evenhand.config.search import SearchConfig
-from evenhand.config.serve import ServedModel, Service, load_service
-from evenhand.config.service import FORM, ScheduleConfig, ServedModelConfig, ServedScoreConfig, ServiceConfig
+from evenhand.config.serve import NO_SOURCE, ServedModel, Service, load_service
+from evenhand.config.service import (
+    FORM,
+    ScheduleConfig,
+    ServedModelConfig,
+    ServedMonitorConfig,
+    ServedScoreConfig,
+    ServiceConfig,
+)
 from evenhand.config.split import SplitConfig
 from evenhand.config.weight import WeightConfig
 
 __all__ = [
     "FORM",
+    "NO_SOURCE",
     "AuditConfig",
     "CardConfig",
     "Config",
@@ -29,6 +38,7 @@ __all__ = [
     "ExplainConfig",
     "GateConfig",
     "MitigateConfig",
+    "MonitorConfig",
     "PlanConfig",
     "RecordConfig",
     "RobustnessConfig",
@@ -38,6 +48,7 @@ __all__ = [
     "SensitiveConfig",
     "ServedModel",
     "ServedModelConfig",
+    "ServedMonitorConfig",
     "ServedScoreConfig",
     "Service",
     "ServiceConfig",

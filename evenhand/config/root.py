@@ -10,6 +10,7 @@ from evenhand.config.evaluate import EvaluateConfig
 from evenhand.config.explain import ExplainConfig
 from evenhand.config.gate import GateConfig
 from evenhand.config.mitigate import MitigateConfig
+from evenhand.config.monitor import MonitorConfig
 from evenhand.config.record import RecordConfig
 from evenhand.config.robustness import RobustnessConfig
 from evenhand.config.score import ScoreConfig
@@ -61,6 +62,9 @@ class Config(Section):
 
     score: ScoreConfig = ScoreConfig()
     """How new rows are scored."""
+
+    monitor: MonitorConfig = MonitorConfig()
+    """How it is watched once it is live."""
 
     card: CardConfig = CardConfig()
     """What only a person can say."""

@@ -17,10 +17,13 @@ from evenhand.config._yaml import Document, parse_yaml
 from evenhand.config.data import SourceConfig
 from evenhand.config.load import collected, load_config, parse_config, read_text, with_line
 from evenhand.config.root import Config
-from evenhand.config.service import ServedModelConfig, ServiceConfig
+from evenhand.config.service import ServedModelConfig, ServedMonitorConfig, ServiceConfig
 from evenhand.exceptions import ConfigError, DataError, Problem, nearest
 
-__all__ = ["OWN_SOURCE", "ServedModel", "Service", "load_service"]
+__all__ = ["NO_SOURCE", "OWN_SOURCE", "ServedModel", "Service", "load_service"]
+
+NO_SOURCE = "(none)"
+"""What the form calls it when no outcomes come."""
 
 OWN_SOURCE = "configured"
 """What the form calls the configuration's own source where the service file names none."""
@@ -46,6 +49,8 @@ class ServedModel:
         The configuration's, for relative paths in it.
     score_sources, score_output
         What a run may score, by name, and the folder for what comes of it.
+    watched
+        What a look may read: its sources and its log, with absolute paths.
     """
 
     name: str
@@ -56,6 +61,7 @@ class ServedModel:
     folder: FilePath
     score_sources: Mapping[str, SourceConfig] = field(default_factory=dict)
     score_output: str = ""
+    watched: ServedMonitorConfig = field(default_factory=ServedMonitorConfig)
 
     def configure(self, *, source: str = "", changes: Mapping[str, Any] | None = None) -> Config:
         """The configuration of one run.
@@ -195,19 +201,31 @@ def _serve(
         sources = {about.source: sources[about.source], **sources}
     scored = {key: anchor_source(source, folder) for key, source in about.score.sources.items()}
     output = anchor_root(about.score.output, folder) if about.score.output else ""
-    served = ServedModel(name, about, config, sources, roots, file.parent, scored, output)
+    watched = _watched(about.monitor, folder)
+    served = ServedModel(name, about, config, sources, roots, file.parent, scored, output, watched)
     for key, source in sources.items():
         problems += _unsafe(f"{where}.sources.{key}", source, roots)
     for key, source in scored.items():
         problems += _unsafe(f"{where}.score.sources.{key}", source, roots)
     if output and (reason := outside(output, roots)):
         problems.append(Problem(f"{where}.score.output", *reason))
+    for key, source in watched.sources.items():
+        problems += _unsafe(f"{where}.monitor.sources.{key}", source, roots)
+    if watched.log and (reason := outside(watched.log, roots)):
+        problems.append(Problem(f"{where}.monitor.log", *reason))
     problems += [
         Problem(f"{where}.config, {each.where}", each.message, each.remedy)
         for each in _outside(config, roots)
         if each.where != "data.source.path"
     ]
     return (None if problems else served), problems
+
+
+def _watched(about: ServedMonitorConfig, folder: FilePath) -> ServedMonitorConfig:
+    """With absolute paths."""
+    sources = {key: anchor_source(source, folder) for key, source in about.sources.items()}
+    log = str(folder / FilePath(about.log).expanduser()) if about.log else ""
+    return about.model_copy(update={"sources": sources, "log": log})
 
 
 def _wrong_sources(about: ServedModelConfig, where: str) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from evenhand.config.data import SourceConfig
 from evenhand.config.root import Config
 from evenhand.exceptions import nearest, shorten
 
-__all__ = ["FORM", "ScheduleConfig", "ServedModelConfig", "ServedScoreConfig", "ServiceConfig"]
+__all__ = ["FORM", "ScheduleConfig", "ServedModelConfig", "ServedMonitorConfig", "ServedScoreConfig", "ServiceConfig"]
 
 FORM = (
     "search.candidates",
@@ -35,7 +35,7 @@ _SECTIONS = {
     for name, field in Config.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
-_NEVER = ("data", "robustness", "gate", "score", "card", "record")
+_NEVER = ("data", "gate", "robustness", "score", "monitor", "card", "record")
 
 _FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7))
 _NAMES = {
@@ -92,6 +92,33 @@ class ServedScoreConfig(ScheduleConfig):
         return self
 
 
+class ServedMonitorConfig(ScheduleConfig):
+    """Looks at the live version: when, at which new rows, and with which outcomes."""
+
+    sources: dict[str, SourceConfig] = {}
+    """The new rows, and the outcomes that become known, by the names that the form offers; without one there is no such
+    deployment."""
+
+    source: str = ""
+    """The new rows of scheduled looks; by default the first one."""
+
+    labels: str = ""
+    """The outcomes of scheduled looks: rows of the key and the target; left out, none come."""
+
+    log: str = ""
+    """A log of single answers' times, below one of the roots: JSON lines or CSV."""
+
+    retrain: bool = True
+    """Whether drift, or a policy that fails, starts a retrain."""
+
+    @model_validator(mode="after")
+    def _names_sources(self) -> "ServedMonitorConfig":
+        for role, name in (("source", self.source), ("labels", self.labels)):
+            if name and name not in self.sources:
+                raise ValueError(f"{role} {shorten(name)} is none of its sources; {nearest(name, self.sources)}")
+        return self
+
+
 class ServedModelConfig(Section):
     """One model that the service retrains."""
 
@@ -106,6 +133,9 @@ class ServedModelConfig(Section):
 
     score: ServedScoreConfig = ServedScoreConfig()
     """What its live version scores."""
+
+    monitor: ServedMonitorConfig = ServedMonitorConfig()
+    """When it is looked at while it is live, and with what."""
 
     sources: dict[str, SourceConfig] = {}
     """The sources that a run may read, by the name that the form offers; by default only the configuration's own."""

@@ -1,0 +1,62 @@
+"""The form of a look: which new rows, which outcomes, which version."""
+
+from typing import Any
+
+from evenhand.config import NO_SOURCE, ServedModel
+
+__all__ = ["monitor_parameters", "monitor_schema"]
+
+
+def monitor_parameters(model: ServedModel) -> dict[str, Any]:
+    """What a look does when nobody changes anything.
+
+    Parameters
+    ----------
+    model
+        The model, with its part of the service file.
+    """
+    watch = model.watched
+    return {
+        "source": watch.source or next(iter(watch.sources)),
+        "labels": watch.labels or NO_SOURCE,
+        "version": "",
+    }
+
+
+def monitor_schema(model: ServedModel) -> dict[str, Any]:
+    """The JSON schema of those parameters.
+
+    Parameters
+    ----------
+    model
+        The model, with its part of the service file.
+    """
+    given, names = monitor_parameters(model), list(model.watched.sources)
+    fields: dict[str, dict[str, Any]] = {
+        "source": {
+            "type": "string",
+            "enum": names,
+            "description": "Where the new rows come from: one of the sources that the service file names.",
+        },
+        "labels": {
+            "type": "string",
+            "enum": [NO_SOURCE, *names],
+            "description": "Where outcomes come from that became known: rows of the key and the target.",
+        },
+        "version": {
+            "type": "string",
+            "maxLength": 40,
+            "pattern": "^[A-Za-z0-9_-]*$",
+            "description": "The version or alias to watch; empty means the champion.",
+        },
+    }
+    for position, (name, field) in enumerate(fields.items()):
+        field |= {"title": name.capitalize(), "position": position, "default": given[name]}
+    return {
+        "title": "Parameters",
+        "type": "object",
+        "properties": fields,
+        "required": ["source"],
+        "additionalProperties": False,
+        "definitions": {},
+    }

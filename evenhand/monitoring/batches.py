@@ -1,0 +1,119 @@
+"""New data as parts: Parquet a batch at a time with its text as codes, anything else as one part."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evenhand.data._address import local_file, shown
+from evenhand.data._files import starts_as_parquet
+from evenhand.data.digest import content_digest
+from evenhand.data.frames import check_unique_names
+from evenhand.data.sources import read_source
+from evenhand.exceptions import DataError
+from evenhand.store import digest_file, digest_json
+
+__all__ = ["Batch", "open_batch"]
+
+_ROWS = 1 << 18
+
+
+@dataclass(frozen=True)
+class Batch:
+    """New data that is read once, in parts.
+
+    Attributes
+    ----------
+    rows
+        How many there are.
+    columns
+        Their columns.
+    """
+
+    rows: int
+    columns: tuple[str, ...]
+    _frame: pd.DataFrame | None = None
+    _files: tuple[Path, ...] = ()
+
+    def digest(self) -> str:
+        """What tells these data from others: of files their bytes, of anything else its content."""
+        if self._frame is not None:
+            return content_digest(self._frame)
+        return digest_json([digest_file(file) for file in self._files])
+
+    def parts(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """The rows in order, those of these columns that there are; text of Parquet comes as categories."""
+        wanted = [name for name in dict.fromkeys(columns) if name in self.columns]
+        if self._frame is not None:
+            yield self._frame[wanted]
+            return
+        for file in self._files:
+            yield from _parquet_parts(file, wanted)
+
+
+@contextmanager
+def open_batch(source: dict[str, Any]) -> Iterator[Batch]:
+    """The rows of a source, as :func:`evenhand.data.sources.read_source` takes it.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read or has no rows.
+    """
+    address = source.get("path")
+    if address is None or source.get("format") == "csv":
+        yield _whole(read_source(**source))
+        return
+    with local_file(address) as path:
+        files = sorted(path.glob("**/*.parquet")) if path.is_dir() else [path]
+        if not files or not all(starts_as_parquet(file) for file in files):
+            yield _whole(read_source(**source))
+        else:
+            yield _parquet(files, shown(address))
+
+
+def _whole(frame: pd.DataFrame) -> Batch:
+    if not len(frame):
+        raise DataError("the new data has no rows: give at least a few hundred")
+    return Batch(len(frame), tuple(map(str, frame.columns)), _frame=frame)
+
+
+def _parquet(files: Sequence[Path], name: str) -> Batch:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows = sum(pq.read_metadata(file).num_rows for file in files)
+        names = pq.read_schema(files[0]).names
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{name} is a Parquet file that cannot be read: it is damaged or cut off") from error
+    check_unique_names(names)
+    if not rows:
+        raise DataError(f"{name} has columns and no rows: give it at least a few hundred")
+    return Batch(rows, tuple(names), _files=tuple(files))
+
+
+def _parquet_parts(path: Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        schema = pq.read_schema(path)
+        kinds = {field.name: field.type for field in schema}
+        texts = [
+            n for n in columns if n in kinds and (pa.types.is_string(kinds[n]) or pa.types.is_large_string(kinds[n]))
+        ]
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
+            # A reader over all row groups keeps what it has read: one group at a time does not.
+            for group in range(file.num_row_groups):
+                options = {"batch_size": _ROWS, "row_groups": [group], "columns": list(columns), "use_threads": False}
+                for batch in file.iter_batches(**options):
+                    if batch.num_rows:
+                        table = pa.Table.from_batches([batch]).replace_schema_metadata(None)
+                        frame = table.to_pandas(split_blocks=True, self_destruct=True)
+                        yield frame
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{shown(str(path))} cannot be read: it is damaged, cut off, or lacks a column") from error

@@ -1,0 +1,128 @@
+"""How long single answers took, from a log of the service that serves the model."""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binom
+
+from evenhand.exceptions import DataError, shorten
+
+__all__ = ["Latency", "latency", "read_latencies"]
+
+_SECONDS = {
+    **dict.fromkeys(("seconds", "s", "duration", "duration_s", "duration_seconds", "latency", "latency_s"), 1.0),
+    **dict.fromkeys(("latency_seconds", "elapsed", "elapsed_s", "request_time"), 1.0),
+    **dict.fromkeys(("ms", "milliseconds", "duration_ms", "latency_ms", "elapsed_ms", "time_ms"), 1e-3),
+    **dict.fromkeys(("us", "microseconds", "duration_us", "latency_us"), 1e-6),
+}
+_PERCENTILES = (50, 90, 95, 99)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """A percentile of the answers' times, in seconds, with its 95% interval; `low` or `high` None where unbounded."""
+
+    percentile: int
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def read_latencies(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The times in a log, in seconds, shape (n,).
+
+    Parameters
+    ----------
+    path
+        JSON lines, or CSV with a header. The column says its unit: ``seconds``, ``latency_ms``, ``duration_us`` ...
+
+    Raises
+    ------
+    DataError
+        When there is no such file or column, or a time is not a number of at least 0.
+    """
+    if not path.is_file():
+        raise DataError(f"there is no latency log {path}")
+    with path.open(encoding="utf-8") as stream:
+        first = stream.readline()
+    if first.lstrip().startswith("{"):
+        name, values = _from_lines(path, json.loads(first))
+    else:
+        name = _column(path, pd.read_csv(path, nrows=0).columns.astype(str).tolist())
+        values = pd.to_numeric(pd.read_csv(path, usecols=[name])[name], errors="coerce").to_numpy(dtype=np.float64)
+    wrong = int((~(np.isfinite(values) & (values >= 0))).sum())
+    if wrong or not len(values):
+        raise DataError(f"column {shorten(name)} of {path}: {wrong} of {len(values)} entries are no time of at least 0")
+    return values * _SECONDS[name.lower()]
+
+
+def _from_lines(path: Path, first: dict[str, Any]) -> tuple[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    name = _column(path, list(first))
+
+    def values() -> Iterator[float]:
+        with path.open(encoding="utf-8") as stream:
+            for number, line in enumerate(stream, start=1):
+                if line.strip():
+                    try:
+                        yield float(json.loads(line)[name])
+                    except (ValueError, KeyError, TypeError) as error:
+                        raise DataError(f"line {number} of {path} has no number {shorten(name)}") from error
+
+    return name, np.fromiter(values(), dtype=np.float64)
+
+
+def _column(path: Path, names: list[str]) -> str:
+    for name in names:
+        if name.lower() in _SECONDS:
+            return name
+    known = ", ".join(sorted(name for name in _SECONDS if len(name) > 2))
+    raise DataError(f"{path} has no column of times: name one {known}")
+
+
+def latency(seconds: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[Latency, ...]:
+    """The median and the 90th, 95th and 99th percentile.
+
+    Parameters
+    ----------
+    seconds
+        Times, shape (n,).
+
+    Notes
+    -----
+    The interval is that of order statistics (David and Nagaraja 2003, *Order Statistics*, 7.1): it holds for any
+    distribution of independent times. Where there are too few of them it has no end.
+
+    Examples
+    --------
+    >>> found = latency(np.arange(1.0, 101.0))
+    >>> [(each.percentile, each.value) for each in found]
+    [(50, 50.0), (90, 90.0), (95, 95.0), (99, 99.0)]
+    >>> (found[0].low, found[0].high, found[3].high)
+    (40.0, 61.0, None)
+    """
+    ordered = np.sort(np.asarray(seconds, dtype=np.float64))
+    return tuple(_percentile(ordered, share) for share in _PERCENTILES)
+
+
+def _percentile(ordered: np.ndarray[Any, np.dtype[np.float64]], percentile: int) -> Latency:
+    n, p = len(ordered), percentile / 100
+    value = float(ordered[max(0, math.ceil(p * n) - 1)])
+    low, high = int(binom.ppf(0.025, n, p)) - 1, int(binom.ppf(0.975, n, p))
+    return Latency(
+        percentile,
+        value,
+        float(ordered[low]) if low >= 0 else None,
+        float(ordered[high]) if high < n else None,
+        n,
+    )

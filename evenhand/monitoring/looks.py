@@ -1,0 +1,161 @@
+"""The looks of a year: what each may err, what each found, and when an alarm is sent on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+__all__ = ["DRIFT", "FAIRNESS", "SCHEMA", "Level", "Look", "events_of", "level_of"]
+
+_YEAR = timedelta(days=365)
+
+DRIFT, FAIRNESS, SCHEMA = "evenhand.drift", "evenhand.fairness.fail", "evenhand.schema.fail"
+"""The events: data, predictions, reasons or performance have changed; a policy fails; the data breaks its contract."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """What one look may err.
+
+    Attributes
+    ----------
+    alpha
+        The probability of a false alarm at this look; None when the looks of the year are used up.
+    used, of
+        Looks of the last 365 days, this one not among them, and how many there may be.
+    """
+
+    alpha: float | None
+    used: int
+    of: int
+
+    @property
+    def reason(self) -> str:
+        """Why there is no level, otherwise ""."""
+        if self.alpha is not None:
+            return ""
+        return f"all {self.of} looks of the last 365 days are used: this one measures and raises no alarm"
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at new data: figures, verdicts and alarms, and no row.
+
+    Attributes
+    ----------
+    number
+        1 for the first look at this model.
+    at
+        When, in UTC, as ISO 8601 has it.
+    model, version
+        The registered version that was looked at.
+    data
+        The digest of the new data.
+    rows, labelled
+        New rows, and rows whose outcome became known.
+    alpha
+        Level of the drift and performance signals; None where nothing was tested.
+    counted
+        Whether it used one of the year's looks.
+    signals, policies, latency, schema, unknown, metrics
+        What was found, as JSON values: signals, the policies' verdicts, latency percentiles, violations of the
+        contract, the share of rows without a group by attribute, and performance figures with intervals.
+    groups
+        Each group's rates, as an audit's table has them.
+    alarms
+        Sentences, by event.
+    events
+        The events that were sent: none within the cool-down of earlier ones.
+    notes
+        What could not be watched.
+    kept
+        Where the rows without outcome wait for it, as the store's reference.
+    """
+
+    number: int
+    at: str
+    model: str
+    version: str
+    data: str
+    rows: int
+    labelled: int = 0
+    alpha: float | None = None
+    counted: bool = False
+    signals: tuple[Mapping[str, Any], ...] = ()
+    policies: tuple[Mapping[str, Any], ...] = ()
+    latency: tuple[Mapping[str, Any], ...] = ()
+    schema: tuple[str, ...] = ()
+    unknown: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    groups: tuple[Mapping[str, Any], ...] = ()
+    alarms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    events: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    kept: Mapping[str, str] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values; :meth:`from_dict` is the way back."""
+        value = dict(vars(self))
+        lists = ("signals", "policies", "latency", "groups")
+        value |= {name: [dict(each) for each in value[name]] for name in lists}
+        value |= {name: list(value[name]) for name in ("schema", "events", "notes")}
+        value["alarms"] = {event: list(said) for event, said in self.alarms.items()}
+        return value
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "Look":
+        """The look that :meth:`to_dict` wrote."""
+        tuples = ("signals", "policies", "latency", "groups", "schema", "events", "notes")
+        alarms = {event: tuple(said) for event, said in value["alarms"].items()}
+        return cls(**{**value, **{name: tuple(value[name]) for name in tuples}, "alarms": alarms})
+
+    @property
+    def when(self) -> datetime:
+        """The time of the look."""
+        return datetime.fromisoformat(self.at)
+
+
+def level_of(false_alarms: float, looks: int, past: Sequence[Look], now: datetime) -> Level:
+    """The level of the next look: the year's share of false alarms, divided by its looks.
+
+    Looks beyond the planned number have none, whoever asked for them: every look that tested anything counts.
+
+    Parameters
+    ----------
+    false_alarms
+        The probability that a year of looks at an unchanged world raises an alarm.
+    looks
+        How many looks it is divided by.
+    past, now
+        Earlier looks, and the time.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> level_of(0.05, 50, [], datetime(2026, 3, 1, tzinfo=UTC)).alpha
+    0.001
+    """
+    used = sum(look.counted and now - look.when < _YEAR for look in past)
+    return Level(false_alarms / looks if used < looks else None, used, looks)
+
+
+def events_of(look: Look, past: Sequence[Look], cool_down: timedelta) -> Look:
+    """The look with the events that its alarms send; within the cool-down of earlier ones it sends none.
+
+    Parameters
+    ----------
+    look
+        With its alarms.
+    past
+        Earlier looks at the same model.
+    cool_down
+        How long after an event that starts a retrain no other such event is sent. That the data break their contract
+        starts none, and is always sent.
+    """
+    recent = [each for each in past if set(each.events) - {SCHEMA} and look.when - each.when < cool_down]
+    held = set(look.alarms) - {SCHEMA} if recent else set()
+    sent = tuple(event for event in look.alarms if event not in held)
+    if not held:
+        return replace(look, events=sent)
+    said = f"look {recent[-1].number} has sent an alarm less than {cool_down.days} days ago: this one starts no retrain"
+    return replace(look, events=sent, notes=(*look.notes, said))

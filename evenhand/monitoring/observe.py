@@ -1,0 +1,417 @@
+"""One pass over new data: counts of everything that is watched, and rows only where labels may come later."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from evenhand.data.contract import Contract
+from evenhand.data.dataset import UNKNOWN
+from evenhand.data.frames import plain_frame, value_text, value_texts
+from evenhand.data.sensitive import Sensitive, derive_sensitive
+from evenhand.exceptions import Problem
+from evenhand.fairness.counts import CountTable, merge
+from evenhand.fairness.groups import encode_groups, encode_values
+from evenhand.fairness.rows import count_rows
+from evenhand.monitoring.batches import Batch
+from evenhand.monitoring.profile import ColumnProfile
+from evenhand.monitoring.reference import Reference
+from evenhand.monitoring.schema import SchemaCheck
+
+__all__ = ["Champion", "Layout", "Observation", "hash_keys", "observe", "outcome_texts"]
+
+
+class Champion(Protocol):
+    """The model as the monitor needs it."""
+
+    def predict(self, X: pd.DataFrame, people: pd.DataFrame) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64] | None]:
+        """Labels, and the favorable score or None, of plain rows."""
+
+    def attribute(self, X: pd.DataFrame, people: pd.DataFrame) -> npt.NDArray[np.float64] | None:
+        """Attributions of plain rows, shape (n, f) in the order of the reference; None where there is no explainer."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of new data mean what.
+
+    Attributes
+    ----------
+    sensitive
+        How the sensitive attributes follow from the columns.
+    target, key
+        The outcome, where it is known already, and what names a row; they may be absent from the data.
+    target_above
+        Where the target is a number: above it the label is 1, else 0.
+    prediction, score
+        Columns of predictions that were made already; None lets the champion predict.
+    """
+
+    sensitive: Mapping[str, Sensitive] = field(default_factory=dict)
+    target: str | None = None
+    key: str | None = None
+    target_above: float | None = None
+    prediction: str | None = None
+    score: str | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column that it names."""
+        people = [column for how in self.sensitive.values() for column in how.columns]
+        return [*people, *(name for name in (self.target, self.key, self.prediction, self.score) if name is not None)]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What new data looks like, as counts.
+
+    Attributes
+    ----------
+    n
+        Rows.
+    features, groups, attributions, prediction, score, target
+        As in :class:`Reference`, in its cells; what was not there is left out or None.
+    attribution_rows
+        Rows that were explained.
+    decisions
+        Predictions by group, both labels of the table being the prediction; None without predictions or groups.
+    schema, broken
+        Violations of the data contract, and those among them that are no ordinary noise.
+    notes
+        What could not be watched, and why.
+    """
+
+    n: int
+    features: Mapping[str, ColumnProfile]
+    groups: Mapping[str, ColumnProfile]
+    prediction: ColumnProfile | None = None
+    score: ColumnProfile | None = None
+    target: ColumnProfile | None = None
+    attributions: Mapping[str, ColumnProfile] = field(default_factory=dict)
+    attribution_rows: int = 0
+    decisions: CountTable | None = None
+    schema: tuple[Problem, ...] = ()
+    broken: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values; :meth:`from_dict` is the way back."""
+        many = ("features", "groups", "attributions")
+        single = ("prediction", "score", "target")
+        profiles = {role: {name: each.to_dict() for name, each in getattr(self, role).items()} for role in many}
+        return {
+            "n": self.n,
+            "attribution_rows": self.attribution_rows,
+            "schema": [asdict(problem) for problem in self.schema],
+            "broken": [asdict(problem) for problem in self.broken],
+            "notes": list(self.notes),
+            "decisions": None if self.decisions is None else _table_dict(self.decisions),
+            **profiles,
+            **{role: None if (one := getattr(self, role)) is None else one.to_dict() for role in single},
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "Observation":
+        """The observation that :meth:`to_dict` wrote."""
+
+        def one(role: str) -> ColumnProfile | None:
+            return None if value[role] is None else ColumnProfile.from_dict(value[role])
+
+        def many(role: str) -> dict[str, ColumnProfile]:
+            return {name: ColumnProfile.from_dict(each) for name, each in value[role].items()}
+
+        return cls(
+            n=value["n"],
+            features=many("features"),
+            groups=many("groups"),
+            attributions=many("attributions"),
+            prediction=one("prediction"),
+            score=one("score"),
+            target=one("target"),
+            attribution_rows=value["attribution_rows"],
+            decisions=None if value["decisions"] is None else _table(value["decisions"]),
+            schema=tuple(Problem(**problem) for problem in value["schema"]),
+            broken=tuple(Problem(**problem) for problem in value["broken"]),
+            notes=tuple(value["notes"]),
+        )
+
+
+def _table_dict(table: CountTable) -> dict[str, Any]:
+    return {
+        "attributes": list(table.attributes),
+        "labels": [list(map(str, labels)) for labels in table.labels],
+        "cells": table.cells.tolist(),
+        "classes": [str(label) for label in table.classes],
+        "counts": table.counts.tolist(),
+    }
+
+
+def _table(value: Mapping[str, Any]) -> CountTable:
+    return CountTable(
+        attributes=tuple(value["attributes"]),
+        labels=tuple(tuple(labels) for labels in value["labels"]),
+        cells=np.array(value["cells"], dtype=np.int64),
+        classes=tuple(value["classes"]),
+        counts=np.array(value["counts"], dtype=np.int64),
+    )
+
+
+def observe(
+    batch: Batch,
+    reference: Reference,
+    layout: Layout,
+    *,
+    contract: Contract | None = None,
+    champion: Champion | None = None,
+    attribution_rows: int = 500,
+    keep: Callable[[pd.DataFrame], None] | None = None,
+    min_cell: int = 10,
+    seed: int = 0,
+) -> Observation:
+    """Count new data in the cells of the reference.
+
+    Parameters
+    ----------
+    batch
+        The rows.
+    reference
+        What they are to be compared with.
+    layout
+        Which columns mean what.
+    contract
+        The model's data contract: its promises on the features are checked.
+    champion
+        Predicts where the data has no predictions, and explains a sample.
+    attribution_rows
+        So many rows are drawn and explained.
+    keep
+        Called with the rows' key (hashed), prediction, score, groups and outcome, part by part, without any feature.
+    min_cell
+        An unseen category is named when so many rows share it.
+    seed
+        Of the sample.
+
+    Raises
+    ------
+    DataError
+        When the data cannot be read, or a column holds what cannot be counted.
+    """
+    counter = _Counter(reference, layout, contract, champion, min_cell)
+    drawn = _Sample(batch.rows, attribution_rows if champion is not None else 0, seed)
+    for part in batch.parts([*reference.features, *layout.columns]):
+        kept = counter.add(part)
+        drawn.add(part)
+        if keep is not None:
+            keep(kept)
+    return counter.result(drawn.rows())
+
+
+class _Sample:
+    """Rows at positions that are drawn beforehand, so that one pass finds them."""
+
+    def __init__(self, n: int, size: int, seed: int) -> None:
+        self._places = np.sort(np.random.default_rng(seed).choice(n, size=min(n, size), replace=False))
+        self._start = 0
+        self._found: list[pd.DataFrame] = []
+
+    def add(self, part: pd.DataFrame) -> None:
+        low, high = np.searchsorted(self._places, (self._start, self._start + len(part)))
+        if high > low:
+            # Plain before they are joined: categories of two parts differ.
+            self._found.append(plain_frame(part.iloc[self._places[low:high] - self._start]))
+        self._start += len(part)
+
+    def rows(self) -> pd.DataFrame | None:
+        return pd.concat(self._found, ignore_index=True) if self._found else None
+
+
+class _Counter:
+    """Adds up the counts of parts."""
+
+    def __init__(
+        self,
+        reference: Reference,
+        layout: Layout,
+        contract: Contract | None,
+        champion: Champion | None,
+        min_cell: int,
+    ) -> None:
+        self._reference, self._layout, self._champion = reference, layout, champion
+        self._schema = None if contract is None else SchemaCheck(contract, reference.features, least_named=min_cell)
+        self._profiles: dict[tuple[str, str], ColumnProfile] = {}
+        self._decisions: list[CountTable] = []
+        self._notes: dict[str, None] = {}
+        self._n = 0
+        # A stray value of a sensitive attribute is a finding and no reason to stop watching.
+        self._people = {
+            name: replace(how, otherwise=UNKNOWN) if how.labels is not None and how.otherwise is None else how
+            for name, how in layout.sensitive.items()
+        }
+
+    def add(self, part: pd.DataFrame) -> pd.DataFrame:
+        """Count a part; what may be kept of its rows comes back."""
+        self._n += len(part)
+        part = _dated(part)
+        if self._schema is not None:
+            self._schema.add(part)
+        for name, reference in self._reference.features.items():
+            if name in part.columns:
+                self._feature(reference, part[name])
+        people = self._groups(part)
+        labels, score = self._predictions(part, people)
+        kept: dict[str, Any] = {}
+        if labels is not None:
+            kept["prediction"] = labels
+            self._count("prediction", self._reference.prediction, labels)
+            if len(people.columns):
+                coded = encode_values(labels, name="prediction")
+                self._decisions = [merge([*self._decisions, count_rows(encode_groups(people), coded, coded)])]
+        if score is not None and self._reference.score is not None:
+            kept["score"] = score
+            self._count("score", self._reference.score, pd.Series(score))
+        target = self._target(part)
+        if target is not None:
+            kept["target"] = target
+        kept |= {f"group:{name}": people[name] for name in people.columns}
+        if self._layout.key is not None and self._layout.key in part.columns:
+            kept["key"] = hash_keys(part[self._layout.key])
+        return pd.DataFrame(kept, index=range(len(part)))
+
+    def result(self, sample: pd.DataFrame | None) -> Observation:
+        """What was counted, with the attributions of a sample."""
+        found: dict[str, dict[str, ColumnProfile]] = {}
+        for (role, name), profile in self._profiles.items():
+            found.setdefault(role, {})[name] = profile
+        reasons, explained = self._attributions(sample)
+        single = {role: next(iter(found.get(role, {}).values()), None) for role in ("prediction", "score", "target")}
+        return Observation(
+            n=self._n,
+            features=found.get("features", {}),
+            groups=found.get("groups", {}),
+            attributions=reasons,
+            attribution_rows=explained,
+            decisions=self._decisions[0] if self._decisions else None,
+            schema=() if self._schema is None else self._schema.problems(),
+            broken=() if self._schema is None else self._schema.broken(),
+            notes=tuple(self._notes),
+            **single,
+        )
+
+    def _count(self, role: str, reference: ColumnProfile, values: pd.Series) -> None:
+        counted = reference.count(values)
+        known = self._profiles.get((role, reference.name))
+        self._profiles[role, reference.name] = counted if known is None else known.merge(counted)
+
+    def _feature(self, reference: ColumnProfile, values: pd.Series) -> None:
+        """A column of another kind is the contract's to report: nothing about it can be counted."""
+        numeric = pd.api.types.is_numeric_dtype(values) or not values.notna().any()
+        if reference.kind == "numeric" and not numeric:
+            self._notes[f"{reference.name} is not compared: it holds text, and numbers before"] = None
+            return
+        self._count("features", reference, values)
+
+    def _groups(self, part: pd.DataFrame) -> pd.DataFrame:
+        people = self._people_of(part)
+        for name in self._people:
+            if name not in people.columns:
+                self._notes[f"{name} is not watched: the data has no column for it"] = None
+        for name in people.columns:
+            if name in self._reference.groups:
+                self._count("groups", self._reference.groups[name], people[name])
+        return people
+
+    def _people_of(self, part: pd.DataFrame) -> pd.DataFrame:
+        """The sensitive attributes for which the data has the columns."""
+        there = {name: how for name, how in self._people.items() if set(how.columns) <= set(part.columns)}
+        return derive_sensitive(part, there).reset_index(drop=True)
+
+    def _predictions(
+        self, part: pd.DataFrame, people: pd.DataFrame
+    ) -> tuple[pd.Series | None, npt.NDArray[np.float64] | None]:
+        """Labels as text and favorable scores: those in the data, or the champion's."""
+        given, scored = self._layout.prediction, self._layout.score
+        if given is not None and given in part.columns:
+            score = None if scored not in part.columns else part[scored].to_numpy(dtype=np.float64)
+            return _as_text(part[given]), score
+        if self._champion is None:
+            self._notes["predictions are not watched: the data has none, and no model was given"] = None
+            return None, None
+        absent = [name for name in self._reference.features if name not in part.columns]
+        if absent:
+            self._notes[f"predictions are not watched: the model needs {', '.join(absent)}"] = None
+            return None, None
+        labels, score = self._champion.predict(_plain(part[list(self._reference.features)]), people)
+        return _as_text(pd.Series(labels)), score
+
+    def _target(self, part: pd.DataFrame) -> pd.Series | None:
+        name = self._layout.target
+        if name is None or name not in part.columns:
+            return None
+        values = outcome_texts(part[name], self._layout.target_above)
+        if values.notna().any():
+            self._count("target", self._reference.target, values.dropna())
+        return values
+
+    def _attributions(self, sample: pd.DataFrame | None) -> tuple[dict[str, ColumnProfile], int]:
+        wanted = self._reference.attributions
+        if sample is None or self._champion is None or not wanted:
+            return {}, 0
+        if any(name not in sample.columns for name in self._reference.features):
+            return {}, 0
+        people = self._people_of(sample)
+        values = self._champion.attribute(_plain(sample[list(self._reference.features)]), people)
+        if values is None:
+            return {}, 0
+        counted = {name: profile.count(pd.Series(values[:, at])) for at, (name, profile) in enumerate(wanted.items())}
+        return counted, len(sample)
+
+
+def outcome_texts(values: pd.Series, above: float | None = None) -> pd.Series:
+    """Outcomes as text, missing ones left missing; numbers are cut first where the model's target was.
+
+    Examples
+    --------
+    >>> outcome_texts(pd.Series([100.0, None, 300.0]), above=200).tolist()
+    ['0', nan, '1']
+    """
+    plain = values.reset_index(drop=True)
+    if above is not None:
+        numbers = pd.to_numeric(plain, errors="coerce")
+        plain = (numbers > above).astype("float64").where(numbers.notna())
+    return _as_text(plain)
+
+
+def hash_keys(values: pd.Series) -> npt.NDArray[np.uint64]:
+    """What joins outcomes that come later to their rows: 64 bits of each key's text, shape (n,).
+
+    1, 1.0 and "1" are one key. With 10,000,000 rows two keys share their bits once in 370,000 batches.
+    """
+    texts = _as_text(values.reset_index(drop=True)).astype(object)
+    return np.asarray(pd.util.hash_pandas_object(texts, index=False, categorize=False), dtype=np.uint64)
+
+
+def _as_text(values: pd.Series) -> pd.Series:
+    """Labels or keys as text; each different value is written once."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        names = [value_text(value) for value in values.cat.categories]
+        return values.reset_index(drop=True).cat.rename_categories(names)
+    return value_texts(values.reset_index(drop=True))
+
+
+def _plain(part: pd.DataFrame) -> pd.DataFrame:
+    """A part as the model's data was when it was trained: dates as days, plain dtypes."""
+    frame = _dated(plain_frame(part))
+    flags = {name: frame[name].astype("float64") for name in frame.columns if frame[name].dtype == object}
+    return frame.assign(**flags) if flags else frame
+
+
+def _dated(part: pd.DataFrame) -> pd.DataFrame:
+    """Dates as days since 1970, as training had them."""
+    dates = [name for name in part.columns if pd.api.types.is_datetime64_any_dtype(part[name])]
+    if not dates:
+        return part
+    plain = plain_frame(part[dates])
+    return part.assign(**{name: (plain[name] - pd.Timestamp(0)).to_numpy() / pd.Timedelta(days=1) for name in dates})

@@ -1,0 +1,338 @@
+"""Judge a look at the model that is live, record it, and send the events of its alarms."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evenhand.config import AuditConfig, MonitorConfig
+from evenhand.exceptions import ServiceError
+from evenhand.fairness import BiasDetector
+from evenhand.fairness.report import AuditReport
+from evenhand.monitoring import (
+    Latency,
+    Level,
+    Look,
+    Observation,
+    Outcomes,
+    PolicyLook,
+    Reference,
+    Signal,
+    assess_signals,
+    events_of,
+    judge_fairness,
+    latency,
+    level_of,
+    read_latencies,
+)
+from evenhand.monitoring.charts import Chart, draw_charts
+from evenhand.monitoring.looks import DRIFT, FAIRNESS, SCHEMA
+from evenhand.monitoring.page import headline, render_html, render_markdown, signal_rows
+from evenhand.plotting import figure_to_png
+from evenhand.store import Ref, write_text
+from tasks.registry import Version
+from tasks.step import home, in_flow, markdown, note, read_json, step, store, table
+from tasks.tracking import File, Metrics, Params, RunRef, Series, Table, Tags, client, log, metric_name, reachable
+from tasks.tracking.delivery import ask
+
+__all__ = ["assess_look", "past_looks"]
+
+_SHOWN_LOOKS = 52
+_SHOWN = ("selection_rate", "true_positive_rate", "false_positive_rate", "accuracy")
+
+
+@step("assess", "Tests the new data against the reference, judges every policy, and records what was found.")
+def assess_look(
+    version: Version,
+    about: dict[str, Any],
+    seen: Ref,
+    joined: Ref,
+    log_file: str,
+    audit: AuditConfig,
+    monitor: MonitorConfig,
+    *,
+    past: Sequence[Mapping[str, Any]],
+    at: str,
+    fresh: bool,
+    seed: int,
+    run: RunRef,
+) -> dict[str, Any]:
+    """One look with its verdicts and alarms, as a dictionary of JSON values; `folder` says where its files are.
+
+    Parameters
+    ----------
+    version, about
+        The version that is watched, and what it left: its ``reference``.
+    seen, joined
+        Results of the steps `observe` and `outcomes`.
+    log_file
+        A log of single answers' times, or "".
+    audit, monitor
+        The configuration's sections.
+    past
+        Earlier looks at the model, as JSON values.
+    at
+        The time of this look.
+    fresh
+        Whether the data is looked at for the first time: a second look at the same rows tests outcomes only.
+    seed
+        Of the audit.
+    run
+        Where it is recorded.
+    """
+    looks = [Look.from_dict(each) for each in past]
+    observation = Observation.from_dict(found := read_json(store().folder(seen) / "observation.json"))
+    outcomes = _outcomes(joined)
+    level = level_of(monitor.false_alarms, monitor.looks, looks, datetime.fromisoformat(at))
+    reference = Reference.from_dict(about["reference"])
+    asked: dict[str, Any] = {"drift": monitor.drift, "drop": monitor.drop, "min_rows": monitor.min_rows}
+    signals = assess_signals(reference, observation, outcomes, alpha=level.alpha, **asked)
+    if not fresh:
+        signals = tuple(signal for signal in signals if signal.kind == "performance")
+    policies, report = _judge(observation if fresh else None, outcomes, reference, audit, monitor, level, seed)
+    counts = read_json(store().folder(joined) / "outcomes.json")
+    look = Look(
+        number=1 + max((each.number for each in looks), default=0),
+        at=at,
+        model=version.model,
+        version=version.version,
+        data=found["digest"],
+        rows=observation.n if fresh else 0,
+        labelled=len(outcomes) if outcomes is not None else 0,
+        alpha=level.alpha,
+        counted=level.alpha is not None and (bool(policies) or any(each.adjusted is not None for each in signals)),
+        signals=tuple(signal.to_dict() for signal in signals),
+        policies=tuple(policy.to_dict() for policy in policies),
+        latency=tuple(each.to_dict() for each in _latency(log_file)),
+        schema=tuple(str(problem) for problem in observation.schema) if fresh else (),
+        unknown=_unknown(observation) if fresh else {},
+        metrics=_metrics(signals),
+        groups=_groups(report, monitor.min_cell),
+        notes=_notes(observation, counts, level, signals),
+        kept=joined.to_dict(),
+    )
+    broken = tuple(str(problem) for problem in observation.broken) if fresh else ()
+    look = events_of(_with_alarms(look, signals, policies, broken), looks, timedelta(days=monitor.cool_down_days))
+    return _record([*looks, look], monitor, run)
+
+
+def _outcomes(joined: Ref) -> Outcomes | None:
+    rows = pd.read_parquet(store().folder(joined) / "labelled.parquet")
+    if not len(rows):
+        return None
+    people = rows[[name for name in rows.columns if name.startswith("group:")]]
+    people = people.rename(columns=lambda name: name.removeprefix("group:")).fillna("unknown")
+    score = rows["score"] if "score" in rows.columns and rows["score"].notna().all() else None
+    return Outcomes(rows["target"], rows["prediction"], score, people)
+
+
+def _judge(
+    observation: Observation | None,
+    outcomes: Outcomes | None,
+    reference: Reference,
+    audit: AuditConfig,
+    monitor: MonitorConfig,
+    level: Level,
+    seed: int,
+) -> tuple[tuple[PolicyLook, ...], AuditReport | None]:
+    """Every policy once: with outcomes where there are enough, else those of its rules that need none."""
+    if level.alpha is None:
+        return (), None
+    policies = audit.policies or ["statistical"]
+    given: dict[str, Any] = {
+        "looks": monitor.looks,
+        "depth": min(audit.depth, 2),
+        "min_group_size": audit.min_group_size,
+        "seed": seed,
+    }
+    favorable = reference.favorable_label
+    if outcomes is not None and len(outcomes) >= monitor.min_rows and len(outcomes.people.columns):
+        detector = BiasDetector.from_predictions(
+            outcomes.y_true, outcomes.y_pred, sensitive_features=outcomes.people, favorable_label=favorable
+        )
+        return judge_fairness(detector, policies, evidence="outcomes", **given)
+    if observation is None or observation.decisions is None or observation.n < monitor.min_rows or favorable is None:
+        return (), None
+    detector = BiasDetector.from_counts(observation.decisions, favorable_label=favorable)
+    return judge_fairness(detector, policies, evidence="decisions", **given)
+
+
+def _latency(log_file: str) -> tuple[Latency, ...]:
+    return latency(read_latencies(Path(log_file))) if log_file else ()
+
+
+def _unknown(observation: Observation) -> dict[str, float]:
+    return {
+        name: profile.share("unknown") if "unknown" in profile.categories else 0.0
+        for name, profile in observation.groups.items()
+    }
+
+
+def _metrics(signals: Sequence[Signal]) -> dict[str, dict[str, Any]]:
+    return {
+        signal.name: {"value": signal.value, "low": signal.low, "high": signal.high, "before": signal.before}
+        for signal in signals
+        if signal.kind == "performance" and signal.value is not None
+    }
+
+
+def _groups(report: AuditReport | None, min_cell: int) -> tuple[dict[str, Any], ...]:
+    """Each group's rates; of few people nothing is told."""
+    if report is None:
+        return ()
+    rows = []
+    for audited in report.audits.values():
+        for group in audited.groups.values():
+            told = group.n >= min_cell
+            found = {name: group.metrics[name].to_dict() for name in _SHOWN if told and name in group.metrics}
+            kept = {name: {end: each.get(end) for end in ("value", "low", "high")} for name, each in found.items()}
+            rows.append(
+                {"attribute": audited.name, "group": group.group, "n": group.n if told else None, "metrics": kept}
+            )
+    return tuple(rows)
+
+
+def _notes(
+    observation: Observation, counts: dict[str, Any], level: Level, signals: Sequence[Signal]
+) -> tuple[str, ...]:
+    few = [signal for signal in signals if signal.adjusted is None and "fewer than" in signal.reason]
+    said = [f"{len(few)} of {len(signals)} signals are not tested: {few[0].reason}"] if few else []
+    return (*filter(None, [level.reason]), *said, *observation.notes, *counts["notes"])
+
+
+def _with_alarms(
+    look: Look, signals: Sequence[Signal], policies: Sequence[PolicyLook], broken: tuple[str, ...]
+) -> Look:
+    found = {
+        DRIFT: tuple(signal.sentence for signal in signals if signal.alarm),
+        FAIRNESS: tuple(f"{policy.policy}: {policy.reason}" for policy in policies if policy.verdict == "FAIL"),
+        SCHEMA: broken,
+    }
+    return Look(**{**vars(look), "alarms": {event: said for event, said in found.items() if said}})
+
+
+def _record(looks: Sequence[Look], monitor: MonitorConfig, run: RunRef) -> dict[str, Any]:
+    """Files, the MLflow run, Prefect's page, the events, and last of all the history."""
+    look, shown = looks[-1], looks[-_SHOWN_LOOKS:]
+    folder = home() / "monitoring" / look.model / f"{look.number:04d}"
+    charts = draw_charts(shown, drift=monitor.drift)
+    asked: dict[str, Any] = {"false_alarms": monitor.false_alarms, "looks": monitor.looks}
+    _files(folder, look, charts, asked)
+    log(run, _items(folder, looks, monitor))
+    markdown("monitor", render_markdown(look, charts, **asked), "What the look found, over time")
+    table("signals", signal_rows(look), "What was compared")
+    _send(look)
+    write_text(folder / "look.json", json.dumps(look.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))
+    note(headline(look)[0])
+    return {**look.to_dict(), "folder": str(folder)}
+
+
+def _files(folder: Path, look: Look, charts: Sequence[Chart], asked: dict[str, Any]) -> None:
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    for chart in charts:
+        (folder / "figures" / f"{chart.name}.png").write_bytes(figure_to_png(chart.figure))
+    write_text(folder / "monitor.html", render_html(look, charts, **asked))
+
+
+def _items(folder: Path, looks: Sequence[Look], monitor: MonitorConfig) -> list[Any]:
+    look = looks[-1]
+    series: dict[str, list[tuple[int, float]]] = {}
+    for each in looks:
+        for name, value in _figures(each).items():
+            series.setdefault(name, []).append((each.number, value))
+    last = {"alarms": float(sum(map(len, look.alarms.values()))), "rows": float(look.rows), "look": float(look.number)}
+    written = json.dumps(look.to_dict(), ensure_ascii=False, allow_nan=False)
+    write_text(folder / "record" / "look.json", written)
+    return [
+        Params({"version": look.version, **{f"monitor.{name}": value for name, value in monitor.model_dump().items()}}),
+        Metrics(last),
+        Series(series),
+        Table("monitor/signals.json", pd.DataFrame(signal_rows(look))),
+        File(folder / "record" / "look.json", "monitor"),
+        File(folder / "monitor.html", "monitor"),
+        *(File(path, "monitor") for path in sorted((folder / "figures").glob("*.png"))),
+        Tags(
+            {
+                "evenhand.look": str(look.number),
+                "evenhand.model_version": look.version,
+                "evenhand.events": ", ".join(look.events),
+                "mlflow.note.content": headline(look)[0],
+            }
+        ),
+    ]
+
+
+def _figures(look: Look) -> dict[str, float]:
+    """What MLflow's page draws over the looks."""
+    found: dict[str, float] = {}
+    for signal in look.signals:
+        if signal["effect"] is not None and signal["kind"] != "performance":
+            found[metric_name("drift", signal["kind"], signal["name"])] = signal["effect"]
+    for name, value in look.metrics.items():
+        found |= {
+            metric_name("performance", f"{name}{end}"): value[key] for end, key in _ENDS if value[key] is not None
+        }
+    for policy in look.policies:
+        for rule in policy["rules"]:
+            name = metric_name("fairness", policy["policy"], rule["attribute"], rule["metric"])
+            found |= {f"{name}{end}": rule[key] for end, key in _ENDS if rule[key] is not None}
+    found |= {metric_name("unknown", name): share for name, share in look.unknown.items()}
+    found |= {f"latency/p{each['percentile']}": each["value"] for each in look.latency}
+    return found
+
+
+_ENDS = (("", "value"), ("_low", "low"), ("_high", "high"))
+
+
+def _send(look: Look) -> None:
+    """Prefect's events: an automation may start a retrain on them. Without a server there is nobody to tell."""
+    if not in_flow():
+        return
+    from prefect.events import emit_event
+
+    for event in look.events:
+        emit_event(
+            event=event,
+            resource={"prefect.resource.id": f"evenhand.model.{look.model}", "prefect.resource.name": look.model},
+            payload={"version": look.version, "look": look.number, "said": list(look.alarms[event])[:20]},
+        )
+
+
+def past_looks(model: str, experiment: str) -> list[dict[str, Any]]:
+    """Every look at a model that is known here or in MLflow, in order.
+
+    Parameters
+    ----------
+    model
+        The registered model's name.
+    experiment
+        Where looks are recorded. While MLflow is silent those of other machines are missing.
+    """
+    root = home() / "monitoring" / model
+    known = {path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in root.glob("*/look.json")}
+    with suppress(ServiceError), reachable():
+        ask()
+        for number, value in _recorded(model, experiment, set(known)).items():
+            known[number] = value
+            write_text(root / number / "look.json", json.dumps(value, ensure_ascii=False))
+    return sorted(known.values(), key=lambda each: (each["at"], each["number"]))
+
+
+def _recorded(model: str, experiment: str, known: set[str]) -> dict[str, dict[str, Any]]:
+    """The looks of other machines, by number."""
+    found = client().get_experiment_by_name(experiment)
+    if found is None:
+        return {}
+    runs = client().search_runs([found.experiment_id], filter_string="attributes.status = 'FINISHED'", max_results=1000)
+    looks = {}
+    for run in runs:
+        number = f"{int(run.data.tags.get('evenhand.look', 0)):04d}"
+        if number == "0000" or number in known or run.data.tags.get("evenhand.model") not in (None, model):
+            continue
+        path = client().download_artifacts(run.info.run_id, "monitor/look.json")
+        looks[number] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return looks
