@@ -29,7 +29,14 @@ effective: 2026-01-01
 rules:
   - {metric: demographic_parity_ratio, limit: 0.2, attributes: [sex]}
 """
-GATE = {"first": "rules_only", "complete_card": False, "floors": {"accuracy": 0.5}, "ask_on_page": True}
+GATE = {
+    "first": "rules_only",
+    "complete_card": False,
+    "floors": {"accuracy": 0.5},
+    "group_loss": None,
+    "margin": 0.5,
+    "ask_on_page": True,
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +47,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         (folder / "policy.yaml").write_text(POLICY)
         config = yaml.safe_load((folder / "loans.yaml").read_text())
         config["gate"] = GATE
+        config["evaluate"] = {**config.get("evaluate", {}), "threshold_rule": "fixed"}
         config["audit"] = {**config.get("audit", {}), "policies": ["policy.yaml"]}
         (folder / "loans.yaml").write_text(yaml.safe_dump(config))
         started.stack.deploy(started.file)
