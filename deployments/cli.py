@@ -304,6 +304,86 @@ def score(
 
 
 @app.command(sort_key=6)
+def audit(
+    model: str = "",
+    /,
+    *,
+    data: str = "",
+    policies: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
+    predictions: Annotated[tuple[Path, ...], Parameter(negative=(), show_default=False)] = (),
+    y_true: str = "",
+    y_pred: str = "",
+    sensitive: str = "",
+    favorable_label: str = "",
+    score: str = "",
+    weight: str = "",
+    bins: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
+    gate: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    record: bool = True,
+    as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
+) -> int:
+    """Compare decisions between groups, of a registered version on any rows or of files of predictions.
+
+    Nothing is trained. With --gate it ends with 0 for PASS, 3 for INCONCLUSIVE and 4 for FAIL, the worst of all
+    policies; without, with 0 for every verdict.
+
+    Parameters
+    ----------
+    model
+        MODEL@VERSION, the start of a run's identifier, or MODEL for the live version.
+    data
+        The rows to audit the model on, with the target and the sensitive columns: a file or an address.
+    policies
+        A policy that ships or the path of your own; may be given more than once. By default the model's own, or
+        `statistical`.
+    predictions
+        Or: a Parquet file of predictions, or a folder of them, read in parts; may be given more than once.
+    y_true
+        The column of the labels.
+    y_pred
+        The column of the predicted labels, or of the decisions.
+    sensitive
+        The sensitive columns, separated by commas.
+    favorable_label
+        The label that is good for the person.
+    score
+        The column of scores that rise with the favorable label.
+    weight
+        The column that says how many people of the population a row stands for.
+    bins
+        Edges of bands of a numeric sensitive column, as age=25,40,62; may be given more than once.
+    gate
+        Let the exit code say the verdict.
+    output
+        The folder for the page and the figures; by default below .evenhand/audits.
+    record
+        Keep the figures in an MLflow run of the experiment "NAME audit" too.
+    as_json
+        Print what came out as JSON, for a program.
+    """
+    from deployments.cli_audit import Asked
+    from deployments.cli_audit import audit as audit_groups
+
+    asked = Asked(
+        model=model,
+        data=data,
+        predictions=predictions,
+        y_true=y_true,
+        y_pred=y_pred,
+        sensitive=sensitive,
+        favorable_label=favorable_label,
+        score=score,
+        weight=weight,
+        bins=bins,
+        policies=policies,
+        output=output,
+        record=record,
+    )
+    return audit_groups(asked, gate=gate, as_json=as_json)
+
+
+@app.command(sort_key=6)
 def reproduce(
     run: str,
     /,

@@ -6,7 +6,14 @@ from typing import Any
 
 from deployments.monitor_parameters import monitor_parameters, monitor_schema
 from deployments.parameters import parameter_schema, parameters
-from deployments.parameters_after import reproduce_parameters, reproduce_schema, score_parameters, score_schema
+from deployments.parameters_after import (
+    audit_parameters,
+    audit_schema,
+    reproduce_parameters,
+    reproduce_schema,
+    score_parameters,
+    score_schema,
+)
 from evenhand.config import ScheduleConfig, ServedModel
 
 __all__ = ["KINDS", "Kind"]
@@ -111,5 +118,14 @@ KINDS = (
         parameters=monitor_parameters,
         schema=monitor_schema,
         wanted=lambda model: bool(model.watched.sources),
+    ),
+    Kind(
+        flow="audit",
+        entrypoint="flows.served.audit",
+        description="Compares the decisions of a registered version between groups, on rows of a named source, and "
+        "judges them by the declared policies. Nothing is trained.",
+        schedule=lambda _model: ScheduleConfig(),
+        parameters=audit_parameters,
+        schema=audit_schema,
     ),
 )

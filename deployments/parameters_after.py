@@ -4,9 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from evenhand.config import ServedModel
+from evenhand.fairness.policies.load import available_policies
 from evenhand.reproduction.checks import TOLERANCE
 
-__all__ = ["reproduce_parameters", "reproduce_schema", "score_parameters", "score_schema"]
+__all__ = [
+    "audit_parameters",
+    "audit_schema",
+    "reproduce_parameters",
+    "reproduce_schema",
+    "score_parameters",
+    "score_schema",
+]
 
 _VERSION = {
     "type": "string",
@@ -76,6 +84,43 @@ def reproduce_schema(model: ServedModel) -> dict[str, Any]:
         "default": TOLERANCE,
     }
     return _form({"version": _VERSION, "tolerance": tolerance}, required=[])
+
+
+def audit_parameters(model: ServedModel) -> dict[str, Any]:
+    """What an audit does when nobody changes anything.
+
+    Parameters
+    ----------
+    model
+        The model, with its part of the service file.
+    """
+    return {"source": next(iter(model.sources)), "version": "", "policies": list(model.base.audit.policies)}
+
+
+def audit_schema(model: ServedModel) -> dict[str, Any]:
+    """The form: one of the named sources, a version, and policies that ship or stand in the configuration.
+
+    Parameters
+    ----------
+    model
+        The model, with its part of the service file.
+    """
+    given = audit_parameters(model)
+    source = {
+        "type": "string",
+        "enum": list(model.sources),
+        "title": "Source",
+        "description": "The rows to audit on, with target and sensitive columns: one of the service file's sources.",
+        "default": given["source"],
+    }
+    policies = {
+        "type": "array",
+        "items": {"type": "string", "enum": list(dict.fromkeys([*available_policies(), *given["policies"]]))},
+        "title": "Policies",
+        "description": "The policies that give verdicts; none means “statistical”.",
+        "default": given["policies"],
+    }
+    return _form({"source": source, "version": _VERSION, "policies": policies}, required=["source"])
 
 
 def _form(fields: Mapping[str, Mapping[str, Any]], *, required: list[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The flows that a server starts to use a model once it is there, held to what the service file allows."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ from prefect.runtime import flow_run
 
 from evenhand.config import NO_SOURCE, ServedModel, SourceConfig
 from evenhand.exceptions import ConfigError, nearest, shorten
+from evenhand.fairness.policies.load import available_policies
 from evenhand.reproduction.checks import TOLERANCE
+from flows.audit import audit_version_on
 from flows.monitor import monitor_model
 from flows.reproduce import reproduce_version
 from flows.service import in_place_of, run_name, served_model
 from tasks.score import score_rows
 
-__all__ = ["monitor", "reproduce", "score"]
+__all__ = ["audit", "monitor", "reproduce", "score"]
 
 
 @flow(name="score", flow_run_name=run_name, validate_parameters=True, persist_result=False)
@@ -31,13 +34,9 @@ def score(source: str = "", version: str = "") -> dict[str, Any] | State:
     if ended is not None:
         return ended
     model = served_model()
-    chosen = source or next(iter(model.score_sources), "")
-    if chosen not in model.score_sources:
-        known = nearest(chosen, model.score_sources)
-        raise ConfigError(f"{shorten(chosen)} is no source that {model.name} scores: {known}")
     return score_rows(
         model.name,
-        model.score_sources[chosen],
+        _named(source, model.score_sources, f"no source that {model.name} scores"),
         str(_output(model)),
         version=version,
         score=model.base.score,
@@ -81,6 +80,32 @@ def _watched(model: ServedModel, name: str) -> SourceConfig:
     if name not in known:
         raise ConfigError(f"{shorten(name)} is no source of looks at {model.name}: {nearest(name, known)}")
     return known[name]
+
+
+@flow(name="audit", flow_run_name=run_name, validate_parameters=True, persist_result=False)
+def audit(source: str = "", version: str = "", policies: list[str] | None = None) -> dict[str, Any]:
+    """Compare the decisions of a registered version between groups, on rows of a named source; nothing is trained.
+
+    Args:
+        source: One of the sources that the service file names.
+        version: The number of a registered version; the one that is live when it is left out.
+        policies: The policies that give verdicts; as the version's configuration has them when left out.
+    """
+    model = served_model()
+    known = {*available_policies(), *model.base.audit.policies}
+    for name in policies or ():
+        if name not in known:
+            raise ConfigError(f"{shorten(name)} is no policy of {model.name}: {nearest(name, known)}")
+    chosen = _named(source, model.sources, f"no source of {model.name}")
+    return audit_version_on(model.name, chosen, version=version, policies=policies)
+
+
+def _named(name: str, sources: Mapping[str, SourceConfig], what: str) -> SourceConfig:
+    """A source by its name; the first without one."""
+    chosen = name or next(iter(sources), "")
+    if chosen not in sources:
+        raise ConfigError(f"{shorten(chosen)} is {what}: {nearest(chosen, sources)}")
+    return sources[chosen]
 
 
 def _output(model: ServedModel) -> Path:

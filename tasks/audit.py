@@ -10,6 +10,7 @@ from evenhand.config import AuditConfig
 from evenhand.data.dataset import Dataset
 from evenhand.exceptions import ConfigError, Problem, nearest, shorten
 from evenhand.fairness import BiasDetector
+from evenhand.fairness.tables import audit_figures, audit_sentence, group_table
 from evenhand.store import Ref, digest_file
 from tasks.step import keep_figure, load_part, note, once, read_json, step, store, table, write_json
 from tasks.tracking import File, Metrics, RunRef, Table, log, metric_name
@@ -45,7 +46,7 @@ def audit_groups(evidence: Ref, holdout: Ref, audit: AuditConfig, *, seed: int, 
     groups = pd.read_csv(folder / "groups.csv", keep_default_na=False, dtype=str)
     table("groups", groups.to_dict("records"), "Every group on the test part")
     log(run, _items(folder, found, groups))
-    note(_sentence(found))
+    note(audit_sentence(found))
     return ref
 
 
@@ -72,9 +73,13 @@ def _write(folder: Path, evidence: Ref, holdout: Ref, audit: AuditConfig, seed: 
     )
     write_json(folder / "audit.json", report.to_dict())
     (folder / "report.html").write_text(report._repr_html_(), encoding="utf-8")
-    _group_rows(report.to_dict()).to_csv(folder / "groups.csv", index=False)
+    group_table(report.to_dict()).to_csv(folder / "groups.csv", index=False)
     keep_figure(
-        folder, "groups", report.plot(), title="Rates of each group with intervals", alt=_sentence(report.to_dict())
+        folder,
+        "groups",
+        report.plot(),
+        title="Rates of each group with intervals",
+        alt=audit_sentence(report.to_dict()),
     )
 
 
@@ -97,60 +102,9 @@ def _factors(test: Dataset, names: Sequence[str]) -> pd.DataFrame | None:
     return test.X[list(names)] if names else None
 
 
-SHOWN = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "accuracy", "roc_auc")
-
-
-def _audits(found: dict[str, Any]) -> dict[str, Any]:
-    return {**found["attributes"], **found["intersections"]}
-
-
-def _group_rows(found: dict[str, Any]) -> pd.DataFrame:
-    """A row a group, as a person reads it."""
-    rows = []
-    for attribute, audited in _audits(found).items():
-        for group in audited["groups"]:
-            row = {
-                "attribute": attribute,
-                "group": group["group"] + (" (small)" if group["small"] else ""),
-                "n": group["n"],
-            }
-            row |= {name: _shown(group["metrics"].get(name)) for name in SHOWN if name in group["metrics"]}
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _shown(metric: dict[str, Any] | None) -> str:
-    if metric is None or metric["value"] is None:
-        return "undefined"
-    interval = "" if metric["low"] is None else f" [{metric['low']:.3f}, {metric['high']:.3f}]"
-    return f"{metric['value']:.3f}{interval}"
-
-
-def _sentence(found: dict[str, Any]) -> str:
-    """What the audit says in a few words: each attribute's lowest selection rate ratio, or its largest gap."""
-    said = []
-    for attribute, audited in found["attributes"].items():
-        ratio = audited["disparities"].get("four_fifths")
-        if ratio and ratio["ratio"] is not None:
-            mark = " (under 4/5)" if ratio["flag"] else ""
-            said.append(f"{attribute}: lowest selection rate ratio {ratio['ratio']:.2f}{mark}")
-        elif (gap := audited["disparities"].get("demographic_parity_difference", {}).get("value")) is not None:
-            said.append(f"{attribute}: demographic parity difference {gap:.2f}")
-    return "; ".join(said) or "no disparity is defined"
-
-
 def _items(folder: Path, found: dict[str, Any], groups: pd.DataFrame) -> list[Any]:
-    figures: dict[str, float | None] = {}
-    for attribute, audited in _audits(found).items():
-        for name, disparity in audited["disparities"].items():
-            figures[metric_name("fairness", attribute, name)] = disparity.get("value", disparity.get("ratio"))
-        for group in audited["groups"]:
-            for name in SHOWN:
-                metric = group["metrics"].get(name)
-                if metric is not None:
-                    figures[metric_name("group", attribute, group["group"], name)] = metric["value"]
     return [
-        Metrics(figures),
+        Metrics({metric_name(*parts): value for parts, value in audit_figures(found)}),
         Table("audit/groups.json", groups),
         File(folder / "audit.json", "audit"),
         File(folder / "report.html", "audit"),

@@ -152,6 +152,22 @@ def test_a_model_that_scores_has_a_deployment_for_it(tmp_path: Path) -> None:
     assert service.models["loans"].score_output == str(tmp_path / "scored")
 
 
+@pytest.mark.parametrize("name", ["reproduce", "audit"])
+def test_every_model_is_reproduced_and_audited_by_hand(name: str, tmp_path: Path) -> None:
+    planned = next(each for each in plan(service_of(tmp_path)) if each.flow == name)
+    assert planned.cron is None
+    schema = dict(planned.schema)
+    assert set(schema["properties"]) == set(inspect.signature(getattr(served, name).fn).parameters)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validate(dict(planned.parameters), schema, raise_on_error=True)
+    for wrong in ({"model": "another"}, {"version": "x"}, {"source": "/etc/passwd"}, {"policies": ["/etc/passwd"]}):
+        with pytest.raises(ValidationError):
+            validate({**planned.parameters, **wrong}, schema, raise_on_error=True)
+    for field in schema["properties"].values():
+        assert field["title"]
+        assert field["description"]
+
+
 @pytest.mark.parametrize(
     ("about", "where"),
     [

@@ -1,0 +1,163 @@
+"""`evenhand audit`: a registered version on any rows, or files of predictions; nothing is trained."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from deployments.local import default_addresses, home_folder, services
+from deployments.screen import console, plain, watch
+from deployments.signals import stoppable
+from evenhand.events import Event
+from evenhand.exceptions import ConfigError, DataError, Problem, shorten
+
+__all__ = ["Asked", "audit"]
+
+_CODES = {"PASS": 0, "INCONCLUSIVE": 3, "FAIL": 4, None: 3}
+"""With --gate: no verdict is no evidence."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What stands on the command line, as `evenhand audit --help` explains it."""
+
+    model: str = ""
+    data: str = ""
+    predictions: tuple[Path, ...] = ()
+    y_true: str = ""
+    y_pred: str = ""
+    sensitive: str = ""
+    favorable_label: str = ""
+    score: str = ""
+    weight: str = ""
+    bins: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+    output: Path | None = None
+    record: bool = True
+
+
+def audit(asked: Asked, *, gate: bool, as_json: bool) -> int:
+    """Check the words first, since that takes no time, then run the flow and say what came out."""
+    _check(asked)
+    bins = _bins(asked.bins)
+    default_addresses(os.environ, home_folder())  # before Prefect and MLflow read their settings
+    with stoppable(), watch(console(stderr=True)) as tell:
+        tell(Event("started", "start-up"))
+        with services():
+            from flows.audit import run_audit_predictions, run_audit_version
+
+            tell(Event("finished", "start-up"))
+            folder = "" if asked.output is None else str(asked.output)
+            if asked.model:
+                found = _of_version(run_audit_version, asked, folder, tell)
+            else:
+                found = _of_files(run_audit_predictions, asked, bins, folder, tell)
+    if as_json:
+        sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    else:
+        _print(found, console())
+    return _CODES[found["verdict"]] if gate else 0
+
+
+def _of_version(run: Any, asked: Asked, folder: str, tell: Any) -> dict[str, Any]:
+    from deployments.cli_reproduce import named_version
+    from evenhand.config import SourceConfig
+
+    model, version = named_version(asked.model)
+    found: dict[str, Any] = run(
+        model,
+        SourceConfig(path=asked.data),
+        version=version,
+        policies=list(asked.policies) or None,
+        folder=folder,
+        record=asked.record,
+        on_event=tell,
+    )
+    return found
+
+
+def _of_files(run: Any, asked: Asked, bins: dict[str, list[float]], folder: str, tell: Any) -> dict[str, Any]:
+    from evenhand.config import AuditConfig
+    from evenhand.fairness.columns import PredictionColumns
+
+    columns = PredictionColumns(
+        asked.y_true,
+        asked.y_pred,
+        tuple(name.strip() for name in asked.sensitive.split(",")),
+        asked.favorable_label,
+        asked.score,
+        asked.weight,
+        bins,
+    )
+    found: dict[str, Any] = run(
+        asked.predictions[0].stem,
+        list(asked.predictions),
+        columns,
+        AuditConfig(policies=list(asked.policies)),
+        folder=folder,
+        record=asked.record,
+        on_event=tell,
+    )
+    return found
+
+
+def _check(asked: Asked) -> None:
+    """Refuse what does not go together, all at once."""
+    problems = []
+    if bool(asked.model) == bool(asked.predictions):
+        problems.append(Problem("audit", "give either a MODEL with --data, or --predictions with its columns"))
+    columns = {"--y-true": asked.y_true, "--y-pred": asked.y_pred, "--sensitive": asked.sensitive}
+    if asked.model and not asked.predictions:
+        if not asked.data:
+            problems.append(Problem("--data", "is missing", "name the rows, with target and sensitive columns"))
+        given = {
+            **columns,
+            "--favorable-label": asked.favorable_label,
+            "--score": asked.score,
+            "--weight": asked.weight,
+        }
+        problems += [Problem(name, "goes with --predictions") for name, value in given.items() if value]
+    if asked.predictions and not asked.model:
+        problems += [Problem(name, "is missing", "name the column") for name, value in columns.items() if not value]
+    if problems:
+        raise ConfigError("this audit cannot start", problems)
+
+
+def _bins(given: Sequence[str]) -> dict[str, list[float]]:
+    """The edges of ``age=25,40,62``.
+
+    Examples
+    --------
+    >>> _bins(["age=25,40"])
+    {'age': [25.0, 40.0]}
+    """
+    found = {}
+    for each in given:
+        name, equals, edges = each.partition("=")
+        try:
+            found[name] = [float(edge) for edge in edges.split(",")]
+        except ValueError:
+            equals = ""
+        if not equals or not name:
+            raise DataError(f"--bins {shorten(each)} names no edges: write --bins age=25,40,62")
+    return found
+
+
+def _print(found: dict[str, Any], out: Console) -> None:
+    styles = {"PASS": "bold green", "FAIL": "bold red"}
+    head = Text(f"{plain(found['title'])}, {found['rows']:,} rows: ", style="bold")
+    verdict = found["verdict"]
+    out.print(head.append(verdict or "no verdict", style=styles.get(verdict, "bold yellow")), soft_wrap=True)
+    for judged in found["policies"]:
+        line = f"  {plain(judged['policy'])}: {judged['verdict'] or 'no limits'}"
+        out.print(Text(line + (f" ({plain(judged['reason'])})" if judged["reason"] else "")), soft_wrap=True)
+    out.print(Text(f"  {plain(found['said'])}"), soft_wrap=True)
+    for sentence in found["notes"]:
+        out.print(Text(f"  {plain(sentence)}", style="dim"), soft_wrap=True)
+    out.print(Text(plain(found["page"])), soft_wrap=True)

@@ -1,0 +1,87 @@
+"""An audit as a person reads it: a row a group, a sentence, and figures by name. It takes the dict of a report."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+__all__ = ["SHOWN", "audit_figures", "audit_sentence", "group_table", "worst_verdict"]
+
+SHOWN = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "accuracy", "roc_auc")
+"""The metrics of a group that are shown and recorded."""
+
+_WORST = ("FAIL", "INCONCLUSIVE", "PASS")
+
+
+def group_table(found: Mapping[str, Any]) -> pd.DataFrame:
+    """A row a group and intersection, each metric as text with its interval.
+
+    Parameters
+    ----------
+    found
+        What :meth:`evenhand.fairness.AuditReport.to_dict` gives.
+
+    Examples
+    --------
+    >>> from evenhand.fairness import BiasDetector
+    >>> people = pd.DataFrame({"sex": ["f", "f", "m", "m"]})
+    >>> report = BiasDetector.from_predictions([1, 0, 1, 0], [1, 0, 1, 1], sensitive_features=people, favorable_label=1)
+    >>> group_table(report.detect_bias().to_dict())["group"].tolist()
+    ['f (small)', 'm (small)']
+    """
+    rows = []
+    for attribute, audited in _audits(found).items():
+        for group in audited["groups"]:
+            name = group["group"] + (" (small)" if group["small"] else "")
+            row = {"attribute": attribute, "group": name, "n": group["n"]}
+            row |= {name: _shown(group["metrics"].get(name)) for name in SHOWN if name in group["metrics"]}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def audit_sentence(found: Mapping[str, Any]) -> str:
+    """What the audit says in a few words: each attribute's lowest selection rate ratio, or its largest gap."""
+    said = []
+    for attribute, audited in found["attributes"].items():
+        ratio = audited["disparities"].get("four_fifths")
+        if ratio and ratio["ratio"] is not None:
+            mark = " (under 4/5)" if ratio["flag"] else ""
+            said.append(f"{attribute}: lowest selection rate ratio {ratio['ratio']:.2f}{mark}")
+        elif (gap := audited["disparities"].get("demographic_parity_difference", {}).get("value")) is not None:
+            said.append(f"{attribute}: demographic parity difference {gap:.2f}")
+    return "; ".join(said) or "no disparity is defined"
+
+
+def audit_figures(found: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], float | None]]:
+    """Every figure by the parts of its name, ``("fairness", "race", "demographic_parity_ratio")``; None: undefined."""
+    for attribute, audited in _audits(found).items():
+        for name, disparity in audited["disparities"].items():
+            yield ("fairness", attribute, name), disparity.get("value", disparity.get("ratio"))
+        for group in audited["groups"]:
+            for name in SHOWN:
+                metric = group["metrics"].get(name)
+                if metric is not None:
+                    yield ("group", attribute, group["group"], name), metric["value"]
+
+
+def worst_verdict(found: Mapping[str, Any]) -> str | None:
+    """The worst verdict of all policies; None when no policy has a limit.
+
+    Examples
+    --------
+    >>> worst_verdict({"policies": [{"verdict": "PASS"}, {"verdict": "INCONCLUSIVE"}, {"verdict": None}]})
+    'INCONCLUSIVE'
+    """
+    given = [policy["verdict"] for policy in found["policies"] if policy["verdict"] is not None]
+    return min(given, key=_WORST.index, default=None)
+
+
+def _audits(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {**found["attributes"], **found["intersections"]}
+
+
+def _shown(metric: Mapping[str, Any] | None) -> str:
+    if metric is None or metric["value"] is None:
+        return "undefined"
+    interval = "" if metric["low"] is None else f" [{metric['low']:.3f}, {metric['high']:.3f}]"
+    return f"{metric['value']:.3f}{interval}"

