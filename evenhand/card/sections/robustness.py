@@ -1,9 +1,10 @@
 """How the model's decisions hold when rows come otherwise than expected."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from evenhand.card.blocks import Block, Cell, Section, Table, Text
+from evenhand.card.blocks import Block, Cell, Facts, Section, Table, Text
 from evenhand.card.inputs import Inputs
 from evenhand.card.text import count, metric_cell, plain, words
 from evenhand.modeling.robustness_names import FIGURES
@@ -12,8 +13,8 @@ __all__ = ["NOT_TRIED", "robustness_section"]
 
 NOT_TRIED = "The model was not tried on noisy, incomplete or shifted rows."
 INTRO = (
-    "The model decided again on test rows that were changed a little, and of each figure more is better. What was done "
-    "stands beside it; shares of groups that rest on fewer than {min_cell} rows are withheld."
+    "The model decided again on test rows that were changed a little, and of each figure more is better. Figures that "
+    "rest on fewer than {min_cell} rows are withheld."
 )
 
 
@@ -36,29 +37,26 @@ def robustness_section(inputs: Inputs) -> Section:
 
 def _blocks(inputs: Inputs, found: Mapping[str, Any]) -> tuple[Block, ...]:
     rows = tuple(_row(name, figure, inputs.min_cell) for name, figure in found.items())
-    columns = ("Figure", "What was done", "Value", "Rows", "What it says")
-    table = Table("Every figure on the test part", columns, rows)
-    return (Text(INTRO.format(min_cell=inputs.min_cell)), *inputs.drawn(["robustness"]), table)
+    table = Table("Every figure on the test part", ("Figure", "Value", "Rows"), rows)
+    said = Facts(tuple((words(name), Cell(FIGURES[name])) for name in found if name in FIGURES))
+    return (Text(INTRO.format(min_cell=inputs.min_cell)), *inputs.drawn(["robustness"]), table, said)
 
 
 def _row(name: str, figure: Mapping[str, Any], min_cell: int) -> tuple[Cell, ...]:
-    done = f"{plain(figure.get('check') or name)}: {plain(figure.get('setting') or '')}"
+    setting = plain(figure.get("setting") or "")
+    done = plain(figure.get("check") or "") + (f": {setting}" if setting else "")
     rows = figure.get("n")
     return (
-        Cell(words(name)),
-        Cell(done),
-        _value(figure, min_cell),
+        Cell(words(name), detail=done),
+        _noted(_value(figure, min_cell), figure),
         Cell(count(rows), None if rows is None else float(rows)),
-        Cell(_says(name, figure)),
     )
 
 
-def _says(name: str, figure: Mapping[str, Any]) -> str:
-    """The figure in words, and what a reader must know about its value."""
-    known = figure.get("value") is not None and figure.get("reason")
-    return " ".join(
-        part for part in (FIGURES.get(name, ""), f"Here {plain(figure['reason'])}." if known else "") if part
-    )
+def _noted(cell: Cell, figure: Mapping[str, Any]) -> Cell:
+    """A value with what a reader must know about it."""
+    reason = plain(figure.get("reason") or "")
+    return replace(cell, detail=f"{cell.detail}; {reason}") if cell.value is not None and reason else cell
 
 
 def _value(figure: Mapping[str, Any] | None, min_cell: int) -> Cell:
