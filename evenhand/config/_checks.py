@@ -9,6 +9,7 @@ from evenhand.config._secrets import secret_in
 from evenhand.config.data import SensitiveConfig, SourceConfig
 from evenhand.config.root import Config
 from evenhand.exceptions import Problem, nearest
+from evenhand.modeling.robustness_names import FIGURES
 
 __all__ = ["check", "check_source", "sensitive_columns"]
 
@@ -25,6 +26,7 @@ def check(config: Config) -> list[Problem]:
     """Every problem between the sections of a configuration whose own fields are right."""
     checks: Sequence[Callable[[Config], Found]] = (
         _secrets, _target, _roles, _lists, _sensitive, _split, _weight, _scorers, _space, _policies,
+        _robustness,
     )  # fmt: skip
     return [problem for each in checks for problem in each(config)]
 
@@ -40,6 +42,18 @@ def _policies(config: Config) -> Found:
     for name in config.audit.policies:
         if name not in shipped and not is_path(name):
             yield Problem("audit.policies", f"{shown(name)} does not ship with Evenhand", nearest(name, shipped))
+
+
+def _robustness(config: Config) -> Found:
+    for name in config.gate.robustness:
+        if name not in FIGURES:
+            yield Problem("gate.robustness", f"{shown(name)} is no figure of the step stress", nearest(name, FIGURES))
+    if config.gate.robustness and not config.robustness.enabled:
+        yield Problem(
+            "gate.robustness",
+            "floors of the step stress, which robustness.enabled leaves out",
+            "without it nothing is ever promoted: remove the floors or enable it",
+        )
 
 
 def _secrets(config: Config) -> Found:

@@ -3,20 +3,24 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
-from evenhand.card.text import count, metric_cell, name_of, number, percent, plain, words
+from evenhand.card.text import count, name_of, number, percent, plain, words
+from evenhand.decision.difference_groups import group_lines, policy_lines
+from evenhand.decision.difference_lines import (
+    ABSENT,
+    Line,
+    Pair,
+    Values,
+    entries,
+    figure_text,
+    keys_of,
+    line_of,
+    short_text,
+)
 from evenhand.decision.difference_page import render_difference_html, render_difference_markdown
 
 __all__ = ["Row", "difference", "render_difference_html", "render_difference_markdown"]
 
-Values = Mapping[str, Any]
-Pair = tuple[Values, Values]
-Line = tuple[str, str, str, bool]
-
-ABSENT = "not recorded"
-RATES = ("selection_rate", "true_positive_rate")
-RATES_WITHOUT_FAVORABLE = ("accuracy",)
 REASONS = 5
-LONGEST = 120
 
 
 class Row(TypedDict):
@@ -66,8 +70,8 @@ def difference(
         "Configuration": _configuration(both),
         "Model": _model(both),
         "Metrics": _metrics(both),
-        "Groups": _groups(both, min_cell),
-        "Policies": _policies(both, min_cell),
+        "Groups": group_lines(both, min_cell),
+        "Policies": policy_lines(both, min_cell),
         "Robustness": _robustness(both),
         "Reasons": _reasons(both),
         "Churn": _churn(churn or {}),
@@ -79,45 +83,21 @@ def difference(
     )
 
 
-def _short(value: Any) -> str:
-    text = plain(value)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
-
-
-def _line(what: str, values: Sequence[Any], show: Any = _short, *, absent: str = ABSENT) -> Iterator[Line]:
-    """A line of two values, None for what a side did not record; nothing where neither did."""
-    if any(value is not None for value in values):
-        first, second = (absent if value is None else show(value) for value in values)
-        yield what, first, second, first != second
-
-
-def _of(both: Pair, *path: str) -> list[Any]:
-    """The same entry of both sides, None where it is absent."""
-    found: list[Any] = list(both)
-    for name in path:
-        found = [side.get(name) if isinstance(side, Mapping) else None for side in found]
-    return found
-
-
-def _names(sides: Sequence[Any]) -> list[str]:
-    """The keys of both sides, the challenger's order first."""
-    known = [side for side in reversed(sides) if isinstance(side, Mapping)]
-    return list(dict.fromkeys(str(name) for side in known for name in side))
-
-
 def _data(both: Pair, min_cell: int) -> Iterator[Line]:
-    yield from _line("Name", _of(both, "about", "name"))
-    yield from _line("Digest", _of(both, "about", "digest"), lambda digest: plain(digest)[:12])
-    yield from _line("Source", _of(both, "about", "source"))
-    yield from _line("Rows", _of(both, "about", "rows"), count)
-    for part in _names(_of(both, "split", "counts")):
-        yield from _line(f"Rows of the {plain(part)} part", _of(both, "split", "counts", part), count)
-    yield from _line("Target", _of(both, "about", "target"))
-    for name in _names(_of(both, "about", "sensitive")):
-        yield from _line(
-            f"Groups of {plain(name)}", _of(both, "about", "sensitive", name), lambda v: _sizes(v, min_cell)
+    yield from line_of("Name", entries(both, "about", "name"))
+    yield from line_of("Digest", entries(both, "about", "digest"), lambda digest: plain(digest)[:12])
+    yield from line_of("Source", entries(both, "about", "source"))
+    yield from line_of("Rows", entries(both, "about", "rows"), count)
+    for part in keys_of(entries(both, "split", "counts")):
+        yield from line_of(f"Rows of the {plain(part)} part", entries(both, "split", "counts", part), count)
+    yield from line_of("Target", entries(both, "about", "target"))
+    for name in keys_of(entries(both, "about", "sensitive")):
+        yield from line_of(
+            f"Groups of {plain(name)}", entries(both, "about", "sensitive", name), lambda v: _sizes(v, min_cell)
         )
-    yield from _line("Version of the code", _of(both, "provenance", "code_version"), lambda text: plain(text)[:12])
+    yield from line_of(
+        "Version of the code", entries(both, "provenance", "code_version"), lambda text: plain(text)[:12]
+    )
 
 
 def _sizes(groups: Values, min_cell: int) -> str:
@@ -127,17 +107,17 @@ def _sizes(groups: Values, min_cell: int) -> str:
 
 
 def _features(both: Pair) -> Iterator[Line]:
-    listed = _of(both, "about", "features")
-    yield from _line("Number", listed, lambda names: count(len(names)))
+    listed = entries(both, "about", "features")
+    yield from line_of("Number", listed, lambda names: count(len(names)))
     if None not in listed:
         first, second = ([str(name) for name in names] for names in listed)
         for name in (name for name in second if name not in first):
             yield plain(name), "absent", "a feature", True
         for name in (name for name in first if name not in second):
             yield plain(name), "a feature", "absent", True
-    kinds = [_kinds(columns) for columns in _of(both, "contract", "columns")]
+    kinds = [_kinds(columns) for columns in entries(both, "contract", "columns")]
     if None not in kinds:
-        for name in _names(kinds):
+        for name in keys_of(kinds):
             pair = [side.get(name) for side in kinds if side is not None]
             if None not in pair and pair[0] != pair[1]:
                 yield f"{plain(name)}, as promised", plain(pair[0]), plain(pair[1]), True
@@ -153,19 +133,19 @@ def _kinds(columns: Sequence[Values] | None) -> dict[str, str] | None:
 
 
 def _configuration(both: Pair) -> Iterator[Line]:
-    sides = [None if side is None else _flat(side) for side in _of(both, "config")]
+    sides = [None if side is None else _flat(side) for side in entries(both, "config")]
     if None in sides:
         recorded = [None if side is None else f"{len(side)} keys" for side in sides]
-        yield from _line("Configuration", recorded)
+        yield from line_of("Configuration", recorded)
         return
-    names = _names(sides)
+    names = keys_of(sides)
     same = 0
     for name in names:
         first, second = (side.get(name, ABSENT) for side in sides if side is not None)
         if first == second:
             same += 1
         else:
-            yield plain(name), _short(first), _short(second), True
+            yield plain(name), short_text(first), short_text(second), True
     if same:
         yield "Other keys", count(same), count(same), False
 
@@ -181,90 +161,28 @@ def _flat(value: Any, where: str = "") -> dict[str, Any]:
 
 
 def _model(both: Pair) -> Iterator[Line]:
-    yield from _line("Algorithm", _of(both, "search", "selected", "candidate"), name_of)
-    for name in _names(_of(both, "search", "selected", "params")):
-        yield from _line(plain(name), _of(both, "search", "selected", "params", name), absent="none")
-    yield from _line("Calibration", _of(both, "calibration", "method"))
-    yield from _line("Threshold", _of(both, "threshold", "threshold"), number)
-    yield from _line("Threshold chosen by", _of(both, "threshold", "rule"))
-
-
-def _metric(metric: Values) -> str:
-    cell = metric_cell(metric)
-    return cell.text if cell.value is None or not cell.detail else f"{cell.text} ({cell.detail})"
+    yield from line_of("Algorithm", entries(both, "search", "selected", "candidate"), name_of)
+    for name in keys_of(entries(both, "search", "selected", "params")):
+        yield from line_of(plain(name), entries(both, "search", "selected", "params", name), absent="none")
+    yield from line_of("Calibration", entries(both, "calibration", "method"))
+    yield from line_of("Threshold", entries(both, "threshold", "threshold"), number)
+    yield from line_of("Threshold chosen by", entries(both, "threshold", "rule"))
 
 
 def _metrics(both: Pair) -> Iterator[Line]:
-    for name in _names(_of(both, "evaluation", "metrics")):
-        yield from _line(words(name), _of(both, "evaluation", "metrics", name), _metric)
-
-
-def _audited(side: Values | None) -> dict[str, dict[str, Values]]:
-    """Every attribute and intersection with its groups by name."""
-    audits = {**((side or {}).get("attributes") or {}), **((side or {}).get("intersections") or {})}
-    return {str(name): {str(one["group"]): one for one in audit["groups"]} for name, audit in audits.items()}
-
-
-def _groups(both: Pair, min_cell: int) -> Iterator[Line]:
-    sides = [_audited(side) for side in _of(both, "audit")]
-    for attribute in _names(sides):
-        tables = [side.get(attribute, {}) for side in sides]
-        for group in _names(tables):
-            pair = [table.get(group) for table in tables]
-            head = f"{plain(attribute)}: {plain(group)}"
-            yield from _line(f"{head}, rows", [one and one["n"] for one in pair], count, absent="none")
-            for rate in _rates(pair):
-                shown = [one and _rate(one["metrics"].get(rate), min_cell) for one in pair]
-                yield from _line(f"{head}, {words(rate).lower()}", shown, absent="none")
-
-
-def _rates(pair: Sequence[Values | None]) -> tuple[str, ...]:
-    named = tuple(rate for rate in RATES if any(one and rate in one["metrics"] for one in pair))
-    return named if "true_positive_rate" in named else (*named, *RATES_WITHOUT_FAVORABLE)
-
-
-def _rate(metric: Values | None, min_cell: int) -> str | None:
-    """A rate with its interval, unless so few people stand behind it that it would tell what happened to each."""
-    if metric is None:
-        return None
-    few = metric.get("value") is not None and (metric.get("n") or 0) < min_cell
-    return f"withheld, fewer than {min_cell} rows" if few else _metric(metric)
-
-
-def _verdicts(side: Values | None, min_cell: int) -> dict[str, tuple[str, str]]:
-    """Each rule of each policy with its verdict, and with the figure behind it."""
-    small = {group for groups in _audited(side).values() for group, one in groups.items() if one["n"] < min_cell}
-    found = {}
-    for judged in (side or {}).get("policies") or ():
-        policy = judged.get("policy") or judged
-        title = plain(policy.get("title") or policy.get("name") or "a policy without a name")
-        for rule in judged.get("rules") or ():
-            if rule.get("verdict"):
-                told = bool(small & set(map(str, rule.get("pair") or ())))
-                figure = "withheld" if told else _metric(rule)
-                name = f"{title}: {words(rule.get('metric', '?')).lower()} by {plain(rule.get('attribute', '?'))}"
-                found[name] = (plain(rule["verdict"]), figure)
-    return found
-
-
-def _policies(both: Pair, min_cell: int) -> Iterator[Line]:
-    sides = [_verdicts(side, min_cell) for side in _of(both, "audit")]
-    for name in _names(sides):
-        pair = [side.get(name) for side in sides]
-        first, second = ("no rule" if one is None else f"{one[0]}, {one[1]}" for one in pair)
-        verdicts = [one and one[0] for one in pair]
-        yield name, first, second, verdicts[0] != verdicts[1]
+    for name in keys_of(entries(both, "evaluation", "metrics")):
+        yield from line_of(words(name), entries(both, "evaluation", "metrics", name), figure_text)
 
 
 def _robustness(both: Pair) -> Iterator[Line]:
-    for name in _names(_of(both, "robustness")):
-        yield from _line(words(name), _of(both, "robustness", name), _metric)
+    for name in keys_of(entries(both, "robustness")):
+        yield from line_of(words(name), entries(both, "robustness", name), figure_text)
 
 
 def _reasons(both: Pair) -> Iterator[Line]:
     ranked = [
         sorted(features or (), key=lambda item: -(item.get("mean_abs") or 0.0))
-        for features in _of(both, "explanation", "features")
+        for features in entries(both, "explanation", "features")
     ]
     for place in range(min(REASONS, max(map(len, ranked)))):
         pair = [side[place] if place < len(side) else None for side in ranked]

@@ -26,7 +26,7 @@ def drafting(step: str) -> Callable[[Home], bool]:
     return lambda home: any(home.folder.glob(f"store/{step}/.draft-*"))
 
 
-STEPS = ("ingest", "split", "weight", "tune", "fit", "evaluate", "audit", "explain", "card")
+STEPS = ("ingest", "split", "weight", "tune", "fit", "evaluate", "audit", "explain", "stress", "card")
 
 
 def before(step: str) -> tuple[str, ...]:
@@ -44,6 +44,7 @@ MOMENTS: dict[str, Callable[[Home], bool]] = {
     "evaluate": drafting("evaluate"),
     "audit": drafting("audit"),
     "explain": drafting("explain"),
+    "stress": drafting("stress"),
     "card": drafting("card"),
     "register": lambda home: any(home.folder.glob("mlflow-artifacts/models/*/artifacts/*")),
     "conclude": lambda home: any(home.folder.glob("runs/*/*")),

@@ -48,7 +48,8 @@ def test_the_run_is_in_mlflow_with_everything(trained: Trained) -> None:
     assert run.info.status == "FINISHED"
     assert 0.5 < run.data.metrics["test/roc_auc"] <= 1
     assert {"card/card.html", "card/card.md", "card/card.json", "data/contract.json", "search/trials.json",
-            "audit/audit.json", "explain/explanation.json", "provenance/packages.json"} <= artifacts(
+            "audit/audit.json", "explain/explanation.json", "robustness/robustness.json",
+            "provenance/packages.json"} <= artifacts(
         client, outcome["run_id"]
     )  # fmt: skip
     assert run.inputs.dataset_inputs[0].dataset.name
@@ -64,7 +65,20 @@ def test_the_flow_run_is_in_prefect(trained: Trained) -> None:
         tasks = dict(database.execute("select name, state_type from task_run").fetchall())
         keys = {row[0] for row in database.execute("select key from artifact").fetchall()}
     assert flows == [("COMPLETED", "Completed")]
-    steps = ("ingest", "split", "weight", "tune", "fit", "evaluate", "audit", "explain", "card", "register", "conclude")
+    steps = (
+        "ingest",
+        "split",
+        "weight",
+        "tune",
+        "fit",
+        "evaluate",
+        "audit",
+        "explain",
+        "stress",
+        "card",
+        "register",
+        "conclude",
+    )
     assert {name: tasks.get(name) for name in steps} == dict.fromkeys(steps, "COMPLETED")
     assert {"summary", "trials", "groups", "split", "search"} <= keys
     assert outcome["flow_run_id"]
@@ -90,7 +104,7 @@ def test_the_same_command_again_reuses_every_step_and_registers_a_second_version
     newest = client.get_model_version_by_alias(new["model_name"], "challenger")
     assert str(newest.version) == new["model_version"] == "2"
     said = (done.stdout + done.stderr).splitlines()
-    for step in ("ingest", "split", "weight", "tune", "fit", "evaluate", "audit", "explain"):
+    for step in ("ingest", "split", "weight", "tune", "fit", "evaluate", "audit", "explain", "stress"):
         line = next(line for line in said if line.startswith(f"{step}: "))
         assert "kept from before" in line, line
 

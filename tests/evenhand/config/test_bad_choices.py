@@ -102,6 +102,16 @@ WRONG: dict[str, tuple[Change, str, str]] = {
         "audit.policies",
         "did you mean 'statistical'?",
     ),
+    "a floor of robustness that is no figure": (
+        {"gate.robustness": {"noise_agrement": 0.9}},
+        "gate.robustness",
+        "did you mean 'noise_agreement'?",
+    ),
+    "a floor of a step that is left out": (
+        {"gate.robustness": {"noise_agreement": 0.9}, "robustness.enabled": False},
+        "gate.robustness",
+        "remove the floors or enable it",
+    ),
     "a policy twice": ({"audit.policies": ["statistical", "statistical"]}, "audit.policies", "stands twice"),
     "a factor twice": ({"audit.legitimate_factors": ["a", "a"]}, "audit.legitimate_factors", "stands twice"),
     "a password in a database address": (

@@ -1,0 +1,70 @@
+"""The groups and the verdicts of two audits, line by line; what rests on few people is withheld."""
+
+from collections.abc import Iterator, Sequence
+
+from evenhand.card.text import count, plain, words
+from evenhand.decision.difference_lines import Line, Pair, Values, entries, figure_text, keys_of, line_of
+
+__all__ = ["group_lines", "policy_lines"]
+
+RATES = ("selection_rate", "true_positive_rate")
+RATES_WITHOUT_FAVORABLE = ("accuracy",)
+
+
+def _audited(side: Values | None) -> dict[str, dict[str, Values]]:
+    """Every attribute and intersection with its groups by name."""
+    audits = {**((side or {}).get("attributes") or {}), **((side or {}).get("intersections") or {})}
+    return {str(name): {str(one["group"]): one for one in audit["groups"]} for name, audit in audits.items()}
+
+
+def group_lines(both: Pair, min_cell: int) -> Iterator[Line]:
+    """Rows and rates of every group of every attribute and intersection."""
+    sides = [_audited(side) for side in entries(both, "audit")]
+    for attribute in keys_of(sides):
+        tables = [side.get(attribute, {}) for side in sides]
+        for group in keys_of(tables):
+            pair = [table.get(group) for table in tables]
+            head = f"{plain(attribute)}: {plain(group)}"
+            yield from line_of(f"{head}, rows", [one and one["n"] for one in pair], count, absent="none")
+            for rate in _rates(pair):
+                shown = [one and _rate(one["metrics"].get(rate), min_cell) for one in pair]
+                yield from line_of(f"{head}, {words(rate).lower()}", shown, absent="none")
+
+
+def _rates(pair: Sequence[Values | None]) -> tuple[str, ...]:
+    named = tuple(rate for rate in RATES if any(one and rate in one["metrics"] for one in pair))
+    return named if "true_positive_rate" in named else (*named, *RATES_WITHOUT_FAVORABLE)
+
+
+def _rate(metric: Values | None, min_cell: int) -> str | None:
+    """A rate with its interval, unless so few people stand behind it that it would tell what happened to each."""
+    if metric is None:
+        return None
+    few = metric.get("value") is not None and (metric.get("n") or 0) < min_cell
+    return f"withheld, fewer than {min_cell} rows" if few else figure_text(metric)
+
+
+def _verdicts(side: Values | None, min_cell: int) -> dict[str, tuple[str, str]]:
+    """Each rule of each policy with its verdict, and with the figure behind it."""
+    small = {group for groups in _audited(side).values() for group, one in groups.items() if one["n"] < min_cell}
+    found = {}
+    for judged in (side or {}).get("policies") or ():
+        policy = judged.get("policy") or judged
+        title = plain(policy.get("title") or policy.get("name") or "a policy without a name")
+        for rule in judged.get("rules") or ():
+            if rule.get("verdict"):
+                told = bool(small & set(map(str, rule.get("pair") or ())))
+                figure = "withheld" if told else figure_text(rule)
+                name = f"{title}: {words(rule.get('metric', '?')).lower()} by {plain(rule.get('attribute', '?'))}"
+                found[name] = (plain(rule["verdict"]), figure)
+    return found
+
+
+def policy_lines(both: Pair, min_cell: int) -> Iterator[Line]:
+    """Every rule of every policy; only its verdict counts as a change."""
+    sides = [_verdicts(side, min_cell) for side in entries(both, "audit")]
+    for name in keys_of(sides):
+        pair = [side.get(name) for side in sides]
+        first, second = ("no rule" if one is None else f"{one[0]}, {one[1]}" for one in pair)
+        verdicts = [one and one[0] for one in pair]
+        yield name, first, second, verdicts[0] != verdicts[1]
