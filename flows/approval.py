@@ -41,13 +41,13 @@ class PersonsAnswer(RunInput):
         json_schema_extra={"position": 0},
     )
     name: str = Field(
-        default="",
+        min_length=1,
         title="Your name",
         description="Recorded in the ledger, as unverified unless you sign.",
         json_schema_extra={"position": 1},
     )
     reason: str = Field(
-        default="",
+        min_length=1,
         title="Reason",
         description="Why, for whoever reads the ledger years from now.",
         json_schema_extra={"position": 2},

@@ -49,6 +49,7 @@ def register_model(
         "evenhand.data_digest": about["digest"],
         "evenhand.card_digest": digest_file(store().folder(page) / "card.json"),
         "evenhand.code_version": code_version(),
+        "evenhand.run_key": run.key,
     }
     _log_provenance(run, rows, parts, page, config, tags)
     train = load_part(parts["develop"], "train")

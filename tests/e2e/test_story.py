@@ -77,15 +77,20 @@ def answer_on_the_page(served: Service, run_id: str, answer: str) -> None:
         page = new_page(started)
         page.goto(f"{served.stack.page}/runs/flow-run/{run_id}")
         page.get_by_text("Suspended").first.wait_for()
-        page.get_by_role("button", name="Resume").first.click()
-        page.get_by_label("Your name").wait_for()
+        page.locator("button[aria-haspopup=menu]").last.click()
+        page.get_by_role("menuitem", name="Resume").click()
+        form = page.get_by_role("dialog")
+        form.get_by_label("Your name").wait_for()
         picture(page, "prefect-approval")
         if answer == "approve":
             page.get_by_role("button", name=re.compile("Select Answer")).click()
             page.get_by_role("option", name="approve").click()
-        page.get_by_label("Your name").fill("Ann Example")
-        page.get_by_label("Reason").fill("The committee has looked at the difference.")
-        page.get_by_role("button", name=re.compile("Resume|Submit")).last.click()
+        form.get_by_label("Your name").fill("Ann Example")
+        form.get_by_label("Reason").fill("The committee has looked at the difference.")
+        for _ in range(3):  # the first click may only validate
+            if form.count():
+                form.get_by_role("button", name="Resume").click()
+                page.wait_for_timeout(1500)
         until(lambda: served.run(run_id)["state"]["name"] != "Suspended", seconds=60)
 
 

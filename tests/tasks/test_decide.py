@@ -1,0 +1,323 @@
+"""From evidence to a champion, on real results: held, approved, compared, killed in between, superseded."""
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evenhand.config import Config, GateConfig
+from evenhand.decision.ledger import LedgerError, find_faults
+from evenhand.decision.signature import sign, statement
+from evenhand.store import Ref
+from tasks import answer as people
+from tasks import ledger
+from tasks.answer import Answer, answer_hold, find_hold, held_version, roll_back
+from tasks.decide import decide_model
+from tasks.enact import enact_decision
+from tasks.register import register_model
+from tasks.registry import Version, move_alias, tag_version
+from tasks.step import read_json, store
+from tasks.tracking import RunRef, open_run
+
+from .conftest import Steps
+
+POLICY = """
+name: wide
+title: A limit that these rows can show
+description: Wide.
+source: This test
+jurisdiction: none
+effective: 2026-01-01
+rules:
+  - {metric: demographic_parity_ratio, limit: 0.2, attributes: [sex]}
+"""
+
+
+class Retrain:
+    """The end of a retrain of a model of its own, on the results that the session has."""
+
+    def __init__(self, steps: Steps, results: dict[str, Ref], page: Ref, model: str, policy: Path) -> None:
+        self.steps, self.results, self.page = steps, results, page
+        audit = steps.config.audit.model_copy(update={"policies": [str(policy)]})
+        self.config = steps.config.model_copy(update={"model": model, "audit": audit})
+        self.run = self.start()
+
+    def start(self) -> RunRef:
+        self.run = open_run(experiment="small", name="r", model=self.config.model, tags={})
+        return self.run
+
+    def configure(self, **gate: object) -> Config:
+        self.config = self.config.model_copy(update={"gate": GateConfig(**gate)})
+        return self.config
+
+    def decide(self, missing: tuple[str, ...] = ()) -> tuple[Ref, dict]:
+        ref = decide_model.fn(self.results, self.steps.holdout, self.config, list(missing), run=self.run)
+        return ref, read_json(store().folder(ref) / "decision.json")
+
+    def register(self) -> Version:
+        whole = self.config.model_dump(mode="json")
+        record = self.config.record
+        steps = self.steps
+        return register_model.fn(steps.rows, steps.parts, steps.fitted, self.page, record, config=whole, run=self.run)
+
+    def whole(self, missing: tuple[str, ...] = ()) -> tuple[dict, Version]:
+        """Decide, register and enact, as the flow does."""
+        ref, _ = self.decide(missing)
+        version = self.register()
+        return enact_decision.fn(self.results, ref, self.page, version, self.config, run=self.run), version
+
+
+@pytest.fixture
+def retrain(
+    steps: Steps, results: dict[str, Ref], page: Ref, tmp_path: Path, request: pytest.FixtureRequest
+) -> Retrain:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    name = request.node.name.replace("_", "-").replace("[", "-").replace("]", "")[-60:].strip("-")
+    return Retrain(steps, results, page, f"m-{name}", tmp_path / "policy.yaml")
+
+
+GOOD = {"first": "rules_only", "floors": {"accuracy": 0.5}, "group_loss": 0.4, "margin": 0.2}
+"""Few rows cannot show that rates fell by less than a tenth, even when no decision changed: margins are wide here."""
+
+
+def live(retrain: Retrain) -> str | None:
+    return ledger.live_version(retrain.config.model)
+
+
+def test_the_first_model_is_held_and_says_why(retrain: Retrain) -> None:
+    decided, _ = retrain.whole()
+    assert decided["outcome"] == "hold"
+    assert decided["reasons"] == ["first model: there is no champion to compare with, so a person decides (gate.first)"]
+    assert live(retrain) is None
+
+
+def test_a_first_model_that_keeps_all_rules_goes_live_when_that_is_allowed(retrain: Retrain) -> None:
+    retrain.configure(**GOOD)
+    decided, version = retrain.whole()
+    assert decided["outcome"] == "promote"
+    assert live(retrain) == version.version
+
+
+@pytest.mark.parametrize(
+    ("gate", "missing", "outcome", "said"),
+    [
+        ({"floors": {"accuracy": 0.999}}, (), "block", "accuracy"),
+        ({"floors": {"acuracy": 0.1}}, (), "hold", "acuracy"),
+        ({}, ("risk_acceptance",), "hold", "risk acceptance"),
+        ({"size_mb": 0.000001}, (), "block", "MB"),
+        ({"latency_p99_ms": 0.0}, (), "block", "ms"),
+        ({"robustness": {"nobody_computed": 0.1}}, (), "hold", "nobody_computed"),
+        ({"looks": "planned", "planned_looks": 1, "floors": {"accuracy": 0.5}}, (), "promote", ""),
+    ],
+)  # fmt: skip
+def test_each_rule_can_stop_it(retrain: Retrain, gate: dict, missing: tuple, outcome: str, said: str) -> None:
+    retrain.configure(**{"first": "rules_only", **gate})
+    _, found = retrain.decide(missing)
+    assert found["outcome"] == outcome, found["reasons"]
+    assert said in " ".join(found["reasons"])
+
+
+def test_looking_again_at_the_same_is_no_new_look_and_other_predictions_are(
+    retrain: Retrain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [retrain.decide()[1]["look"] for _ in range(2)] == [1, 1]
+    retrain.start()
+    assert retrain.decide()[1]["look"] == 1, "the same predictions under the same policies"
+    (tmp_path / "other.yaml").write_text(POLICY.replace("0.2", "0.3"))
+    audit = retrain.config.audit.model_copy(update={"policies": [str(tmp_path / "other.yaml")]})
+    retrain.config = retrain.config.model_copy(update={"audit": audit})
+    assert retrain.decide()[1]["look"] == 2, "another policy on the same test set"
+    retrain.configure(looks="planned", planned_looks=1)
+    _, found = retrain.decide()
+    assert "its error is spent" in " ".join(found["reasons"])
+
+
+def test_an_approval_makes_a_held_version_live_once(retrain: Retrain) -> None:
+    _, version = retrain.whole()
+    hold = find_hold(retrain.run.name[:8])
+    assert held_version(hold.decision) == version.version
+    answer_hold(hold, Answer("approve", "ann", "looked at"))
+    assert live(retrain) == version.version
+    with pytest.raises(LedgerError, match="approved on"):
+        answer_hold(find_hold(retrain.config.model), Answer("approve", "ann", "again"))
+    assert find_faults(ledger.records()) == ()
+
+
+def test_a_rejection_keeps_it_out(retrain: Retrain) -> None:
+    retrain.whole()
+    answer_hold(find_hold(retrain.config.model), Answer("reject", "ann", "no"))
+    assert live(retrain) is None
+    with pytest.raises(LedgerError, match="rejected on"):
+        answer_hold(find_hold(retrain.config.model), Answer("approve", "ann", "yes"))
+
+
+@pytest.mark.parametrize("answer", [Answer("approve", "", "why"), Answer("approve", "ann", " ")])
+def test_an_answer_needs_a_name_and_a_reason(retrain: Retrain, answer: Answer) -> None:
+    retrain.whole()
+    with pytest.raises(LedgerError, match="needs a name and a reason"):
+        answer_hold(find_hold(retrain.config.model), answer)
+
+
+def test_an_approval_that_was_killed_before_the_move_is_finished_by_the_next(
+    retrain: Retrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, version = retrain.whole()
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(people, "move_champion", killed)
+        with pytest.raises(KeyboardInterrupt):
+            answer_hold(find_hold(retrain.config.model), Answer("approve", "ann", "looked at"))
+    assert live(retrain) is None
+    answer_hold(find_hold(retrain.config.model), Answer("approve", "ann", "looked at"))
+    assert live(retrain) == version.version
+    kinds = [record.kind for record in ledger.records(retrain.config.model)]
+    assert kinds.count("approval") == kinds.count("intent") == 1
+
+
+def test_a_newer_challenger_supersedes_an_older_one(retrain: Retrain) -> None:
+    retrain.whole()
+    older = find_hold(retrain.run.name)
+    retrain.start()
+    retrain.configure(group_loss=0.5)
+    retrain.whole()
+    with pytest.raises(LedgerError, match=r"version 1 was superseded .* by version 2"):
+        answer_hold(older, Answer("approve", "ann", "looked at"))
+
+
+def test_a_changed_champion_or_evidence_refuses_an_approval(retrain: Retrain) -> None:
+    _, version = retrain.whole()
+    hold = find_hold(retrain.config.model)
+    tag_version(retrain.config.model, version.version, {"evenhand.card_digest": "0" * 64})
+    with pytest.raises(LedgerError, match=r"evenhand\.card_digest.*retrain"):
+        answer_hold(hold, Answer("approve", "ann", "looked at"))
+    move_alias(retrain.config.model, "champion", version.version)
+    with pytest.raises(LedgerError, match="moved by hand"):
+        answer_hold(hold, Answer("approve", "ann", "looked at"))
+    ledger.settle(retrain.config.model)
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="OpenSSH's ssh-keygen is not installed")
+def test_only_a_signed_answer_of_another_person_counts(retrain: Retrain, tmp_path: Path, monkeypatch) -> None:
+    lines = []
+    for name in ("ann", "bob"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
+        lines.append(f"{name} {(tmp_path / f'{name}.pub').read_text()}")
+    (tmp_path / "approvers").write_text("".join(lines))
+    monkeypatch.setenv("EVENHAND_USER", "bob")
+    retrain.configure(approvers=str(tmp_path / "approvers"), approver_is_not_trainer=True)
+    _, version = retrain.whole()
+    hold = find_hold(retrain.config.model)
+
+    def signed(name: str, *, says: str = "", kind: str = "approve") -> Answer:
+        signature = sign(statement(hold.decision, version.version, kind), tmp_path / name)
+        return Answer("approve", says or name, "looked at", signature)
+
+    with pytest.raises(LedgerError, match="proves nothing"):
+        answer_hold(hold, Answer("approve", "ann", "looked at"))
+    with pytest.raises(LedgerError, match="not one of 'ann'"):
+        answer_hold(hold, signed("bob", says="ann"))
+    with pytest.raises(LedgerError, match="signature"):
+        answer_hold(hold, signed("ann", kind="reject"))
+    with pytest.raises(LedgerError, match="bob started the run"):
+        answer_hold(hold, signed("bob"))
+    assert live(retrain) is None
+    record = answer_hold(hold, signed("ann"))
+    assert record.body["verified"] is True
+    assert live(retrain) == version.version
+
+
+def test_the_next_model_is_compared_with_the_champion_on_the_test_rows(retrain: Retrain) -> None:
+    retrain.configure(**GOOD)
+    retrain.whole()
+    retrain.start()
+    ref, found = retrain.decide()
+    assert found["outcome"] == "promote", found["reasons"]
+    compared = read_json(store().folder(ref) / "comparison.json")
+    assert compared["n"] == read_json(store().folder(retrain.results["evidence"]) / "evaluation.json")["n"]
+    assert compared["left_out"] == 0
+    assert compared["difference"]["value"] == 0, "it is the same model"
+    statuses = {rule["rule"]: rule["status"] for rule in found["rules"]}
+    assert statuses["non-inferiority"] == statuses["group loss"] == "PASS"
+    assert read_json(store().folder(ref) / "churn.json")["overall"]["flipped"]["value"] == 0
+
+
+def test_a_change_of_the_configuration_without_a_plan_holds(retrain: Retrain) -> None:
+    retrain.configure(**GOOD)
+    retrain.whole()
+    retrain.start()
+    retrain.config = retrain.config.model_copy(update={"seed": 99})
+    _, found = retrain.decide()
+    assert found["outcome"] == "hold"
+    assert "seed went from 1 to 99" in " ".join(found["reasons"])
+
+
+def test_a_champion_whose_rows_are_gone_is_missing_evidence(retrain: Retrain, monkeypatch: pytest.MonkeyPatch) -> None:
+    retrain.configure(**GOOD)
+    retrain.whole()
+    retrain.start()
+    from evenhand.exceptions import StoreError
+    from tasks import decide
+
+    real = decide.load_part
+
+    def gone(ref: Ref, name: str) -> object:
+        if name == "train":
+            raise StoreError("the result of step 'develop' is not in the store")
+        return real(ref, name)
+
+    monkeypatch.setattr(decide, "load_part", gone)
+    retrain.configure(**GOOD, minimum_rows=101)  # asks anew
+    _, found = retrain.decide()
+    statuses = {rule["rule"]: rule["status"] for rule in found["rules"]}
+    assert statuses["non-inferiority"] == "MISSING"
+    assert found["outcome"] == "hold"
+
+
+def test_a_version_that_waits_for_mlflow_is_held(retrain: Retrain) -> None:
+    retrain.configure(**GOOD)
+    ref, found = retrain.decide()
+    assert found["outcome"] == "promote"
+    waits = Version(retrain.config.model, "", "challenger", "")
+    decided = enact_decision.fn(retrain.results, ref, retrain.page, waits, retrain.config, run=retrain.run)
+    assert decided["outcome"] == "hold"
+    with pytest.raises(LedgerError, match="evenhand sync"):
+        held_version(find_hold(retrain.config.model).decision)
+    version = retrain.register()  # MLflow answers again
+    answer_hold(find_hold(retrain.config.model), Answer("approve", "ann", "looked at"))
+    assert live(retrain) == version.version
+
+
+def test_enacting_again_after_a_kill_makes_no_second_decision(retrain: Retrain) -> None:
+    retrain.configure(**GOOD)
+    ref, _ = retrain.decide()
+    version = retrain.register()
+    for _ in range(2):
+        enact_decision.fn(retrain.results, ref, retrain.page, version, retrain.config, run=retrain.run)
+    kinds = [record.kind for record in ledger.records(retrain.config.model)]
+    assert kinds == ["look", "decision", "intent", "done"]
+
+
+def test_a_rollback_takes_an_earlier_champion_only(retrain: Retrain) -> None:
+    retrain.configure(**GOOD)
+    model = retrain.config.model
+    with pytest.raises(LedgerError, match="no champion"):
+        roll_back(model, to=None, by="ann", reason="why")
+    retrain.whole()
+    with pytest.raises(LedgerError, match="only champion"):
+        roll_back(model, to=None, by="ann", reason="why")
+    retrain.start()
+    retrain.whole()
+    assert live(retrain) == "2"
+    with pytest.raises(LedgerError, match="never champion"):
+        roll_back(model, to="9", by="ann", reason="why")
+    with pytest.raises(LedgerError, match="live already"):
+        roll_back(model, to="2", by="ann", reason="why")
+    roll_back(model, to=None, by="ann", reason="complaints")
+    assert live(retrain) == "1"
+    assert replace(ledger.records(model)[-3]).body["reason"] == "complaints"
+    assert find_faults(ledger.records()) == ()
