@@ -65,6 +65,7 @@ def plain() -> None:
     from evenhand.modeling.evaluation import evaluate
     from evenhand.modeling.fit import fit_candidate
     from evenhand.modeling.meter import Meter
+    from evenhand.modeling.robustness import assess_robustness
     from evenhand.modeling.search import search
     from evenhand.modeling.threshold import choose_threshold
     from evenhand.plotting import figure_to_png, figure_to_svg
@@ -95,8 +96,14 @@ def plain() -> None:
         y_score=proba[:, list(model.classes_).index(1)],
     ).detect_bias(seed=config.seed)
     reasons = explain(model, test, background=train.X, **config.explain.model_dump(), seed=config.seed)
+    asked = config.robustness.model_dump(exclude={"enabled"})
+    tried = assess_robustness(
+        model, test.X, test.y, test.sensitive_features, background=train.X, favorable_label=1, decided=predicted,
+        **asked, seed=config.seed,
+    )  # fmt: skip
     figures = [
         found.plot(),
+        tried.plot(),
         *(
             plot(evaluation)
             for plot in (
@@ -130,6 +137,7 @@ def plain() -> None:
         costs={**costs.to_dict(), "training": meter.reading.to_dict()},
         audit=audit.to_dict(),
         explanation=reasons.to_dict(),
+        robustness=tried.to_dict(),
         run={"seed": config.seed},
         decision=None,
         figures={},

@@ -26,7 +26,7 @@ Change = Callable[[np.random.Generator], pd.DataFrame | None]
 REPEATS = 5
 """How often each row is perturbed: its share of equal decisions is what counts."""
 MOST_DECISIONS = 40_000
-"""Decisions that the search of the smallest changes may ask for: some seconds of the slowest candidate."""
+"""Decisions that the search of the smallest changes may ask for: about a second of the slowest candidate."""
 SHARE, DISTANCE = "share", "standard deviations"
 
 

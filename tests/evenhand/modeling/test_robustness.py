@@ -13,6 +13,8 @@ from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
 
 from evenhand.exceptions import DataError
+from evenhand.fairness.methods import GroupThresholds
+from evenhand.fairness.served import as_served
 from evenhand.modeling.preprocessing import make_preprocessor
 from evenhand.modeling.robustness import FIGURES, assess_robustness
 
@@ -230,6 +232,18 @@ def test_sensitive_columns_of_a_model_that_takes_them_are_never_changed():
     assert all(seen)
     assert found.findings["noise_agreement"] == FOUND.findings["noise_agreement"]
     assert found.findings["flip_distance_median"] == FOUND.findings["flip_distance_median"]
+
+
+def test_a_model_with_thresholds_by_group_is_tried_with_its_groups():
+    """Its signature has the sensitive column; no single threshold decides, so nothing is said about a boundary."""
+    sex = SENSITIVE[["sex"]]
+    method = GroupThresholds(MODEL, cv=2, favorable_label=1).fit(TRAIN, Y_TRAIN, sensitive_features=sex)
+    model = as_served(method, ["sex"])
+    rows, train = (part.assign(**{"sensitive:sex": sex["sex"]}) for part in (X, TRAIN))
+    found = assess(model, rows, background=train).findings
+    assert 0.5 < found["noise_agreement"].value <= 1
+    assert 0 < found["flip_possible_share"].value <= 1
+    assert found["boundary_share_outside"].reason
 
 
 def test_it_becomes_json_and_a_table_without_a_row_of_anybody():
