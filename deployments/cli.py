@@ -32,9 +32,11 @@ _EPILOGUE = """Examples:
     evenhand train loans.yaml --set search.trials=50 --set data.exclude='[married, age]'
     evenhand show --open
     evenhand score loans new.parquet -o scored.parquet
+    evenhand reproduce loans@3
+    evenhand audit loans --data loans-2026.parquet --gate
 
-Exit codes: 0 done, 1 a defect of Evenhand, 2 the input or the configuration is wrong, 3 held for approval,
-4 blocked, 5 a service cannot be reached, 130 interrupted, 143 terminated.
+Exit codes: 0 done, 1 a defect of Evenhand, 2 the input or the configuration is wrong, 3 held for approval, or
+inconclusive, 4 blocked, failed or different, 5 a service cannot be reached, 130 interrupted, 143 terminated.
 
 Runs and stores live in .evenhand/ below the working folder, or where EVENHAND_HOME points. MLFLOW_TRACKING_URI and
 PREFECT_API_URL name servers; without them nothing but this machine is used.

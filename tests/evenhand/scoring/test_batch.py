@@ -11,9 +11,12 @@ import pytest
 
 from evenhand.data.contract import infer_contract
 from evenhand.data.digest import content_digest
+from evenhand.data.sensitive import Sensitive
 from evenhand.data.sources import open_source
 from evenhand.exceptions import ConfigError, ContractError, DataError, ModelError
 from evenhand.explain import make_explainer
+from evenhand.fairness.methods import GroupThresholds
+from evenhand.fairness.served import GroupAwareModel
 from evenhand.modeling.fit import fit_candidate
 from evenhand.scoring import Inputs, Scorer, reason_texts, score_parts
 from evenhand.scoring.output import METADATA, check_output
@@ -160,3 +163,26 @@ def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--force"):
         check_output(tmp_path / "out.parquet", replace=False)
     check_output(tmp_path / "out.parquet", replace=True)
+
+
+def test_a_model_that_takes_the_groups_gets_them_derived_and_held_to_the_contract() -> None:
+    """Its signature names ``sensitive:sex``; the column that the attribute is derived from is needed, no other is."""
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"x": rng.normal(size=400), "male": rng.integers(0, 2, 400)})
+    y, sex = (rows["x"] > 0).astype(int), rows["male"].map({1: "m", 0: "f"}).to_frame("sex")
+    method = GroupThresholds(LogisticRegression(), cv=2).fit(rows[["x"]], y, sensitive_features=sex)
+    model = GroupAwareModel(method, ["sex"])
+    known = infer_contract(rows[["x"]].assign(sex=sex["sex"], y=y), target="y", sensitive=["sex"])
+    how = {"sex": Sensitive(column="male", labels={1: "m", 0: "f"}), "age": Sensitive(column="age", bins=[40])}
+    inputs = Inputs.of(["x", "sensitive:sex"], known, how)
+    assert inputs.columns == ("x", "male")
+    frame = inputs.frame(inputs.promised(rows))
+    scored = Scorer.of(model, inputs.names, favorable_label=1).score(frame)
+    np.testing.assert_array_equal(scored["decision"], method.predict(rows[["x"]], sensitive_features=sex))
+    assert inputs.missing(["x"]) == ["male"]
+    with pytest.raises(DataError, match="without a label"):
+        inputs.promised(rows.assign(male=7))
+    with pytest.raises(ModelError, match="of which its contract says nothing"):
+        Inputs.of(["x", "z"], known, how)
