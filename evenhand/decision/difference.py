@@ -133,19 +133,23 @@ def _kinds(columns: Sequence[Values] | None) -> dict[str, str] | None:
 
 
 def _configuration(both: Pair) -> Iterator[Line]:
-    sides = [None if side is None else _flat(side) for side in entries(both, "config")]
-    if None in sides:
-        recorded = [None if side is None else f"{len(side)} keys" for side in sides]
-        yield from line_of("Configuration", recorded)
+    """The keys that differ; a section that only one side knows, since the other is older, is one line."""
+    configs = entries(both, "config")
+    if None in configs:
+        yield from line_of("Configuration", configs, lambda side: f"{count(len(_flat(side)))} keys")
         return
-    names = keys_of(sides)
     same = 0
-    for name in names:
-        first, second = (side.get(name, ABSENT) for side in sides if side is not None)
-        if first == second:
-            same += 1
-        else:
-            yield plain(name), short_text(first), short_text(second), True
+    for section in keys_of(configs):
+        parts = [side.get(section) for side in configs]
+        if any(isinstance(part, Mapping) and part for part in parts) and None in parts:
+            yield from line_of(plain(section), parts, lambda part: f"{count(len(_flat(part)))} keys")
+            continue
+        flat = [_flat(part, section) for part in parts]
+        for name in keys_of(flat):
+            first, second = (side.get(name, ABSENT) for side in flat)
+            same += first == second
+            if first != second:
+                yield plain(name), short_text(first), short_text(second), True
     if same:
         yield "Other keys", count(same), count(same), False
 

@@ -17,7 +17,7 @@ LONGEST = 120
 
 def short_text(value: Any) -> str:
     """Any value as text, cut where it is very long."""
-    text = plain(value)
+    text = plain(value) or "empty"
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 

@@ -110,7 +110,12 @@ def test_features_configuration_and_parameters():
         "old",
         about={**OLD["about"], "features": ["income", "savings", "age"], "rows": 2100},
         contract={"columns": [{"name": "income", "kind": "integer", "nullable": True}]},
-        config={"seed": 0, "search": {"trials": 60, "candidates": ["logistic"]}, "mitigate": {"method": "none"}},
+        config={
+            "seed": 0,
+            "search": {"trials": 60, "candidates": ["logistic"], "prefer": "best"},
+            "mitigate": {"method": "none", "tolerance": 0.1},
+            "data": {"exclude": ["msa"]},
+        },
         search={"selected": {"candidate": "boosting", "params": {"max_iter": 100}}},
     )
     rows = found(OLD, challenger)
@@ -124,7 +129,13 @@ def test_features_configuration_and_parameters():
         "24",
         "60",
     )
-    assert rows["Configuration", "mitigate.method"]["champion"] == "not recorded"
+    assert rows["Configuration", "mitigate"]["champion"] == "not recorded"
+    assert rows["Configuration", "mitigate"]["challenger"] == "2 keys"
+    assert rows["Configuration", "search.prefer"]["champion"] == "not recorded"
+    assert (rows["Configuration", "data.exclude"]["champion"], rows["Configuration", "data.exclude"]["challenger"]) == (
+        "empty",
+        "msa",
+    )
     assert rows["Configuration", "Other keys"]["champion"] == "2"
     assert rows["Model", "Algorithm"]["challenger"] == "Histogram gradient boosting"
     assert (rows["Model", "C"]["challenger"], rows["Model", "max_iter"]["champion"]) == ("none", "none")
