@@ -10,10 +10,13 @@ import pandas as pd
 
 from evenhand.config import Config, GateConfig
 from evenhand.data.dataset import Dataset
+from evenhand.data.snapshot import read_dataset
 from evenhand.decision import rules as gate_rules
-from evenhand.decision.churn import churn
+from evenhand.decision.change import change_for_people
 from evenhand.decision.comparison import Comparison, compare, unseen_rows
 from evenhand.decision.decide import Decision, decide
+from evenhand.decision.difference import difference
+from evenhand.decision.difference_page import render_difference_html
 from evenhand.decision.paired import Decisions
 from evenhand.decision.plan import about_plan
 from evenhand.decision.rules import RuleResult
@@ -22,6 +25,8 @@ from evenhand.decision.standing import look_number
 from evenhand.exceptions import DataError, EvenhandError, ModelError, ServiceError, StoreError
 from evenhand.fairness import BiasDetector
 from evenhand.fairness.served import as_taken
+from evenhand.modeling.persistence import load_model
+from evenhand.provenance import code_version
 from evenhand.store import Ref, digest_file, digest_json
 from tasks.ledger import append, checked_standing, head
 from tasks.registry import find_version, load_registered, run_files
@@ -34,9 +39,14 @@ _FILES = (
     "provenance/config.json",
     "provenance/about.json",
     "provenance/provenance.json",
+    "data/contract.json",
+    "data/split.json",
     "search/search.json",
+    "model/calibration.json",
+    "model/threshold.json",
     "evaluation/evaluation.json",
     "audit/audit.json",
+    "robustness/robustness.json",
     "explain/explanation.json",
 )
 
@@ -169,7 +179,7 @@ def _write(
     write_json(folder / "decision.json", _told(decision, champion, look, share, config, judged))
     if isinstance(compared, Comparison):
         write_json(folder / "comparison.json", compared.to_dict())
-        _write_difference(folder, champion, challenger, test, config)
+        _write_difference(folder, champion, challenger, test, at, config)
 
 
 def _challenger(at: Mapping[str, Path], test: Dataset) -> Decisions:
@@ -330,17 +340,39 @@ def _told(
     }
 
 
-def _write_difference(folder: Path, champion: _Champion, challenger: Decisions, test: Dataset, config: Config) -> None:
+def _write_difference(
+    folder: Path,
+    champion: _Champion,
+    challenger: Decisions,
+    test: Dataset,
+    at: Mapping[str, Path],
+    config: Config,
+) -> None:
     """How many decisions change, for whom, and one page on all that differs."""
     made = _decisions(champion.model, test, challenger.classes)
-    found = churn(
-        made.predicted,
-        challenger.predicted,
-        sensitive_features=test.sensitive_features,
-        favorable_label=test.favorable_label,
+    changed = change_for_people(
+        champion.model,
+        load_model(at["fitted"] / "model.skops"),
+        test,
+        decided=(made.predicted, challenger.predicted),
+        background=read_dataset(at["develop"] / "train.parquet"),
         min_cell=config.explain.min_cell,
-    )
-    write_json(folder / "churn.json", found.to_dict())
+        seed=config.seed,
+    ).to_dict()
+    write_json(folder / "churn.json", changed)
+    rows = difference(champion.files or {}, _left(at, config), churn=changed, min_cell=config.explain.min_cell)
+    write_json(folder / "difference.json", list(rows))
+    named = {"champion": f"Version {champion.version}", "challenger": "This model"}
+    page = render_difference_html(rows, title=f"{config.model}: what changes", **named)
+    (folder / "difference.html").write_text(page, encoding="utf-8")
+
+
+def _left(at: Mapping[str, Path], config: Config) -> dict[str, Any]:
+    """What this run has left so far, by the names of :data:`_FILES`."""
+    files = [path for folder in at.values() for path in folder.glob("*.json")]
+    wanted = {name.rpartition("/")[2].removesuffix(".json") for name in _FILES}
+    left = {path.stem: read_json(path) for path in files if path.stem in wanted}
+    return {**left, "config": config.model_dump(mode="json"), "provenance": {"code_version": code_version()}}
 
 
 def _show(run: RunRef, folder: Path, found: dict[str, Any]) -> None:
