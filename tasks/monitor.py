@@ -208,7 +208,7 @@ def _with_alarms(
     look: Look, signals: Sequence[Signal], policies: Sequence[PolicyLook], broken: tuple[str, ...]
 ) -> Look:
     found = {
-        DRIFT: tuple(signal.sentence for signal in signals if signal.alarm),
+        DRIFT: tuple(each.sentence for each in sorted(signals, key=lambda each: -(each.effect or 0.0)) if each.alarm),
         FAIRNESS: tuple(f"{policy.policy}: {policy.reason}" for policy in policies if policy.verdict == "FAIL"),
         SCHEMA: broken,
     }

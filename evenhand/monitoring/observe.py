@@ -384,13 +384,32 @@ def outcome_texts(values: pd.Series, above: float | None = None) -> pd.Series:
     return _as_text(plain)
 
 
-def hash_keys(values: pd.Series) -> npt.NDArray[np.uint64]:
-    """What joins outcomes that come later to their rows: 64 bits of each key's text, shape (n,).
+_WHOLE = r"-?[1-9][0-9]{0,17}|0"
 
-    1, 1.0 and "1" are one key. With 10,000,000 rows two keys share their bits once in 370,000 batches.
+
+def hash_keys(values: pd.Series) -> npt.NDArray[np.uint64]:
+    """What joins outcomes that come later to their rows: 64 bits of each key, shape (n,).
+
+    1, 1.0 and "1" are one key; "01" is another. With 10,000,000 rows two keys share their bits once in 370,000 batches.
+
+    Examples
+    --------
+    >>> whole, written = hash_keys(pd.Series([1, 20])), hash_keys(pd.Series(["1", "01"]))
+    >>> (whole[0] == written[0]), (whole[0] == written[1])
+    (np.True_, np.False_)
     """
-    texts = _as_text(values.reset_index(drop=True)).astype(object)
-    return np.asarray(pd.util.hash_pandas_object(texts, index=False, categorize=False), dtype=np.uint64)
+    plain = values.reset_index(drop=True)
+    if pd.api.types.is_integer_dtype(plain.dtype):
+        return _hash(plain.to_numpy(dtype=np.int64))
+    texts = pd.Series(_as_text(plain).astype(object), dtype=object)
+    hashed = _hash(texts.to_numpy())
+    whole = texts.astype("str").str.fullmatch(_WHOLE).to_numpy(dtype=bool, na_value=False)
+    hashed[whole] = _hash(texts[whole].astype(np.int64).to_numpy())
+    return hashed
+
+
+def _hash(values: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+    return np.array(pd.util.hash_array(values, categorize=False), dtype=np.uint64)
 
 
 def _as_text(values: pd.Series) -> pd.Series:

@@ -12,7 +12,9 @@ from evenhand.plotting import figure_to_png, figure_to_svg
 
 __all__ = ["headline", "render_html", "render_markdown", "signal_rows"]
 
-_MOST_ROWS = 200
+_MOST_ROWS, _MOST_ALARMS = 200, 8
+_STYLE = """.drawing svg { max-height: none; } .top > p.flag, .top > p.open, .top > p.good { margin-top: 1rem; }
+.scroll table { min-width: 40rem; }"""
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
@@ -133,7 +135,8 @@ def render_html(look: Look, charts: Sequence[Chart], *, false_alarms: float, loo
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title>
-<style>{css}</style></head><body>
+<style>{css}
+{_STYLE}</style></head><body>
 <header class="top"><p class="kind">Monitoring</p><h1>{escape(look.model)}</h1>
 <p class="byline"><span>version {escape(look.version)}</span>
 <span>look {look.number}, {look.when:%Y-%m-%d %H:%M} UTC</span>
@@ -150,7 +153,7 @@ def _sections(look: Look, charts: Sequence[Chart]) -> Iterator[str]:
         items = "".join(
             f"<li><strong>{escape(event)}</strong>: {escape(sentence)}</li>"
             for event, sentences in look.alarms.items()
-            for sentence in sentences
+            for sentence in _first(sentences)
         )
         sent = f"Sent: {', '.join(look.events)}." if look.events else "Nothing was sent."
         yield f"<section><h2>Alarms</h2><ul>{items}</ul><p>{escape(sent)}</p></section>"
@@ -173,9 +176,14 @@ def _sections(look: Look, charts: Sequence[Chart]) -> Iterator[str]:
         yield f"<section><h2>Notes</h2><ul>{items}</ul></section>"
 
 
+def _first(sentences: Sequence[str]) -> list[str]:
+    more = len(sentences) - _MOST_ALARMS
+    return [*sentences[:_MOST_ALARMS], *([f"{more} more stand in the tables"] if more > 0 else [])]
+
+
 def _figure(chart: Chart) -> str:
     return (
-        f'<figure class="panel"><div class="drawing" role="img" aria-label="{escape(chart.alt, quote=True)}">'
+        f'<figure class="panel wide"><div class="drawing" role="img" aria-label="{escape(chart.alt, quote=True)}">'
         f"{figure_to_svg(chart.figure)}</div>"
         f"<figcaption><strong>{escape(chart.title)}.</strong> {escape(chart.alt)}</figcaption></figure>"
     )

@@ -95,7 +95,8 @@ class Signal:
         if self.kind == "performance":
             return f"{self.name} fell from {self.before:.3f} to {self.now:.3f}"
         share = f"{self.cell}: {self.before:.1%} before, {self.now:.1%} now"
-        return f"{self.kind} {self.name} (population stability index {self.effect:.2f}; {share})"
+        what = self.kind if self.kind == self.name else f"{self.kind} {self.name}"
+        return f"{what} (population stability index {self.effect:.2f}; {share})"
 
 
 def assess_signals(

