@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
+from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
@@ -242,6 +243,8 @@ def _places(outcome: Outcome) -> Text:
 
 def _place_rows(outcome: Outcome) -> Iterable[tuple[str, str]]:
     yield "model card", outcome.card_path
+    if (Path(outcome.folder) / "difference.html").is_file():
+        yield "what changes", f"{outcome.folder}/difference.html"
     yield "all files", outcome.folder
     served = outcome.run_url.startswith("http")
     yield "MLflow run", outcome.run_url if served else outcome.run_id

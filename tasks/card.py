@@ -94,11 +94,12 @@ def _about_decision(at: dict[str, Path]) -> dict[str, Any] | None:
     found = read_json(at["decision"] / "decision.json")
     champion = f"version {found['champion']}" if found["champion"] else "none: the first model of this name"
     difference = at["decision"] / "difference.json"
+    told = {f"{rule['rule']}: {rule['reason']}" for rule in found["rules"]}
     return {
         **found,
         "champion": champion,
         "decider": "the gate, by the rules below",
-        "summary": found["reasons"],
+        "summary": [reason for reason in found["reasons"] if reason not in told],
         "reasons": found["rules"],
         "difference": read_json(difference) if difference.is_file() else (),
     }

@@ -96,6 +96,8 @@ def _collect(folder: Path, at: dict[str, Path]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for path in at["page"].glob("card.*"):
         shutil.copyfile(path, folder / path.name)
+    for path in at["decision"].glob("difference.html"):
+        shutil.copyfile(path, folder / path.name)
     for source in at.values():
         for path in sorted(source.glob("figures/*.png")):
             (folder / "figures").mkdir(exist_ok=True)
