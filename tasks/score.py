@@ -93,8 +93,7 @@ def score_rows(
         )
     said = {"model": known.model, "version": known.version, "run_id": known.run_id, **found.to_dict()}
     _show(said, config.explain.min_cell)
-    decided = ", ".join(f"{label}: {n:,}" for label, n in sorted(found.decisions.items()))
-    note(f"{known.name}, {found.rows:,} rows ({decided}), digest {found.data_digest[:12]}")
+    note(f"{known.name}, {found.rows:,} rows, digest {found.data_digest[:12]}")
     return said
 
 
@@ -135,8 +134,11 @@ def _progress(what: str, done: int, total: int) -> None:
 
 def _show(said: dict[str, Any], min_cell: int) -> None:
     """What came of it on Prefect's page: counts of many rows, and no row."""
-    rows = [{"what": "rows", "value": said["rows"]}]
-    rows += [{"what": f"decided {label}", "value": n} for label, n in said["decisions"].items()]
-    rows += [{"what": f"{name} probability", "value": round(value, 4)} for name, value in said["probability"].items()]
-    rows += [{"what": f"reason: {text} (at least {min_cell} rows)", "value": n} for text, n in said["reasons"].items()]
+    few = f"fewer than {min_cell}"
+    rows: list[dict[str, Any]] = [{"what": "rows", "value": f"{said['rows']:,}"}]
+    decisions = sorted(said["decisions"].items())
+    rows += [{"what": f"decided {label}", "value": f"{n:,}" if n >= min_cell else few} for label, n in decisions]
+    if said["mean_probability"] is not None:
+        rows.append({"what": "mean probability", "value": f"{said['mean_probability']:.4f}"})
+    rows += [{"what": f"reason: {text}", "value": f"{n:,}"} for text, n in said["reasons"].items()]
     table("score", rows, "What came of the scored rows")

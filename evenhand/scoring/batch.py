@@ -38,8 +38,8 @@ class Scored:
         How many rows got each label.
     reasons
         How often each text was among the reasons of a row; the most frequent first, rare ones left out.
-    probability
-        Mean, least and largest probability of the favorable label; empty with more than two labels.
+    mean_probability
+        Of the favorable label; None with more than two labels, and for so few rows that it would tell of people.
     data_digest
         The content digest of the columns that the model took.
     output, output_digest
@@ -49,7 +49,7 @@ class Scored:
     rows: int
     decisions: Mapping[str, int]
     reasons: Mapping[str, int]
-    probability: Mapping[str, float]
+    mean_probability: float | None
     data_digest: str
     output: str
     output_digest: str
@@ -111,8 +111,7 @@ class _Summary:
 
     rows: int = 0
     total: float = 0.0
-    low: float = 1.0
-    high: float = 0.0
+    chances: int = 0
     decisions: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
 
@@ -122,13 +121,12 @@ class _Summary:
         for name in part.columns[part.columns.str.startswith("reason_")]:
             self.reasons.update({str(text): int(n) for text, n in part[name].value_counts().items()})
         if "probability" in part:
-            chances = part["probability"]
-            self.total += float(chances.sum())
-            self.low, self.high = min(self.low, float(chances.min())), max(self.high, float(chances.max()))
+            self.total += float(part["probability"].sum())
+            self.chances += len(part)
 
-    @property
-    def probability(self) -> dict[str, float]:
-        return {"mean": self.total / self.rows, "min": self.low, "max": self.high} if self.high >= self.low else {}
+    def mean(self, least: int) -> float | None:
+        """The mean probability over at least so many rows."""
+        return self.total / self.chances if self.chances >= max(least, 1) else None
 
 
 def score_parts(
@@ -189,5 +187,5 @@ def score_parts(
                 on_progress("scoring", summary.rows, parts.rows)
     shown = {text: n for text, n in summary.reasons.most_common() if n >= min_cell}
     return Scored(
-        summary.rows, dict(summary.decisions), shown, summary.probability, digest, str(output), digest_file(output)
+        summary.rows, dict(summary.decisions), shown, summary.mean(min_cell), digest, str(output), digest_file(output)
     )

@@ -186,3 +186,32 @@ def test_a_model_that_takes_the_groups_gets_them_derived_and_held_to_the_contrac
         inputs.promised(rows.assign(male=7))
     with pytest.raises(ModelError, match="of which its contract says nothing"):
         Inputs.of(["x", "z"], known, how)
+
+
+def test_of_three_labels_every_probability_is_told_and_reasons_speak_for_the_decision(tmp_path: Path) -> None:
+    from sklearn.datasets import load_iris
+
+    X, y = load_iris(as_frame=True, return_X_y=True)
+    names = [str(name) for name in X.columns]
+    kinds = y.map({0: "setosa", 1: "versicolor", 2: "virginica"})
+    model = fit_candidate("logistic", {}, X, kinds, seed=0)
+    scorer = Scorer.of(model, names, explainer=make_explainer(model, X), most_reasons=2)
+    X.to_parquet(tmp_path / "rows.parquet")
+    with open_source(path=str(tmp_path / "rows.parquet")) as parts:
+        inputs = Inputs.of(names, infer_contract(X.assign(y=kinds), target="y"), {})
+        found = score_parts(parts, inputs, scorer, tmp_path / "out.parquet", model="iris", version="1")
+    scored = pd.read_parquet(tmp_path / "out.parquet")
+    np.testing.assert_array_equal(scored["decision"], model.predict(X))
+    np.testing.assert_array_equal(scored.filter(like="probability_"), model.predict_proba(X))
+    assert scored["reason_1"].isin(names).all()
+    # A short petal is what makes an iris a setosa (Fisher 1936).
+    assert scored.loc[scored["decision"] == "setosa", "reason_1"].str.startswith("petal").mean() > 0.9
+    assert found.mean_probability is None
+
+
+def test_the_summary_of_a_few_rows_tells_of_nobody(model: Any, loans: pd.DataFrame, tmp_path: Path) -> None:
+    loans[FEATURES].head(5).to_parquet(tmp_path / "rows.parquet")
+    with open_source(path=str(tmp_path / "rows.parquet")) as parts:
+        scorer = scorer_of(model, loans, explain="all")
+        found = score_parts(parts, inputs_of(loans), scorer, tmp_path / "out.parquet", model="loans", version="3")
+    assert (found.rows, found.reasons, found.mean_probability) == (5, {}, None)
