@@ -1,9 +1,7 @@
 """Train a registered version again, from its own rows and configuration, and compare."""
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -23,7 +21,7 @@ from tasks.ingest import ingest_data
 from tasks.mitigate import mitigate_model
 from tasks.recall import recall_version
 from tasks.split import split_rows
-from tasks.step import home, listening, prefect_answers, store_apart
+from tasks.step import listening, prefect_answers, scratch_folder, store_apart
 from tasks.tracking import RunRef, finish_run, open_run
 from tasks.tracking.reading import Registered
 from tasks.tune import tune_model
@@ -52,9 +50,7 @@ def reproduce_version(model: str, version: str, tolerance: float) -> dict[str, A
     model, version, tolerance
         As :func:`reproduce` takes them.
     """
-    home().mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="reproduce-", dir=home()) as scratch:
-        folder = Path(scratch)
+    with scratch_folder("reproduce") as folder:
         known, rows = recall_version(model, version, folder)
         config = parse_config(known.config)
         with store_apart(folder):

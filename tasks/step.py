@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, ParamSpec, TypeVar
 
 import httpx
@@ -39,6 +41,7 @@ __all__ = [
     "once",
     "prefect_answers",
     "read_json",
+    "scratch_folder",
     "step",
     "step_key",
     "store",
@@ -50,6 +53,8 @@ __all__ = [
 P = ParamSpec("P")
 R = TypeVar("R")
 
+
+_DAY = 86_400.0
 
 _listener: ContextVar[Callable[[Event], None] | None] = ContextVar("listener", default=None)
 _apart: ContextVar[Path | None] = ContextVar("apart", default=None)
@@ -177,6 +182,25 @@ def store_apart(folder: Path) -> Iterator[None]:
         yield
     finally:
         _apart.reset(token)
+
+
+@contextmanager
+def scratch_folder(name: str) -> Iterator[Path]:
+    """A folder below the home that only its owner may read, and that is gone after the block.
+
+    What a killed process left of the same name goes when it is a day old: there may be rows of people in it.
+
+    Parameters
+    ----------
+    name
+        What the folder's name begins with.
+    """
+    home().mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in home().glob(f"{name}-*.scratch"):
+        if time.time() - left.stat().st_mtime > _DAY:
+            shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix=f"{name}-", suffix=".scratch", dir=home()) as folder:
+        yield Path(folder)
 
 
 def once(name: str, parts: Mapping[str, Any], fill: Callable[[Path], None]) -> Ref:
