@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 BOUND, FIRST_BOUND, AGAIN_BOUND = 1.10, 15.0, 6.0
 RUNS = int(os.environ.get("BENCH_RUNS", "3"))
@@ -50,25 +51,10 @@ def import_all() -> None:
 
 def plain() -> None:
     """The library calls, one after the other."""
-    from evenhand.card import build_card, render_html, render_json, render_markdown
     from evenhand.config.load import parse_config
     from evenhand.data.contract import contract_of
     from evenhand.data.findings import find_all
     from evenhand.data.splits import split_dataset
-    from evenhand.data.weights import compute_weights
-    from evenhand.explain import explain
-    from evenhand.explain.plots_local import force_html, plot_beeswarm, plot_waterfall
-    from evenhand.fairness import BiasDetector
-    from evenhand.modeling import evaluation_plots as plots
-    from evenhand.modeling.calibration import calibrate
-    from evenhand.modeling.costs import measure_costs
-    from evenhand.modeling.evaluation import evaluate
-    from evenhand.modeling.fit import fit_candidate
-    from evenhand.modeling.meter import Meter
-    from evenhand.modeling.robustness import assess_robustness
-    from evenhand.modeling.search import search
-    from evenhand.modeling.threshold import choose_threshold
-    from evenhand.plotting import figure_to_png, figure_to_svg
     from tasks.ingest import load_rows
 
     config = parse_config(configuration())
@@ -76,8 +62,32 @@ def plain() -> None:
     began = time.perf_counter()
     whole = load_rows(config.data)
     split = split_dataset(whole, **config.split.model_dump(), seed=config.seed)
-    train, validation, test = (whole.take(split.rows(part)) for part in ("train", "validation", "test"))
+    parts = [whole.take(split.rows(part)) for part in ("train", "validation", "test")]
+    train, _, test = parts
     contract, findings = contract_of(train, schema=whole), find_all(train, seed=config.seed)
+    model, made = _made(config, parts)
+    evidence = _evidence(config, model, train, test)
+    _draw(made["found"], evidence)
+    data = {
+        "name": whole.name,
+        "digest": whole.digest,
+        "contract": contract.to_dict(),
+        "findings": [finding.to_dict() for finding in findings],
+    }
+    _card(config, data, made, evidence)
+    print(json.dumps({"seconds": time.perf_counter() - began}))
+
+
+def _made(config: Any, parts: list[Any]) -> tuple[Any, dict[str, Any]]:
+    """The model, and what was chosen on the way to it."""
+    from evenhand.data.weights import compute_weights
+    from evenhand.modeling.calibration import calibrate
+    from evenhand.modeling.fit import fit_candidate
+    from evenhand.modeling.meter import Meter
+    from evenhand.modeling.search import search
+    from evenhand.modeling.threshold import choose_threshold
+
+    train, validation, _ = parts
     weights = compute_weights(train.y, train.sensitive_features, method=config.weight.method)
     asked = config.search.model_dump(exclude={"child_runs", "fairness"})
     found = search(train.X, train.y, sample_weight=weights, favorable_label=1, seed=config.seed, **asked)
@@ -85,36 +95,57 @@ def plain() -> None:
         model = fit_candidate(found.selected.candidate, found.selected.params, train.X, train.y, seed=config.seed)
     model, calibration = calibrate(model, validation.X, validation.y, seed=config.seed)
     model, threshold = choose_threshold(model, validation.X, validation.y, favorable_label=1)
-    proba, predicted = model.predict_proba(test.X), model.predict(test.X)
-    evaluation = evaluate(test.y, predicted, y_proba=proba, classes=model.classes_, favorable_label=1, seed=config.seed)
-    costs = measure_costs(model, test.X)
-    audit = BiasDetector.from_predictions(
+    return model, {"found": found, "meter": meter, "calibration": calibration, "threshold": threshold}
+
+
+def _evidence(config: Any, model: Any, train: Any, test: Any) -> dict[str, Any]:
+    """What is known of the model on the test part, and what the gate would say."""
+    from evenhand.explain import explain
+    from evenhand.fairness import BiasDetector
+    from evenhand.modeling.costs import measure_costs
+    from evenhand.modeling.evaluation import evaluate
+    from evenhand.modeling.robustness import assess_robustness
+
+    proba, predicted, seed = model.predict_proba(test.X), model.predict(test.X), config.seed
+    detector = BiasDetector.from_predictions(
         test.y,
         predicted,
         sensitive_features=test.sensitive_features,
         favorable_label=1,
         y_score=proba[:, list(model.classes_).index(1)],
-    ).detect_bias(seed=config.seed)
-    reasons = explain(model, test, background=train.X, **config.explain.model_dump(), seed=config.seed)
-    asked = config.robustness.model_dump(exclude={"enabled"})
-    tried = assess_robustness(
-        model, test.X, test.y, test.sensitive_features, background=train.X, favorable_label=1, decided=predicted,
-        **asked, seed=config.seed,
+    )
+    detector.judge(share=0.5)
+    tried = config.robustness.model_dump(exclude={"enabled"})
+    least = {"min_cell": config.explain.min_cell, "confidence": config.evaluate.confidence}
+    return {
+        "evaluation": evaluate(
+            test.y, predicted, y_proba=proba, classes=model.classes_, favorable_label=1, seed=seed
+        ),
+        "costs": measure_costs(model, test.X),
+        "audit": detector.detect_bias(seed=seed),
+        "reasons": explain(model, test, background=train.X, **config.explain.model_dump(), seed=seed),
+        "robustness": assess_robustness(
+            model, test.X, test.y, test.sensitive_features, background=train.X, favorable_label=1, decided=predicted,
+            **tried, **least, seed=seed,
+        ),
+    }  # fmt: skip
+
+
+def _draw(found: Any, evidence: dict[str, Any]) -> None:
+    """Every figure that the steps leave."""
+    from evenhand.explain.plots_local import force_html, plot_beeswarm, plot_waterfall
+    from evenhand.modeling import evaluation_plots as plots
+    from evenhand.plotting import figure_to_png, figure_to_svg
+
+    drawings = (
+        plots.plot_roc, plots.plot_precision_recall, plots.plot_reliability, plots.plot_scores, plots.plot_confusion
     )  # fmt: skip
+    reasons = evidence["reasons"]
     figures = [
         found.plot(),
-        tried.plot(),
-        *(
-            plot(evaluation)
-            for plot in (
-                plots.plot_roc,
-                plots.plot_precision_recall,
-                plots.plot_reliability,
-                plots.plot_scores,
-                plots.plot_confusion,
-            )
-        ),
-        audit.plot(),
+        *(plot(evidence["evaluation"]) for plot in drawings),
+        evidence["audit"].plot(),
+        evidence["robustness"].plot(),
         *reasons.plots().values(),
     ]
     for figure in figures:
@@ -125,26 +156,31 @@ def plain() -> None:
     for figure in (plot_beeswarm(reasons.local, label), *(plot_waterfall(reasons.local, row, label) for row in shown)):
         figure_to_png(figure)
     force_html(reasons.local, shown, label)
+
+
+def _card(config: Any, data: dict[str, Any], made: dict[str, Any], evidence: dict[str, Any]) -> None:
+    """The card in its three forms."""
+    from evenhand.card import build_card, render_html, render_json, render_markdown
+
+    found = made["found"]
     card = build_card(
         model={"name": config.model, "algorithm": found.selected.candidate, "params": found.selected.params},
         human=config.card.model_dump(),
-        data={"name": whole.name, "digest": whole.digest, "contract": contract.to_dict(),
-              "findings": [finding.to_dict() for finding in findings]},
+        data=data,
         search=found.to_dict(),
-        calibration=calibration.to_dict(),
-        threshold=threshold.to_dict(),
-        evaluation=evaluation.to_dict(),
-        costs={**costs.to_dict(), "training": meter.reading.to_dict()},
-        audit=audit.to_dict(),
-        explanation=reasons.to_dict(),
-        robustness=tried.to_dict(),
+        calibration=made["calibration"].to_dict(),
+        threshold=made["threshold"].to_dict(),
+        evaluation=evidence["evaluation"].to_dict(),
+        costs={**evidence["costs"].to_dict(), "training": made["meter"].reading.to_dict()},
+        audit=evidence["audit"].to_dict(),
+        explanation=evidence["reasons"].to_dict(),
+        robustness=evidence["robustness"].to_dict(),
         run={"seed": config.seed},
         decision=None,
         figures={},
-    )  # fmt: skip
+    )
     for render in (render_html, render_markdown, render_json):
         render(card)
-    print(json.dumps({"seconds": time.perf_counter() - began}))
 
 
 def orchestrated() -> None:
