@@ -350,7 +350,7 @@ def audit(
     favorable_label
         The label that is good for the person.
     score
-        The column of scores that rise with the favorable label.
+        The column of the favorable label's probability, between 0 and 1.
     weight
         The column that says how many people of the population a row stands for.
     bins

@@ -24,7 +24,7 @@ class PredictionColumns:
     favorable_label
         The label that is good for the person, as text: it is read as the column's type has it.
     y_score
-        Scores that rise with the favorable label, or "".
+        The favorable label's probability, between 0 and 1, or "".
     sample_weight
         How many people of the population a row stands for, or "".
     bins

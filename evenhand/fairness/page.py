@@ -1,6 +1,6 @@
 """An audit as a page of its own: verdicts first, then every group; fetched from nowhere, every name escaped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -101,8 +101,39 @@ def _policy(judged: Mapping[str, Any]) -> str:
     return (
         f"<h3>{escape(about['title'])} {_mark(judged['verdict'])}</h3>"
         f'<p class="muted">{escape(about["source"])}{where}, level {about["alpha"]:.3g}. '
-        f"{escape(about['description'])}</p>{table}"
+        f"{escape(about['description'])}</p>{table}{''.join(_tables(judged['tables']))}"
+        + "".join(f'<p class="muted">{escape(note)}</p>' for note in about["notes"])
     )
+
+
+def _tables(tables: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> Iterator[str]:
+    """The tables that a policy asks for: rates and impact ratios of every category."""
+    for kind, of in tables.items():
+        said = {"impact_ratio": ("selected", "selection rate"), "scoring_rate": ("above the median", "scoring rate")}
+        selected, rate = said.get(kind, (kind, kind))
+        head = "".join(f"<th>{name}</th>" for name in ("category", "rows", selected, rate, "impact ratio", ""))
+        for attribute, rows in of.items():
+            body = "".join(_impact(row) for row in rows)
+            yield f'<h4>{escape(attribute)}: {rate}</h4><div class="scroll"><table><thead><tr>{head}</tr></thead>'
+            yield f"<tbody>{body}</tbody></table></div>"
+
+
+def _impact(row: Mapping[str, Any]) -> str:
+    marks = [row["reason"], "may be left out for its share" if row["may_leave_out"] else ""]
+    return (
+        f"<tr><td>{escape(row['name'])}</td><td>{row['n']:,} ({row['share']:.1%})</td><td>{row['selected']:,}</td>"
+        f"<td>{_between(row['rate'], row['rate_low'], row['rate_high'])}</td>"
+        f"<td>{_between(row['impact_ratio'], row['ratio_low'], row['ratio_high'])}</td>"
+        f'<td class="long">{escape("; ".join(mark for mark in marks if mark))}</td></tr>'
+    )
+
+
+def _between(value: float | None, low: float | None, high: float | None) -> str:
+    """A value with its interval, which may be open above."""
+    if value is None:
+        return "undefined"
+    upper = "unbounded" if high is None else f"{high:.3f}"
+    return f"{value:.3f}" + (f" <small>[{low:.3f}, {upper}]</small>" if low is not None else "")
 
 
 def _rule(rule: Mapping[str, Any]) -> str:
@@ -114,5 +145,5 @@ def _rule(rule: Mapping[str, Any]) -> str:
     return (
         f"<tr><td>{escape(rule['attribute'])}</td><td>{_mark(rule['verdict'])}</td>"
         f"<td>{escape(rule['metric'].replace('_', ' '))}{pair}</td><td>{side} {rule['limit']:g}</td><td>{value}</td>"
-        f'<td class="long">{escape(rule["reason"])}</td></tr>'
+        f'<td class="long">{escape("; ".join([rule["reason"], *rule["notes"]]))}</td></tr>'
     )

@@ -45,6 +45,20 @@ def test_the_page_has_every_group_and_verdict_and_runs_nothing(report: AuditRepo
     assert page.count('<div class="scroll"><table>') == page.count("</table></div>") == page.count("<table>")
 
 
+def test_the_tables_that_a_policy_asks_for_stand_on_the_page(frame: pd.DataFrame) -> None:
+    """Local Law 144 sets no limit and asks for impact ratios by category (6 RCNY 5-301)."""
+    given_ = {"sensitive_features": frame[["race"]], "favorable_label": 1}
+    found = BiasDetector.from_predictions(frame["y"], frame["decided"], **given_)
+    report = found.detect_bias(policies=["nyc-ll144"], replicates=100)
+    page = render_page(report, title="t", facts={})
+    [rows] = report.to_dict()["policies"][0]["tables"]["impact_ratio"].values()
+    assert len(rows) == 3
+    for row in rows:
+        assert f"<td>{row['n']:,} ({row['share']:.1%})</td><td>{row['selected']:,}</td>" in page
+        assert f"<td>{row['impact_ratio']:.3f}" in page
+    assert "<script" not in page
+
+
 def test_without_a_policy_there_is_no_verdict(frame: pd.DataFrame) -> None:
     given_ = {"sensitive_features": frame[["race"]], "favorable_label": 1}
     found = BiasDetector.from_predictions(frame["y"], frame["decided"], **given_).detect_bias(policies=[])
