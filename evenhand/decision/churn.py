@@ -152,7 +152,7 @@ def churn(
     return Churn(
         classes=classes,
         favorable_label=favorable_label,
-        overall=tables.flips(np.ones(len(first), dtype=bool), least=0),
+        overall=tables.overall(),
         groups={name: tables.by_group(column) for name, column in coded.items()},
         reasons=reasons,
         confidence=confidence,
@@ -208,21 +208,30 @@ class _Tables:
     min_cell: int
 
     def by_group(self, column: Coded) -> dict[str, Flips]:
-        present = [(str(label), column.codes == code) for code, label in enumerate(column.labels)]
-        return {label: self.flips(rows, least=self.min_cell) for label, rows in sorted(present) if rows.any()}
+        """Counted once for all groups."""
+        cells = len(self.classes) ** 2
+        joint = column.codes.astype(np.intp) * cells + self._pairs()
+        tables = np.bincount(joint, minlength=len(column.labels) * cells).reshape(len(column.labels), -1)
+        present = [(str(label), table) for label, table in zip(column.labels, tables, strict=True) if table.any()]
+        return {label: self._flips(table, least=self.min_cell) for label, table in sorted(present, key=lambda p: p[0])}
 
-    def flips(self, rows: npt.NDArray[np.bool_], *, least: int) -> Flips:
+    def overall(self) -> Flips:
+        return self._flips(np.bincount(self._pairs(), minlength=len(self.classes) ** 2), least=0)
+
+    def _pairs(self) -> Codes:
+        return np.asarray(self.first * len(self.classes) + self.second)
+
+    def _flips(self, counts: npt.NDArray[np.intp], *, least: int) -> Flips:
         size = len(self.classes)
-        pairs = self.first[rows] * size + self.second[rows]
-        table = np.bincount(pairs, minlength=size * size).reshape(size, size)
+        table = counts.reshape(size, size)
         n = int(table.sum())
         moved = table - np.diag(np.diag(table))
         none = _NO_FAVORABLE if self.favorable is None else ""
         gained, lost = (0, 0) if self.favorable in (None, -1) else (moved[:, self.favorable], moved[self.favorable])
-        counts = (moved.sum(), np.sum(gained), np.sum(lost))
+        flipped = (moved.sum(), np.sum(gained), np.sum(lost))
         shares = [
             share(int(k), n, confidence=self.confidence, least=least, reason=reason)
-            for k, reason in zip(counts, ("", none, none), strict=True)
+            for k, reason in zip(flipped, ("", none, none), strict=True)
         ]
         withheld = n < least
         kept = () if withheld else tuple(tuple(int(cell) for cell in line) for line in table)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 from scipy.stats import t as student
 
 from evenhand.exceptions import DataError, nearest, shorten
@@ -209,10 +209,15 @@ def _area(y: npt.NDArray[Any], champion: Decisions, challenger: Decisions, alpha
 def _placements(positive: npt.NDArray[np.bool_], score: Floats) -> tuple[float, Floats]:
     """The area, and what each row adds to it, scaled so that the variance of their mean is the area's."""
     m, n, whole = int(positive.sum()), int((~positive).sum()), positive.size
-    rank, above, below = rankdata(score), rankdata(score[positive]), rankdata(score[~positive])
+    order = np.argsort(score)
+    starts = np.flatnonzero(np.diff(score[order], prepend=np.nan) != 0)  # of each value that occurs
+    of_value = np.repeat(np.arange(starts.size), np.diff(starts, append=whole))
+    positives = np.add.reduceat(positive[order].astype(np.int64), starts)
+    negatives = np.diff(starts, append=whole) - positives
+    below = np.cumsum(negatives) - negatives / 2  # negatives under each value, half of those at it
+    above = m - np.cumsum(positives) + positives / 2
     placed = np.empty(whole)
-    placed[positive] = (rank[positive] - above) / n
-    placed[~positive] = 1 - (rank[~positive] - below) / m
+    placed[order] = np.where(positive[order], below[of_value] / n, above[of_value] / m)
     area = float(placed[positive].mean())
     return area, np.where(positive, whole / m, whole / n) * (placed - area)
 
