@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 BENCHMARKS := $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
 
-.PHONY: help demo test check e2e e2e-long e2e-compose backup restore lock clean bench env
+.PHONY: help demo test check e2e e2e-story e2e-long e2e-compose backup restore lock clean bench env
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ check: $(STAMP) ## Lint, format, types and the direction of imports
 
 e2e: $(STAMP) ## Tests with real servers, kills and a real browser
 	@$(BIN)/python -m pytest -q -m "e2e and not e2e_long" -n 2 --dist loadfile tests
+
+e2e-story: $(STAMP) ## One model's life: trained, drifted, held, approved in the browser, rolled back
+	@$(BIN)/python -m pytest -q tests/e2e/test_story.py
 
 e2e-long: $(STAMP) ## The same at length: every step killed, dozens of runs at once
 	@$(BIN)/python -m pytest -q -m e2e_long tests
