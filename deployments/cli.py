@@ -278,7 +278,7 @@ def score(
     output
         The Parquet file to write.
     version
-        A version's number; by default the champion.
+        A version's number; by default the live one.
     config
         A configuration whose section `score` stands in for the one that the version was trained with.
     reasons
@@ -307,22 +307,22 @@ def score(
 
 @app.command(sort_key=6)
 def audit(
-    model: str = "",
+    model: Annotated[str, Parameter(show_default=False)] = "",
     /,
     *,
-    data: str = "",
+    data: Annotated[str, Parameter(show_default=False)] = "",
     policies: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     predictions: Annotated[tuple[Path, ...], Parameter(negative=(), show_default=False)] = (),
-    y_true: str = "",
-    y_pred: str = "",
-    sensitive: str = "",
-    favorable_label: str = "",
-    score: str = "",
-    weight: str = "",
+    y_true: Annotated[str, Parameter(show_default=False)] = "",
+    y_pred: Annotated[str, Parameter(show_default=False)] = "",
+    sensitive: Annotated[str, Parameter(show_default=False)] = "",
+    favorable_label: Annotated[str, Parameter(show_default=False)] = "",
+    score: Annotated[str, Parameter(show_default=False)] = "",
+    weight: Annotated[str, Parameter(show_default=False)] = "",
     bins: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     gate: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
-    record: bool = True,
+    record: Annotated[bool, Parameter(show_default=False)] = True,
     as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
 ) -> int:
     """Compare decisions between groups, of a registered version on any rows or of files of predictions.
@@ -337,8 +337,7 @@ def audit(
     data
         The rows to audit the model on, with the target and the sensitive columns: a file or an address.
     policies
-        A policy that ships or the path of your own; may be given more than once. By default the model's own, or
-        `statistical`.
+        A policy that ships or the path of your own; may be given more than once. By default the model's own.
     predictions
         Or: a Parquet file of predictions, or a folder of them, read in parts; may be given more than once.
     y_true
@@ -360,7 +359,7 @@ def audit(
     output
         The folder for the page and the figures; by default below .evenhand/audits.
     record
-        Keep the figures in an MLflow run of the experiment "NAME audit" too.
+        Keep the figures in an MLflow run of the experiment "NAME audit" too, as is the default.
     as_json
         Print what came out as JSON, for a program.
     """
