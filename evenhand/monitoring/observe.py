@@ -254,7 +254,7 @@ class _Counter:
     def add(self, part: pd.DataFrame) -> pd.DataFrame:
         """Count a part; what may be kept of its rows comes back."""
         self._n += len(part)
-        part = _dated(part)
+        part = _regular(part)
         if self._schema is not None:
             self._schema.add(part)
         for name, reference in self._reference.features.items():
@@ -278,6 +278,8 @@ class _Counter:
         kept |= {f"group:{name}": people[name] for name in people.columns}
         if self._layout.key is not None and self._layout.key in part.columns:
             kept["key"] = hash_keys(part[self._layout.key])
+        elif self._layout.key is not None:
+            self._notes[f"no outcome can find these rows later: they have no column {self._layout.key}"] = None
         return pd.DataFrame(kept, index=range(len(part)))
 
     def result(self, sample: pd.DataFrame | None) -> Observation:
@@ -422,15 +424,25 @@ def _as_text(values: pd.Series) -> pd.Series:
 
 def _plain(part: pd.DataFrame) -> pd.DataFrame:
     """A part as the model's data was when it was trained: dates as days, plain dtypes."""
-    frame = _dated(plain_frame(part))
-    flags = {name: frame[name].astype("float64") for name in frame.columns if frame[name].dtype == object}
-    return frame.assign(**flags) if flags else frame
+    return _regular(plain_frame(part))
 
 
-def _dated(part: pd.DataFrame) -> pd.DataFrame:
-    """Dates as days since 1970, as training had them."""
-    dates = [name for name in part.columns if pd.api.types.is_datetime64_any_dtype(part[name])]
-    if not dates:
+def _regular(part: pd.DataFrame) -> pd.DataFrame:
+    """Dates as days since 1970, flags with gaps as numbers, decimals as numbers: as training had them."""
+    odd = [
+        name
+        for name in part.columns
+        if part[name].dtype == object or pd.api.types.is_datetime64_any_dtype(part[name].dtype)
+    ]
+    if not odd:
         return part
-    plain = plain_frame(part[dates])
-    return part.assign(**{name: (plain[name] - pd.Timestamp(0)).to_numpy() / pd.Timedelta(days=1) for name in dates})
+    plain = plain_frame(part[odd])
+    changed: dict[str, Any] = {}
+    for name in odd:
+        values = plain[name]
+        if pd.api.types.is_datetime64_any_dtype(values.dtype):
+            values = (values - pd.Timestamp(0)) / pd.Timedelta(days=1)
+        elif values.dtype == object:
+            values = values.astype("float64")
+        changed[name] = values.set_axis(part.index)
+    return part.assign(**changed)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from evenhand.data.dataset import Dataset
+from evenhand.data.dataset import UNKNOWN, Dataset
 from evenhand.data.frames import value_text
 from evenhand.exceptions import DataError, shorten
 from evenhand.explain import make_explainer
@@ -229,10 +229,12 @@ def _labels(name: str, values: pd.Series, labels: Sequence[str]) -> ColumnProfil
 
 
 def _groups(values: pd.Series, min_cell: int) -> ColumnProfile:
-    """The groups by name, since the audit names them too; those of few rows count as others."""
+    """The groups by name, since the audit names them too; those of few rows count as others, and fewer as none.
+
+    Rows without a group have their cell in any case: how many they are is watched.
+    """
     counts = values.value_counts()
-    large = sorted(str(name) for name in counts.index[counts >= min_cell])
+    large = sorted({UNKNOWN, *(str(name) for name in counts.index[counts >= min_cell])})
     cells = ColumnProfile(str(values.name), "categorical", (), categories=tuple(large))
-    counted = list(cells.count(values).counts)
-    counted[-2] = counted[-2] if counted[-2] >= min_cell else 0
+    counted = [each if each >= min_cell else 0 for each in cells.count(values).counts]
     return ColumnProfile(str(values.name), "categorical", tuple(counted), categories=tuple(large))

@@ -23,7 +23,7 @@ Kind = Literal["feature", "group", "prediction", "score", "target", "attribution
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Rows whose outcome is known: everything as text, shape (n,).
+    """Rows whose outcome is known, in one order whatever their index: everything as text, shape (n,).
 
     Attributes
     ----------
@@ -175,12 +175,12 @@ def _drifts(reference: Reference, observation: Observation, limit: float) -> Ite
 
 
 def _performance(reference: Reference, outcomes: Outcomes, limit: float) -> Iterator[Signal]:
-    n, correct = len(outcomes), int((outcomes.y_true == outcomes.y_pred).sum())
+    n, correct = len(outcomes), int((outcomes.y_true.to_numpy() == outcomes.y_pred.to_numpy()).sum())
     if n:
         yield _accuracy(reference, correct, n, limit)
     if reference.auc is None or reference.auc_variance is None or outcomes.score is None or not n:
         return
-    now = auc_delong(outcomes.y_true == reference.favorable_label, outcomes.score)
+    now = auc_delong(outcomes.y_true.to_numpy() == reference.favorable_label, outcomes.score)
     if np.isnan(now.variance) or now.variance + reference.auc_variance <= 0:
         yield Signal("performance", "roc_auc", None, None, limit, n, reason=now.reason or "too few rows of a class")
         return

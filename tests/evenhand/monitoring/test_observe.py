@@ -1,0 +1,131 @@
+"""One pass over new data: parts or whole, codes or text, it counts the same, and says what it cannot watch."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evenhand.data.contract import infer_contract
+from evenhand.data.dataset import Dataset
+from evenhand.data.sensitive import Sensitive
+from evenhand.fairness import BiasDetector
+from evenhand.monitoring import (
+    Layout,
+    Observation,
+    Outcomes,
+    Reference,
+    assess_signals,
+    build_reference,
+    judge_fairness,
+    observe,
+    open_batch,
+)
+from evenhand.monitoring.observe import hash_keys
+from tests.evenhand.monitoring.worlds import LAYOUT, World, as_batch
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    return World().reference(2000, 1)
+
+
+@pytest.mark.parametrize("rows_a_group", [100_000, 700, 1])
+def test_parquet_in_parts_counts_what_the_frame_does(reference: Reference, tmp_path: Path, rows_a_group: int) -> None:
+    frame = World().frame(1500 if rows_a_group > 1 else 40, 3)
+    frame.to_parquet(tmp_path / "new.parquet", row_group_size=rows_a_group)
+    with open_batch({"path": str(tmp_path / "new.parquet")}) as batch:
+        parts = observe(batch, reference, LAYOUT)
+    whole = observe(as_batch(frame), reference, LAYOUT)
+    for role in ("n", "features", "groups", "prediction", "score", "target", "notes"):
+        assert getattr(parts, role) == getattr(whole, role)
+    assert parts.decisions is not None
+    assert whole.decisions is not None
+    assert parts.decisions.marginal(["sex"]).counts.tolist() == whole.decisions.marginal(["sex"]).counts.tolist()
+
+
+def test_the_order_of_rows_and_a_change_of_the_frame_do_not_matter(reference: Reference) -> None:
+    frame = World().frame(500, 3)
+    before = frame.copy()
+    first = observe(as_batch(frame), reference, LAYOUT)
+    pd.testing.assert_frame_equal(frame, before)
+    again = observe(as_batch(frame.sample(frac=1, random_state=1, ignore_index=True)), reference, LAYOUT)
+    assert (first.features, first.score) == (again.features, again.score)
+
+
+def test_an_observation_survives_json(reference: Reference) -> None:
+    contract = infer_contract(World().frame(500, 4).drop(columns="id"), target="paid")
+    frame = World().frame(500, 3).assign(x1=999.0)
+    found = observe(as_batch(frame), reference, LAYOUT, contract=contract)
+    assert [problem.where for problem in found.broken] == ["x1"]
+    back = Observation.from_dict(json.loads(json.dumps(found.to_dict())))
+    assert back.to_dict() == found.to_dict()
+    assert back.decisions is not None
+    audited = BiasDetector.from_counts(back.decisions, favorable_label="1").detect_bias(depth=1)
+    assert audited.n == 500
+
+
+def test_what_is_kept_of_a_row_has_no_feature_and_no_key_in_clear(reference: Reference) -> None:
+    kept: list[pd.DataFrame] = []
+    observe(as_batch(World().frame(50, 3)), reference, LAYOUT, keep=kept.append)
+    assert set(kept[0].columns) == {"prediction", "score", "target", "group:sex", "key"}
+    assert kept[0]["key"].min() > 1_000_000
+
+
+def test_keys_are_the_same_in_whatever_form_they_come() -> None:
+    whole = hash_keys(pd.Series([7, 10_000_000_000]))
+    assert (hash_keys(pd.Series([7.0, 1e10])) == whole).all()
+    assert (hash_keys(pd.Series(["7", "10000000000"])) == whole).all()
+    assert (hash_keys(pd.Series(["7", "10000000000"], dtype="category")) == whole).all()
+    assert len(set(hash_keys(pd.Series(["a", "b", "07", "7"])).tolist())) == 4
+
+
+def test_a_group_that_nobody_had_named_becomes_unknown_and_shows(reference: Reference) -> None:
+    named = Layout(sensitive={"sex": Sensitive(column="sex", labels={"f": "f", "m": "m"})}, prediction="prediction")
+    frame = World().frame(400, 3).assign(sex=["x"] * 100 + ["f"] * 300)
+    assert observe(as_batch(frame), reference, named).groups["sex"].share("unknown") == 0.25
+
+
+def test_dates_flags_with_gaps_and_decimals_are_numbers_as_in_training() -> None:
+    from decimal import Decimal
+
+    days = pd.date_range("2026-01-01", periods=300)
+    plain = pd.DataFrame({"day": (days - pd.Timestamp(0)) / pd.Timedelta(days=1), "flag": 1.0, "price": 2.5})
+    y = pd.Series(np.arange(300) % 2, name="y")
+    data = Dataset(plain, y, pd.DataFrame({"sex": ["f", "m"] * 150}), favorable_label=1)
+    reference = build_reference(data, data, y, None, classes=[0, 1])
+    new = pd.DataFrame({"day": days, "flag": [True, None] * 150, "price": [Decimal("2.5")] * 300})
+    found = observe(as_batch(new), reference, Layout())
+    assert found.features["day"].counts == reference.features["day"].counts
+    assert found.features["flag"].counts == (150, 150)
+    assert not any("not compared" in note for note in found.notes)
+
+
+def test_four_classes_without_a_favorable_label() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1200, 2))
+    y = pd.Series(np.array(["a", "b", "c", "d"])[np.digitize(x[:, 0] + rng.normal(0, 0.3, 1200), [-1, 0, 1])], name="y")
+    proba = np.eye(4)[pd.factorize(y, sort=True)[0]] * 0.7 + 0.075
+    people = pd.DataFrame({"sex": rng.choice(["f", "m"], 1200)})
+    data = Dataset(pd.DataFrame(x, columns=["u", "v"]), y, people)
+    reference = build_reference(data, data, y, proba, classes=["a", "b", "c", "d"])
+    assert reference.favorable_label is None
+    assert Reference.from_dict(json.loads(json.dumps(reference.to_dict()))) == reference
+    new = data.X.assign(said=y, sex=people["sex"], u=lambda frame: frame["u"] + 1)
+    found = observe(as_batch(new), reference, Layout({"sex": Sensitive(column="sex")}, prediction="said"))
+    signals = assess_signals(reference, found, Outcomes(y, y.sample(frac=1, random_state=1), None, people), alpha=0.01)
+    assert {signal.name for signal in signals if signal.alarm} == {"u", "accuracy"}
+    detector = BiasDetector.from_predictions(y, y, sensitive_features=people)
+    policies, _ = judge_fairness(detector, ["statistical"], looks=52, evidence="outcomes")
+    assert policies[0].verdict in ("PASS", "INCONCLUSIVE")
+
+
+def test_rules_that_need_outcomes_wait_for_them(reference: Reference) -> None:
+    found = observe(as_batch(World(gap=0.5).frame(3000, 3)), reference, LAYOUT)
+    assert found.decisions is not None
+    detector = BiasDetector.from_counts(found.decisions, favorable_label="1")
+    (policy,), _ = judge_fairness(detector, ["statistical"], looks=52, evidence="decisions")
+    assert {rule.metric for rule in policy.rules} == {"demographic_parity_ratio"}
+    assert policy.verdict == "FAIL"
+    assert policy.alpha == pytest.approx(0.05 / 52)
