@@ -22,6 +22,8 @@ import tasks.ledger as kept
 from evenhand.decision.ledger import LedgerError, Record, find_faults
 from evenhand.decision.standing import standing
 from evenhand.exceptions import ServiceError
+from tasks import registry
+from tasks.ledger import champion
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = 4
@@ -68,7 +70,7 @@ def promote(model: str, version: str) -> None:
 
 
 def alias(model: str) -> str | None:
-    return kept.alias_version(model, kept.CHAMPION)
+    return registry.alias_version(model, kept.CHAMPION)
 
 
 def test_a_promotion_moves_the_alias_and_is_whole(place: Path) -> None:
@@ -102,7 +104,7 @@ def test_a_champion_that_has_changed_since_refuses(place: Path) -> None:
 def test_an_alias_moved_by_hand_is_refused_reported_and_put_back(place: Path, to: str | None) -> None:
     model = new_model(place)
     promote(model, "1")
-    kept.move_alias(model, kept.CHAMPION, to)
+    registry.move_alias(model, kept.CHAMPION, to)
     with pytest.raises(LedgerError, match="moved by hand"):
         kept.live_version(model)
     with pytest.raises(LedgerError, match="moved by hand"):
@@ -115,7 +117,7 @@ def test_an_alias_moved_by_hand_is_refused_reported_and_put_back(place: Path, to
 
 def test_a_champion_by_hand_before_the_first_record_is_reported(place: Path) -> None:
     model = new_model(place)
-    kept.move_alias(model, kept.CHAMPION, "1")
+    registry.move_alias(model, kept.CHAMPION, "1")
     with pytest.raises(LedgerError, match="no version is live"):
         kept.live_version(model)
     kept.settle(model)
@@ -147,7 +149,7 @@ def test_whoever_gets_past_the_triggers_is_found(place: Path, tmp_path: Path, mo
         for verb in ("update", "delete"):
             connection.execute(f"DROP TRIGGER evenhand_ledger_no_{verb}")
         connection.execute(damage)
-    assert kind in {fault.kind for fault in find_faults(kept.records(), kept.ledger_stamps())}
+    assert kind in {fault.kind for fault in find_faults(kept.records(), registry.ledger_stamps())}
 
 
 def test_a_ledger_that_does_not_answer_is_one_clear_error(monkeypatch) -> None:
@@ -173,7 +175,7 @@ class Histories(RuleBasedStateMachine):
 
     def _attempt(self, version: str, record: Record, expected: str | None, dies: str) -> None:
         """Move the champion, and die before or behind the alias, or not at all."""
-        real = kept.move_alias
+        real = champion.move_alias
 
         def killing(model: str, name: str, number: str | None) -> None:
             if dies == "before":
@@ -182,13 +184,13 @@ class Histories(RuleBasedStateMachine):
             if dies == "behind":
                 raise KilledError
 
-        kept.move_alias = killing
+        champion.move_alias = killing
         try:
             kept.move_champion(self.model, version, record, expected=expected)
         except (KilledError, LedgerError):
             pass
         finally:
-            kept.move_alias = real
+            champion.move_alias = real
 
     @rule(version=st.integers(1, VERSIONS).map(str), dies=st.sampled_from(["no", "before", "behind"]))
     def promote(self, version: str, dies: str) -> None:
@@ -222,7 +224,7 @@ class Histories(RuleBasedStateMachine):
     @rule(version=st.integers(1, VERSIONS).map(str))
     def by_hand(self, version: str) -> None:
         kept.where_stands(self.model)
-        kept.move_alias(self.model, kept.CHAMPION, version)
+        registry.move_alias(self.model, kept.CHAMPION, version)
         kept.settle(self.model)
 
     @invariant()
@@ -257,11 +259,12 @@ RACER = """
 import os, sys
 import mlflow
 import tasks.ledger as kept
+from tasks import registry
 from evenhand.decision.ledger import LedgerError
 from evenhand.decision.standing import standing
 mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
 model = sys.argv[1]
-kept.alias_version(model, "champion")
+registry.alias_version(model, "champion")
 print("ready", flush=True)
 sys.stdin.readline()
 for version in sys.argv[2].split(","):
@@ -302,4 +305,4 @@ def test_processes_that_decide_at_once_and_are_killed_leave_a_whole_ledger(place
         live = kept.live_version(model)
         assert live is not None
         assert live == alias(model)
-        assert find_faults(kept.records(), kept.ledger_stamps()) == ()
+        assert find_faults(kept.records(), registry.ledger_stamps()) == ()

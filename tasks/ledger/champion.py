@@ -1,0 +1,192 @@
+"""Which version is live: the ledger says so, and MLflow's alias follows it."""
+
+import fcntl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from evenhand.decision.ledger import Fault, LedgerError, Record, find_faults
+from evenhand.decision.standing import Standing, standing
+from evenhand.exceptions import ServiceError
+from tasks.ledger.table import ATTEMPTS, append, connected, ledger_address, records
+from tasks.registry import alias_version, ledger_stamps, move_alias, tag_version
+from tasks.step import home
+
+__all__ = [
+    "CHAMPION", "STAMP", "checked_standing", "faults", "live_version", "move_champion", "settle", "where_stands"
+]  # fmt: skip
+
+CHAMPION = "champion"
+"""The alias of the version that is live."""
+
+STAMP = "evenhand.ledger_head"
+"""The tag of a version with the newest record about it, so that a ledger whose tail was cut off shows."""
+
+
+def where_stands(model: str) -> Standing:
+    """Where a model stands by the ledger, after a half-done move was finished.
+
+    Raises
+    ------
+    ServiceError
+        When the ledger, or MLflow for a half-done move, does not answer.
+    """
+    found = standing(records(model), model)
+    if found.pending is None:
+        return found
+    _finish(model)
+    return standing(records(model), model)
+
+
+def live_version(model: str) -> str | None:
+    """The number of the version that is live, by the ledger; None when none is.
+
+    Raises
+    ------
+    LedgerError
+        When the alias in MLflow says something else: it was moved by hand.
+    ServiceError
+        When the ledger or MLflow does not answer.
+    """
+    found, reason = checked_standing(model)
+    if reason:
+        raise LedgerError(reason)
+    return found.champion.version if found.champion is not None else None
+
+
+def checked_standing(model: str) -> tuple[Standing, str]:
+    """Where a model stands, and what is wrong when the alias in MLflow is not where the ledger says; "" when it is.
+
+    Raises
+    ------
+    ServiceError
+        When the ledger or MLflow does not answer.
+    """
+    for _ in range(ATTEMPTS):
+        found = where_stands(model)
+        points = alias_version(model, CHAMPION)
+        if standing(records(model), model).head == found.head:  # nobody moved it in between
+            return found, _moved_by_hand(found, points)
+    raise ServiceError(f"the champion of {model} changes all the time: try again")
+
+
+def _moved_by_hand(found: Standing, points: str | None) -> str:
+    says = found.champion.version if found.champion is not None else None
+    if points == says:
+        return ""
+    shown = f"points to version {points}" if points else "is gone"
+    known = f"version {says} is" if says else "no version is"
+    return (
+        f"the alias {CHAMPION!r} of {found.model} {shown}, and by the ledger {known} live: it was moved by hand; "
+        f"`evenhand ledger settle {found.model}` puts it back, `evenhand rollback` moves it by the ledger"
+    )
+
+
+def settle(model: str) -> str:
+    """Put the alias where the ledger says; what was wrong, "" when nothing was."""
+    _, reason = checked_standing(model)
+    if reason:
+        with _moving(model):
+            champion = standing(records(model), model).champion
+            move_alias(model, CHAMPION, champion.version if champion is not None else None)
+    return reason
+
+
+def move_champion(model: str, version: str, because: Record, *, expected: str | None) -> Record:
+    """Make a version the champion.
+
+    Parameters
+    ----------
+    model, version
+        What goes live.
+    because
+        The decision, approval or rollback that allows it. A second call with the same one finishes the first.
+    expected
+        The champion that the decision was made against.
+
+    Raises
+    ------
+    LedgerError
+        When another version has become champion since, or the alias was moved by hand.
+    ServiceError
+        When the ledger or MLflow does not answer.
+    """
+    _, reason = checked_standing(model)
+    if reason:
+        raise LedgerError(reason)
+
+    def intent(found: Standing, mine: Sequence[Record]) -> Mapping[str, Any] | Record:
+        earlier = [each for each in mine if each.kind == "intent" and each.body.get("because") == because.hash]
+        if earlier:
+            return earlier[-1]
+        live = found.champion.version if found.champion is not None else None
+        if live != expected:
+            raise LedgerError(
+                f"version {version} of {model} was compared with {_version(expected)}, and {_version(live)} is live "
+                "meanwhile: retrain to compare with it"
+            )
+        return {"version": version, "before": live, "because": because.hash}
+
+    record = append("intent", model, intent)
+    _finish(model)
+    return record
+
+
+def _version(number: str | None) -> str:
+    return f"version {number}" if number else "no champion"
+
+
+def _finish(model: str) -> None:
+    """Move the alias as the newest intent says, and record that; of several processes one does it."""
+    with _moving(model):
+        found = standing(records(model), model)
+        intent = found.pending
+        if intent is None:
+            return
+        version = str(intent.body["version"])
+        move_alias(model, CHAMPION, version)
+        record = append("done", model, {"version": version, "intent": intent.hash})
+        tag_version(model, version, {STAMP: record.hash})
+
+
+@contextmanager
+def _moving(model: str) -> Iterator[None]:
+    """One move of a model's alias at a time; the system lets go when the process ends, however it ends."""
+    if make_url(ledger_address()).get_backend_name() == "postgresql":
+        number = int.from_bytes(sha256(f"evenhand/{model}".encode()).digest()[:8], "big", signed=True)
+        with connected() as connection:  # held until the transaction ends
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+            yield
+        return
+    path = home() / "locks" / f"{model}.alias.lock"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def faults(model: str | None = None) -> tuple[Fault, ...]:
+    """All that is wrong with the ledger, and with the aliases that should follow it.
+
+    Parameters
+    ----------
+    model
+        Report moved aliases of this model only; the chain is always checked whole.
+
+    Raises
+    ------
+    ServiceError
+        When the ledger or MLflow does not answer.
+    """
+    everything = records()
+    found = list(find_faults(everything, ledger_stamps()))
+    for name in sorted({record.model for record in everything}):
+        if model in (None, name):
+            _, reason = checked_standing(name)
+            if reason:
+                found.append(Fault(0, "moved by hand", reason))
+    return tuple(found)

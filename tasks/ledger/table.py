@@ -1,0 +1,194 @@
+"""The table that the ledger is: it only grows, and two that add to it at once do not overlook each other."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from evenhand.decision.ledger import GENESIS, Kind, Record, seal
+from evenhand.decision.standing import Standing, standing
+from evenhand.exceptions import ServiceError, shorten
+from tasks.step import home
+
+__all__ = ["ATTEMPTS", "append", "connected", "head", "ledger_address", "records"]
+
+ATTEMPTS = 100
+"""How often something is tried again that somebody else was faster with."""
+
+_table = Table(
+    "evenhand_ledger",
+    MetaData(),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("previous", String(64), nullable=False, unique=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("at", String(40), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("model", String(100), nullable=False, index=True),
+    Column("body", Text, nullable=False),
+)
+
+_INSERT_ONLY = {
+    "sqlite": [
+        f"CREATE TRIGGER IF NOT EXISTS evenhand_ledger_no_{verb.lower()} BEFORE {verb} ON evenhand_ledger "
+        "BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"
+        for verb in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        """CREATE OR REPLACE FUNCTION evenhand_ledger_only_grows() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'the ledger only grows'; END $$""",
+        """CREATE OR REPLACE TRIGGER evenhand_ledger_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON evenhand_ledger
+        FOR EACH STATEMENT EXECUTE FUNCTION evenhand_ledger_only_grows()""",
+    ],
+}
+
+
+def ledger_address() -> str:
+    """Where the ledger is: `EVENHAND_LEDGER`, or a SQLite file in the home folder."""
+    return os.environ.get("EVENHAND_LEDGER") or f"sqlite:///{home() / 'ledger.db'}"
+
+
+@lru_cache(maxsize=8)
+def _engine(address: str) -> Engine:
+    url = make_url(address)
+    if url.get_backend_name() == "postgresql" and url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() == "sqlite":
+        home().mkdir(mode=0o700, parents=True, exist_ok=True)
+        engine = create_engine(url, connect_args={"timeout": 30})
+        event.listen(engine, "connect", _durable)
+    else:
+        engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+    _make_table(engine)
+    return engine
+
+
+def _make_table(engine: Engine) -> None:
+    """Make the table where there is none; of several processes that do so at once one is first."""
+    if inspect(engine).has_table(_table.name):
+        return
+    try:
+        with engine.begin() as connection:
+            _table.metadata.create_all(connection)
+            for statement in _INSERT_ONLY.get(engine.dialect.name, []):
+                connection.execute(text(statement))
+    except DBAPIError:
+        if not inspect(engine).has_table(_table.name):
+            raise
+
+
+def _durable(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+@contextmanager
+def connected() -> Iterator[Connection]:
+    """A transaction on the ledger.
+
+    Raises
+    ------
+    ServiceError
+        When its database does not answer.
+    """
+    try:
+        with _engine(ledger_address()).begin() as connection:
+            yield connection
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        said = (str(error.orig).splitlines() or [""])[0]
+        shown = make_url(ledger_address()).render_as_string(hide_password=True)
+        raise ServiceError(f"the ledger does not answer at {shown}: {shorten(said, limit=160)}") from error
+
+
+def records(model: str | None = None) -> list[Record]:
+    """The ledger's records in order, of one model or of all."""
+    with connected() as connection:
+        return _read(connection, model)
+
+
+def _read(connection: Connection, model: str | None = None) -> list[Record]:
+    query = select(_table).order_by(_table.c.sequence)
+    if model is not None:
+        query = query.where(_table.c.model == model)
+    return [
+        Record(row.sequence, row.previous, row.at, row.kind, row.model, json.loads(row.body), row.hash)
+        for row in connection.execute(query)
+    ]
+
+
+def head() -> str:
+    """The hash of the newest record of all; that of nothing for an empty ledger."""
+    with connected() as connection:
+        last = _last(connection)
+    return last.hash if last is not None else GENESIS
+
+
+def _last(connection: Connection) -> Record | None:
+    row = connection.execute(select(_table).order_by(_table.c.sequence.desc()).limit(1)).first()
+    if row is None:
+        return None
+    return Record(row.sequence, row.previous, row.at, row.kind, row.model, json.loads(row.body), row.hash)
+
+
+def append(
+    kind: Kind,
+    model: str,
+    body: Mapping[str, Any] | Callable[[Standing, Sequence[Record]], Mapping[str, Any] | Record],
+) -> Record:
+    """Add one record; of several that are added at once each sees what those before it did.
+
+    Parameters
+    ----------
+    kind, model
+        What it is, and of which model.
+    body
+        What is recorded, or a function that says so after it was given where the model stands and its records, and
+        that raises when the record may not be added. It may be called more than once. When it returns a record that
+        is there already, nothing is added.
+
+    Raises
+    ------
+    LedgerError
+        From `body`.
+    ServiceError
+        When the ledger does not answer.
+    """
+    for _ in range(ATTEMPTS):
+        with connected() as connection:
+            last = _last(connection)  # first: what is added after it makes the insertion below fail
+            mine = _read(connection, model)
+        content = body(standing(mine, model), mine) if callable(body) else body
+        if isinstance(content, Record):
+            return content
+        record = seal(last, kind, model, content)
+        try:
+            with connected() as connection:
+                connection.execute(insert(_table).values(_row(record)))
+        except IntegrityError:
+            continue  # somebody else's record follows the last one: look again
+        return record
+    raise ServiceError("the ledger is written by so many at once that this record found no place: try again")
+
+
+def _row(record: Record) -> dict[str, Any]:
+    return {**record.to_dict(), "body": json.dumps(record.body, ensure_ascii=False, sort_keys=True)}
