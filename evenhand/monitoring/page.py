@@ -13,7 +13,10 @@ from evenhand.plotting import figure_to_png, figure_to_svg
 __all__ = ["headline", "render_html", "render_markdown", "signal_rows"]
 
 _MOST_ROWS, _MOST_ALARMS = 200, 8
-_STYLE = """.drawing svg { max-height: none; } .top > p.flag, .top > p.open, .top > p.good { margin-top: 1rem; }
+_STYLE = """.drawing svg { max-height: none; direction: ltr; }
+/* Where a picture is wider than the screen, the newest look shows first. */
+@media (max-width: 43.99rem) { .wide .drawing { direction: rtl; } }
+.top > p.flag, .top > p.open, .top > p.good { margin-top: 1rem; }
 .scroll table { min-width: 40rem; }"""
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
