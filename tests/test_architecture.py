@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("evenhand", "tasks", "flows", "deployments")
 SHARED = {"tasks.step", "tasks.tracking", "tasks.registry", "tasks.ledger"}
 ORCHESTRATION = ("prefect", "mlflow")
-TRACKERS = ("tasks/tracking/", "tasks/registry.py")  # tracking is a package: items, outbox, delivery, writing, service
+TRACKERS = ("tasks/tracking/", "tasks/registry/")  # tracking is a package: items, outbox, delivery, writing, service
 
 
 def modules(package: str) -> list[Path]:

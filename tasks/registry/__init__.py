@@ -1,0 +1,33 @@
+"""Versions and aliases of registered models: the one place that changes MLflow's registry."""
+
+from tasks.registry.contracts import keep_contract, latest_contract
+from tasks.registry.storing import Version, log_model, model_signature, register_version
+from tasks.registry.versions import (
+    alias_version,
+    artifact_digest,
+    find_version,
+    ledger_stamps,
+    load_registered,
+    move_alias,
+    run_files,
+    run_version,
+    tag_version,
+)
+
+__all__ = [
+    "Version",
+    "alias_version",
+    "artifact_digest",
+    "find_version",
+    "keep_contract",
+    "latest_contract",
+    "ledger_stamps",
+    "load_registered",
+    "log_model",
+    "model_signature",
+    "move_alias",
+    "register_version",
+    "run_files",
+    "run_version",
+    "tag_version",
+]
