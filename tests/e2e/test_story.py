@@ -32,8 +32,14 @@ effective: 2026-01-01
 rules:
   - {metric: demographic_parity_ratio, limit: 0.2, attributes: [sex]}
 """
-# The first version keeps every rule; the second cannot show on so few rows that it is not worse.
-GATE = {"first": "rules_only", "complete_card": False, "floors": {"accuracy": 0.5}, "group_loss": None}
+# The first version keeps every rule; the second is made of fewer rows than the plan of the first allows.
+GATE = {
+    "first": "rules_only",
+    "complete_card": False,
+    "floors": {"accuracy": 0.5},
+    "group_loss": None,
+    "plan": {"rows": [0.9, 1.1]},
+}
 
 
 @pytest.fixture(scope="module")
