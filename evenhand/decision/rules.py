@@ -90,7 +90,9 @@ def _bounded(
     """A figure against a limit, by its interval where there is one and it counts."""
     value = float(found["value"])
     ends = found.get("low"), found.get("high")
-    low, high = (value, value) if not by_interval or None in ends else (float(ends[0] or 0), float(ends[1] or 0))
+    if by_interval and None in ends:
+        return missing(rule, f"{name} has no interval: a floor by value would take it as it is", name)
+    low, high = (float(ends[0]), float(ends[1])) if by_interval else (value, value)
     kept, broken = (high <= limit, low > limit) if at_most else (low >= limit, high < limit)
     status: Status = "PASS" if kept else "FAIL" if broken else "INCONCLUSIVE"
     side = "at most" if at_most else "at least"

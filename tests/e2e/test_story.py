@@ -115,7 +115,7 @@ def answer_on_the_page(served: Service, run_id: str, answer: str) -> None:
         page.get_by_role("menuitem", name="Resume").click()
         form = page.get_by_role("dialog")
         form.get_by_label("Your name").wait_for()
-        assert "is held" in form.inner_text()
+        form.get_by_text("is held").wait_for()
         picture(page, "prefect-approval")
         if answer == "approve":
             page.get_by_role("button", name=re.compile("Select Answer")).click()

@@ -69,6 +69,7 @@ def _difference(decision: Mapping[str, Any]) -> tuple[Block, ...]:
     rows = tuple(
         tuple(Cell(plain(row.get(key))) for key in ("what", "champion", "challenger"))
         for row in decision.get("difference") or ()
+        if row.get("changed", True)
     )
     return (Table("Changes against the champion", ("What", "Champion", "This model"), rows),) if rows else ()
 

@@ -126,3 +126,9 @@ def test_budgets() -> None:
     assert rules.about_budget("latency", float("nan"), 5, "ms", "one decision").status == "MISSING"
     assert rules.about_budget("latency", 6, 5, "ms", "one decision").status == "FAIL"
     assert pd.notna(rules.about_budget("latency", 4, 5, "ms", "one decision").reason)
+
+
+def test_a_figure_without_an_interval_does_not_keep_a_floor_by_interval() -> None:
+    figure = {"f1": {"value": 0.9, "low": None, "high": None}}
+    assert next(iter(rules.about_floors({"f1": 0.5}, figure))).status == "MISSING"
+    assert next(iter(rules.about_floors({"f1": 0.5}, figure, by_interval=False))).status == "PASS"
