@@ -89,10 +89,11 @@ def _bounded(
 ) -> RuleResult:
     """A figure against a limit, by its interval where there is one and it counts."""
     value = float(found["value"])
-    ends = found.get("low"), found.get("high")
-    if by_interval and None in ends:
+    low, high = found.get("low"), found.get("high")
+    if not by_interval:
+        low = high = value
+    elif low is None or high is None:
         return missing(rule, f"{name} has no interval: a floor by value would take it as it is", name)
-    low, high = (float(ends[0]), float(ends[1])) if by_interval else (value, value)
     kept, broken = (high <= limit, low > limit) if at_most else (low >= limit, high < limit)
     status: Status = "PASS" if kept else "FAIL" if broken else "INCONCLUSIVE"
     side = "at most" if at_most else "at least"
