@@ -21,8 +21,8 @@ def up(
 ) -> int:
     """Run the whole service on this machine without Docker: servers, workers and what is deployed, until Ctrl-C.
 
-    It uses SQLite. PREFECT_SERVER_DATABASE_CONNECTION_URL and MLFLOW_BACKEND_STORE_URI name PostgreSQL instead, with
-    one database each.
+    It uses SQLite. PREFECT_SERVER_DATABASE_CONNECTION_URL, MLFLOW_BACKEND_STORE_URI and EVENHAND_LEDGER name PostgreSQL
+    instead, with one database each.
 
     Parameters
     ----------
