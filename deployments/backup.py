@@ -1,4 +1,4 @@
-"""Backup and restore: both databases and MLflow's artifacts in one file, which whoever has it can read.
+"""Backup and restore: the databases and MLflow's artifacts in one file, which whoever has it can read.
 
 `python -m deployments.backup backup|restore FILE` does it for `docker compose` with nothing but Python and Docker;
 `evenhand backup` and `evenhand restore` do the same, and do it for `evenhand up`.

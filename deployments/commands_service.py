@@ -70,7 +70,7 @@ def backup(
     *,
     compose: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
-    """Write what the service knows to one file: both databases and MLflow's artifacts. The service goes on meanwhile.
+    """Write what the service knows to one file: the databases and MLflow's artifacts. The service goes on meanwhile.
 
     Parameters
     ----------
