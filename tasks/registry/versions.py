@@ -11,6 +11,7 @@ from evenhand.modeling.persistence import load_model
 from evenhand.store import digest_file
 from tasks.tracking import client, reachable
 from tasks.tracking.delivery import ask
+from tasks.tracking.writing import set_alias
 
 __all__ = [
     "alias_version",
@@ -134,7 +135,7 @@ def move_alias(model: str, alias: str, version: str | None) -> None:
         if version is None:
             client().delete_registered_model_alias(model, alias)
         else:
-            client().set_registered_model_alias(model, alias, version)
+            set_alias(model, alias, version)
 
 
 def tag_version(model: str, version: str, tags: dict[str, str]) -> None:

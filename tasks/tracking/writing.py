@@ -7,9 +7,10 @@ from evenhand.exceptions import EvenhandError, ServiceError
 from tasks.tracking.outbox import Outbox, Record
 from tasks.tracking.service import artifact_location, client, gone
 
-__all__ = ["RunGoneError", "write"]
+__all__ = ["RunGoneError", "set_alias", "write"]
 
 RUN_KEY = "evenhand.run_key"
+_CLASHES = 10
 _METRICS, _PARAMS = 900, 90  # MLflow takes at most 1,000 metrics, 100 params and 100 tags in one call
 
 
@@ -231,7 +232,21 @@ def _move_alias(model: str, alias: str) -> None:
         newest = client().search_model_versions(query, order_by=["version_number DESC"], max_results=1)
         if not newest or _holder(model, alias) == str(newest[0].version):
             return
-        client().set_registered_model_alias(model, alias, newest[0].version)
+        set_alias(model, alias, str(newest[0].version))
+
+
+def set_alias(model: str, alias: str, version: str) -> None:
+    """Let an alias point to a version, also while others set it: MLflow looks first and inserts then, and may clash."""
+    from mlflow.exceptions import MlflowException
+
+    for attempt in range(_CLASHES):
+        try:
+            client().set_registered_model_alias(model, alias, version)
+        except MlflowException as error:
+            if "registered_model_alias" not in str(error) or attempt == _CLASHES - 1:
+                raise
+        else:
+            return
 
 
 def _holder(model: str, alias: str) -> str | None:

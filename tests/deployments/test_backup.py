@@ -149,5 +149,5 @@ def test_a_service_that_never_was_has_nothing_to_back_up(tmp_path: Path) -> None
 
 
 def test_half_a_service_on_postgresql_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="mlflow's database is on PostgreSQL"):
+    with pytest.raises(DataError, match="the database of mlflow is on PostgreSQL and that of prefect, evenhand is not"):
         local_place(tmp_path, {"MLFLOW_BACKEND_STORE_URI": "postgresql://mlflow@db/mlflow"})

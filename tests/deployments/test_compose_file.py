@@ -47,12 +47,14 @@ def test_ports_are_on_this_machine_alone() -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_only_the_servers_reach_postgresql() -> None:
+def test_only_the_servers_and_for_the_ledger_the_worker_reach_postgresql() -> None:
     assert yaml.safe_load(COMPOSE)["networks"]["databases"] == {"internal": True}
     assert {name for name, service in SERVICES.items() if "databases" in service["networks"]} == {
         "postgres", "prefect", "mlflow",
     }  # fmt: skip
-    assert SERVICES["postgres"]["networks"] == ["databases"]
+    assert yaml.safe_load(COMPOSE)["networks"]["ledger"] == {"internal": True}
+    assert {name for name, service in SERVICES.items() if "ledger" in service["networks"]} == {"postgres", "worker"}
+    assert SERVICES["postgres"]["networks"] == ["databases", "ledger"]
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"deploy"}))
@@ -72,7 +74,7 @@ def test_nobody_waits_for_less_than_health() -> None:
 
 
 def test_every_secret_must_be_set_and_none_is_given() -> None:
-    assert len(SECRETS) == 6
+    assert len(SECRETS) == 7
     used = re.findall(r"\$\{(\w+)([^}]*)\}", COMPOSE)
     for name in SECRETS:
         assert {rest[:2] for found, rest in used if found == name} == {":?"}, name
@@ -87,9 +89,10 @@ def test_no_secret_stands_on_a_command_line() -> None:
         assert not any(name in words for name in SECRETS)
 
 
-def test_the_worker_gets_no_secret_of_the_databases() -> None:
+def test_the_worker_gets_no_secret_of_the_servers_databases() -> None:
     for name in ("worker", "deploy"):
-        assert "DATABASE" not in str(SERVICES[name]["environment"])
+        said = str(SERVICES[name]["environment"]).replace("EVENHAND_DATABASE_PASSWORD", "")
+        assert "DATABASE" not in said
         assert "SECRET_KEY" not in str(SERVICES[name]["environment"])
 
 
