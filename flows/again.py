@@ -18,8 +18,8 @@ def finished_already() -> dict[str, Any] | None:
     """
     context = FlowRunContext.get()
     run = context.flow_run if context is not None else None
-    if run is None or run.run_count < 2:
-        return None
+    if run is None or run.deployment_id is None:
+        return None  # of a run that was suspended Prefect does not count the second start
     for path in home().glob("runs/*/outcome.json"):
         outcome: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if outcome.get("flow_run_id") == str(run.id):

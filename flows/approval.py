@@ -76,13 +76,14 @@ def wait_for_person(outcome: dict[str, Any]) -> dict[str, Any]:
     problem = ""
     _end_superseded(outcome["model_name"])
     for attempt in range(1, _TRIES + 1):
-        hold = find_hold(outcome["flow_run_id"])
+        hold = find_hold(outcome["decision_record"])
         if reason := _over(hold):
             return note_answer(outcome, "hold", reason)
         given: PersonsAnswer = suspend_flow_run(
             wait_for_input=PersonsAnswer.with_initial_data(description=_question(hold, problem)),
             timeout=int(3600 * hold.decision.body["approval_hours"]),
-            key=f"approval-{attempt}",
+            # An answer is about one decision: were the run to come to another one, it would be asked anew.
+            key=f"approval-{hold.decision.hash[:12]}-{attempt}",
         )
         kind: Literal["approve", "reject"] = given.answer
         try:

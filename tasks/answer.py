@@ -39,7 +39,13 @@ class Answer:
 
 
 def find_hold(name: str | None) -> Hold:
-    """The held decision that a person means: by the start of a run's identifier, or the newest of a model.
+    """The held decision that a person means.
+
+    Parameters
+    ----------
+    name
+        The start of a run's identifier or of the decision's hash, or a model's name for its newest one; None for the
+        only one that waits.
 
     Raises
     ------
@@ -65,7 +71,8 @@ def find_hold(name: str | None) -> Hold:
 
 def _means(name: str, decision: Record) -> bool:
     body = decision.body
-    return len(name) >= 4 and any(str(body.get(key, "")).startswith(name) for key in ("run", "run_id", "flow_run_id"))
+    known = [decision.hash, *(str(body.get(key, "")) for key in ("run", "run_id", "flow_run_id"))]
+    return len(name) >= 4 and any(each.startswith(name) for each in known)
 
 
 def held_version(decision: Record) -> str:
