@@ -209,14 +209,21 @@ def test_a_container_has_no_rights(stack: Stack, service: str) -> None:
     assert lines[3:] == [""], "nothing is writable, and no build tool is there"
 
 
-def test_the_worker_does_not_reach_the_database(stack: Stack) -> None:
-    probe = "import socket; socket.create_connection(('postgres', 5432), timeout=3)"
-    done = subprocess.run(
-        ["docker", "compose", "exec", "-T", "worker", "python", "-c", probe], cwd=ROOT, capture_output=True, check=False
+@pytest.mark.parametrize("database", ["prefect", "mlflow", "postgres"])
+def test_the_worker_reaches_no_database_but_the_ledgers(stack: Stack, database: str) -> None:
+    probe = (
+        "import os, sys, psycopg\nfrom sqlalchemy import make_url\n"
+        "url = make_url(os.environ['EVENHAND_LEDGER']).set(database=sys.argv[1])\n"
+        "psycopg.connect(url.render_as_string(hide_password=False)).close()"
     )
+    done = subprocess.run(
+        ["docker", "compose", "exec", "-T", "worker", "python", "-c", probe, database],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode != 0
-    reached = stack.compose("exec", "-T", "prefect", "python", "-c", probe)
-    assert reached == "", "the server does"
+    assert "permission denied" in done.stderr
+    reached = stack.compose("exec", "-T", "worker", "python", "-c", probe, "evenhand")
+    assert reached == "", "the ledger's it does"
 
 
 @pytest.mark.parametrize(("role", "foreign"), [("prefect", "mlflow"), ("mlflow", "prefect"), ("evenhand", "mlflow")])
