@@ -14,10 +14,14 @@ def anchor(config: Config, folder: Path) -> Config:
     """The configuration with every local path made absolute against `folder`."""
     changed = anchor_source(config.data.source, folder)
     policies = [_absolute(name, folder) if is_path(name) else name for name in config.audit.policies]
+    limits = _absolute(config.mitigate.policy, folder) if is_path(config.mitigate.policy) else config.mitigate.policy
+    approvers = _absolute(config.gate.approvers, folder) if config.gate.approvers else ""
     return config.model_copy(
         update={
             "data": config.data.model_copy(update={"source": changed}),
             "audit": config.audit.model_copy(update={"policies": policies}),
+            "mitigate": config.mitigate.model_copy(update={"policy": limits}),
+            "gate": config.gate.model_copy(update={"approvers": approvers}),
         }
     )
 

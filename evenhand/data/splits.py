@@ -1,5 +1,6 @@
 """Train, validation and test parts: by hash, stratified, by time or by person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -11,7 +12,7 @@ from evenhand.data.dataset import Dataset
 from evenhand.data.digest import mix, row_digests, text_key
 from evenhand.exceptions import ConfigError, DataError, Problem, nearest, shorten
 
-__all__ = ["PARTS", "Split", "SplitMethod", "split_dataset"]
+__all__ = ["PARTS", "Split", "SplitMethod", "content_identities", "split_dataset"]
 
 SplitMethod = Literal["hash", "stratified", "time", "group"]
 Shares = tuple[float, float, float]
@@ -173,13 +174,26 @@ def _by_hash(dataset: Dataset, shares: Shares, *, by: str, salt: str) -> npt.NDA
     elif dataset.key is not None:
         hashes = row_digests(_named(dataset.key, "key").to_frame("key"))
     else:
-        content = {f"X/{name}": dataset.X[name] for name in dataset.X.columns}
-        content |= {f"s/{name}": dataset.sensitive_features[name] for name in dataset.sensitive_features.columns}
-        hashes = row_digests(pd.DataFrame(content))
+        hashes = content_identities(dataset, list(dataset.X.columns))
     uniform = mix(hashes ^ text_key(f"split/{salt}")).astype(np.float64) / 2.0**64
     # The test part takes the lowest values, so that changing only the validation's share leaves it as it was.
     _, validation, test = shares
     return np.where(uniform < test, 2, np.where(uniform < test + validation, 1, 0)).astype(np.intp)
+
+
+def content_identities(dataset: Dataset, features: Sequence[Any]) -> npt.NDArray[np.uint64]:
+    """What a row without a key is known by, shape (n,): its features and sensitive attributes, not its target.
+
+    Parameters
+    ----------
+    dataset
+        The rows.
+    features
+        The features that count.
+    """
+    content = {f"X/{name}": dataset.X[name] for name in features}
+    content |= {f"s/{name}": dataset.sensitive_features[name] for name in dataset.sensitive_features.columns}
+    return row_digests(pd.DataFrame(content))
 
 
 def _named(part: pd.Series | None, role: str) -> pd.Series:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from evenhand.data.dataset import UNKNOWN, Dataset
 from evenhand.data.digest import row_digests
+from evenhand.data.splits import content_identities
 from evenhand.decision.paired import Decisions, Paired, paired_difference, paired_rate
 from evenhand.exceptions import DataError, nearest, shorten
 
@@ -81,8 +82,8 @@ class Comparison:
 def unseen_rows(test: Dataset, learned: Sequence[Dataset]) -> Mask:
     """Test rows that a model did not learn from, shape (n,).
 
-    A row is known by its key, without one by what it contains apart from the target, as the split knows it; a person
-    (`data.group`) who was learned from is known in all rows.
+    A row is known by its key, without one by what it contains apart from the target, of the features that both models
+    know; a person (`data.group`) who was learned from is known in all rows.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ def unseen_rows(test: Dataset, learned: Sequence[Dataset]) -> Mask:
     Raises
     ------
     DataError
-        When one has a key or a person's column and another has not.
+        When one has a key or a person's column and another has not, or neither a key nor a feature is shared.
 
     Examples
     --------
@@ -107,15 +108,21 @@ def unseen_rows(test: Dataset, learned: Sequence[Dataset]) -> Mask:
         for role in ("key", "group"):
             if (getattr(test, role) is None) != (getattr(part, role) is None):
                 raise DataError(f"the champion's rows and these do not both have a {role}: rows cannot be told apart")
-        for identify in _identities(test):
+        for identify in _identities(test, part):
             unseen &= ~np.isin(identify(test), identify(part))
     return unseen
 
 
-def _identities(test: Dataset) -> list[Callable[[Dataset], npt.NDArray[np.uint64]]]:
-    """What a row is known by."""
-    first = _by_key if test.key is not None else _by_content
-    return [first, _by_person] if test.group is not None else [first]
+def _identities(test: Dataset, part: Dataset) -> list[Callable[[Dataset], npt.NDArray[np.uint64]]]:
+    """What a row of both is known by."""
+    found: list[Callable[[Dataset], npt.NDArray[np.uint64]]] = [_by_key]
+    if test.key is None:
+        # A feature that only one of the models knows would make every row a new one.
+        shared = [name for name in test.X.columns if name in part.X.columns]
+        if not shared:
+            raise DataError("the champion's rows and these share no feature and have no key: rows cannot be told apart")
+        found = [lambda rows: content_identities(rows, shared)]
+    return [*found, _by_person] if test.group is not None else found
 
 
 def _by_key(part: Dataset) -> npt.NDArray[np.uint64]:
@@ -126,12 +133,6 @@ def _by_key(part: Dataset) -> npt.NDArray[np.uint64]:
 def _by_person(part: Dataset) -> npt.NDArray[np.uint64]:
     assert part.group is not None
     return row_digests(part.group.to_frame("group"))
-
-
-def _by_content(part: Dataset) -> npt.NDArray[np.uint64]:
-    content = {f"X/{name}": part.X[name] for name in sorted(part.X.columns, key=str)}
-    content |= {f"s/{name}": part.sensitive_features[name] for name in part.sensitive_features.columns}
-    return row_digests(pd.DataFrame(content))
 
 
 def compare(

@@ -28,6 +28,15 @@ def test_a_corrected_label_does_not_make_a_row_new() -> None:
     assert not unseen_rows(corrected, [rows]).any()
 
 
+def test_a_feature_that_one_model_does_not_know_makes_no_row_new() -> None:
+    rows = data(20)
+    wider = Dataset(rows.X.assign(b=range(20)), rows.y, rows.sensitive_features)
+    assert not unseen_rows(wider, [rows]).any()
+    assert not unseen_rows(rows, [wider]).any()
+    with pytest.raises(DataError, match="share no feature"):
+        unseen_rows(rows, [Dataset(rows.X.rename(columns={"a": "b"}), rows.y, rows.sensitive_features)])
+
+
 def test_a_row_is_known_by_its_key_and_a_person_in_all_rows() -> None:
     first = data(10, key=pd.Series(range(10), name="id"), group=pd.Series([1] * 5 + [2] * 5, name="person"))
     later = data(10, key=pd.Series(range(8, 18), name="id"), group=pd.Series([2] * 3 + [3] * 7, name="person"))
