@@ -1,12 +1,14 @@
 """Waiting for a person: a held run lies suspended until somebody answers on Prefect's page."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
+from prefect.events.worker import EventsWorker
 from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
@@ -18,13 +20,14 @@ from evenhand.decision.ledger import LedgerError
 from evenhand.decision.signature import statement
 from evenhand.decision.standing import Hold, why_not_open
 from evenhand.store import write_text
-from tasks.answer import Answer, answer_hold, find_hold, held_version
+from tasks.answer import Answer, answer_hold, find_hold, finish_approval, held_version
 from tasks.ledger import where_stands
-from tasks.step import home, prefect_answers
+from tasks.step import home, plain_markdown, prefect_answers
 
 __all__ = ["PersonsAnswer", "note_answer", "wait_for_person"]
 
 _TRIES = 20
+_ARRIVAL_SECONDS = 2.0
 _HOW_TO_SIGN = (
     "The model card and all evidence are linked from this run. To sign your answer, put these two lines into a file "
     "and run `ssh-keygen -Y sign -n evenhand -f YOUR_KEY FILE` (for a rejection write `reject`):"
@@ -60,6 +63,16 @@ class PersonsAnswer(RunInput):
     )
 
 
+def let_signs_of_life_arrive() -> None:
+    """Wait until the server has every heartbeat that this run has sent.
+
+    The rule that takes silent runs for dead waits for a next sign of life after each heartbeat, or for the run to be
+    suspended. A heartbeat that comes in behind the suspension would make it wait for a sign that nobody gives.
+    """
+    EventsWorker.drain_all(timeout=10)
+    time.sleep(_ARRIVAL_SECONDS)
+
+
 def wait_for_person(outcome: dict[str, Any]) -> dict[str, Any]:
     """Suspend this run until a person answers; the run starts again from its top then, and comes back here.
 
@@ -74,11 +87,15 @@ def wait_for_person(outcome: dict[str, Any]) -> dict[str, Any]:
         The outcome after the answer: promoted, or held for good with the reason.
     """
     problem = ""
-    _end_superseded(outcome["model_name"])
+    _end_waits_in_vain(outcome["model_name"])
     for attempt in range(1, _TRIES + 1):
         hold = find_hold(outcome["decision_record"])
-        if reason := _over(hold):
+        if hold.state == "approved":  # on the command line
+            finish_approval(hold)
+            return note_answer(outcome, "promote", why_not_open(hold))
+        if reason := why_not_open(hold):
             return note_answer(outcome, "hold", reason)
+        let_signs_of_life_arrive()
         given: PersonsAnswer = suspend_flow_run(
             wait_for_input=PersonsAnswer.with_initial_data(description=_question(hold, problem)),
             timeout=int(3600 * hold.decision.body["approval_hours"]),
@@ -99,26 +116,22 @@ def wait_for_person(outcome: dict[str, Any]) -> dict[str, Any]:
     return note_answer(outcome, "hold", f"no answer was taken in {_TRIES} tries: {problem}")
 
 
-def _end_superseded(model: str) -> None:
-    """End the runs that still wait for an answer nobody can give any more: a newer challenger took their place."""
-    superseded = [hold for hold in where_stands(model).holds if hold.state == "superseded"]
-    runs = [hold.decision.body["flow_run_id"] for hold in superseded if hold.decision.body["flow_run_id"]]
+def _end_waits_in_vain(model: str) -> None:
+    """End the runs that lie suspended for an answer that was given elsewhere, or that nobody can give any more."""
+    over = [hold for hold in where_stands(model).holds if hold.state != "open"]
+    mine = flow_run_id()
     with get_client(sync_client=True) as client:
-        for run_id in runs:
+        for hold in over:
+            run_id = hold.decision.body["flow_run_id"]
+            if run_id in ("", mine):
+                continue
             try:
                 run = client.read_flow_run(UUID(run_id))
             except ObjectNotFound:
                 continue  # deleted, or on another server
             if run.state is not None and run.state.is_paused():
-                ended: State[Any] = Cancelled(
-                    name="Superseded", message="A newer challenger of the model took its place."
-                )
+                ended: State[Any] = Cancelled(name=hold.state.capitalize(), message=why_not_open(hold))
                 client.set_flow_run_state(run.id, ended, force=True)
-
-
-def _over(hold: Hold) -> str:
-    """Why nobody has to be asked any more; an approval that was killed before its move still has to be given again."""
-    return why_not_open(hold) if hold.state in ("superseded", "expired", "rejected") else ""
 
 
 def _question(hold: Hold, problem: str) -> str:
@@ -129,9 +142,9 @@ def _question(hold: Hold, problem: str) -> str:
     except LedgerError as error:
         return f"The version cannot be approved yet: {error}"
     lines = [
-        f"**Your answer was not taken:** {_plain(problem)}" if problem else "",
-        f"**Version {version} of {_plain(decision.model)} is held.** May it go live?",
-        "\n".join(f"- {_plain(reason)}" for reason in decision.body["reasons"]),
+        f"**Your answer was not taken:** {plain_markdown(problem)}" if problem else "",
+        f"**Version {version} of {plain_markdown(decision.model)} is held.** May it go live?",
+        "\n".join(f"- {plain_markdown(reason)}" for reason in decision.body["reasons"]),
         _HOW_TO_SIGN,
         f"```\n{statement(decision, version, 'approve')}```",
     ]
@@ -145,7 +158,3 @@ def note_answer(outcome: dict[str, Any], decision: str, said: str) -> dict[str, 
     if path.is_file() and path.is_relative_to(home()):
         write_text(path, json.dumps(changed, indent=1, ensure_ascii=False, allow_nan=False))
     return changed
-
-
-def _plain(text: str) -> str:
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#!|~>" else sign for sign in text).replace("<", "&lt;")

@@ -1,6 +1,6 @@
 """Audit what is there already: a registered version on any rows, or a file of predictions. Nothing is trained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 
 from evenhand.config import AuditConfig
-from evenhand.config.load import parse_config
 from evenhand.data.contract import Contract
 from evenhand.data.contract_parts import ContractTally
 from evenhand.data.dataset import Dataset
 from evenhand.data.digest import row_digests
 from evenhand.data.snapshot import read_dataset
-from evenhand.decision.spending import share_of_error
-from evenhand.decision.standing import look_number
 from evenhand.exceptions import StoreError
 from evenhand.fairness import BiasDetector
 from evenhand.fairness.columns import PredictionColumns, detector_of
@@ -24,8 +21,8 @@ from evenhand.fairness.page import render_page
 from evenhand.fairness.policies.load import load_policy
 from evenhand.fairness.tables import audit_figures, audit_sentence, group_table, worst_verdict
 from evenhand.plotting import figure_to_svg
-from evenhand.store import Ref, digest_file, digest_json, write_text
-from tasks.ledger import append
+from evenhand.store import Ref, write_text
+from tasks.ledger import take_look
 from tasks.registry import load_registered
 from tasks.step import load_part, markdown, note, step, store, table, write_json
 from tasks.tracking import File, Metrics, RunRef, Table, Tags, log, metric_name
@@ -167,22 +164,9 @@ def _hold(known: Registered, rows: Dataset) -> None:
 
 def _look(known: Registered, rows: Dataset, audit: AuditConfig, detector: BiasDetector) -> tuple[int, float]:
     """The number of this look, kept in the ledger before anything is seen, and its share of alpha."""
-    config = parse_config(known.config)
-    about = {name: known.config["data"][name] for name in ("target", "favorable_label", "sensitive", "key", "group")}
-    test_set = digest_json({"audit": rows.name, "data": about})
-    policies = [digest_file(Path(name)) if Path(name).is_file() else name for name in audit.policies]
-    made = {"rows": rows.digest, "model": known.tags["evenhand.file_digest"], "policies": policies}
-    evidence = digest_json({**made, "counted": int(detector.counts.n)})
-
-    def body(_standing: Any, mine: Any) -> Mapping[str, Any] | Any:
-        for record in mine:
-            if record.kind == "look" and (record.body["test_set"], record.body["evidence"]) == (test_set, evidence):
-                return record
-        number = look_number(mine, known.model, test_set, evidence)
-        return {"audit": known.version, "test_set": test_set, "evidence": evidence, "look": number}
-
-    look = int(append("look", known.model, body).body["look"])
-    return look, share_of_error(look, config.gate.looks, config.gate.planned_looks)
+    seen = {"rows": rows.digest, "model": known.tags["evenhand.file_digest"], "counted": int(detector.counts.n)}
+    by = {"audit": known.version}
+    return take_look(known.model, known.config, rows={"audit": rows.name}, seen=seen, policies=audit.policies, by=by)
 
 
 def _overlap(known: Registered, rows: Dataset) -> list[str]:

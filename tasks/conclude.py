@@ -11,7 +11,7 @@ from prefect.context import FlowRunContext
 
 from evenhand.store import Ref, write_text
 from tasks.registry import Version
-from tasks.step import home, in_flow, markdown, note, read_json, step, store
+from tasks.step import home, in_flow, markdown, note, plain_markdown, read_json, step, store
 from tasks.tracking import RunRef, Tags, current, log, run_url, waiting
 
 __all__ = ["conclude_run"]
@@ -77,7 +77,7 @@ def conclude_run(
     _come_last(folder / "outcome.json")
     said = _summary_page(outcome)
     log(run, [Tags({"mlflow.note.content": said})])
-    markdown("summary", said + (f"\n\n{_plain(waits)}" if waits else ""), "What came out")
+    markdown("summary", said + (f"\n\n{plain_markdown(waits)}" if waits else ""), "What came out")
     if in_flow() and run_url(run).startswith("http"):
         create_link_artifact(link=run_url(run), link_text="The run in MLflow", key="mlflow-run")
     note(f"everything is in {folder}")
@@ -184,10 +184,10 @@ def _summary_page(outcome: dict[str, Any]) -> str:
     """What came out, in Markdown, for Prefect's page and MLflow's."""
     summary = outcome["summary"]
     lines = [
-        f"**{_plain(summary['algorithm'])}**{_number(outcome)}, alias `{outcome['alias']}`",
+        f"**{plain_markdown(summary['algorithm'])}**{_number(outcome)}, alias `{outcome['alias']}`",
         "",
         f"Decision: **{outcome['decision']}**",
-        *(f"- {_plain(reason)}" for reason in outcome["decision_reasons"]),
+        *(f"- {plain_markdown(reason)}" for reason in outcome["decision_reasons"]),
         "",
         "| metric | value | interval |",
         "|---|---|---|",
@@ -195,23 +195,17 @@ def _summary_page(outcome: dict[str, Any]) -> str:
     for metric in summary["metrics"]:
         value = "undefined" if metric["value"] is None else f"{metric['value']:.3f}"
         ends = "" if metric["low"] is None else f"{metric['low']:.3f} to {metric['high']:.3f}"
-        lines.append(f"| {_plain(metric['name'])} | {value} | {ends} |")
+        lines.append(f"| {plain_markdown(metric['name'])} | {value} | {ends} |")
     lines += ["", "| group | n | selection rate | ratio to the highest | |", "|---|---|---|---|---|"]
     for group in summary["groups"]:
         rate, ratio = (
             "undefined" if group[key] is None else f"{group[key]:.3f}" for key in ("selection_rate", "impact_ratio")
         )
         flag = "under 4/5" if group["four_fifths"] else ""
-        name = _plain(f"{group['attribute']}: {group['group']}") + (" (small)" if group["small"] else "")
+        name = plain_markdown(f"{group['attribute']}: {group['group']}") + (" (small)" if group["small"] else "")
         lines.append(f"| {name} | {group['n']} | {rate} | {ratio} | {flag} |")
     return "\n".join(lines)
 
 
 def _number(outcome: dict[str, Any]) -> str:
     return f", version {outcome['model_version']}" if outcome["model_version"] else ""
-
-
-def _plain(text: str) -> str:
-    """Text from data as it may stand in a Markdown table: nothing in it is markup."""
-    escaped = "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+-.!|~>" else sign for sign in " ".join(text.split()))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;")

@@ -20,17 +20,15 @@ from evenhand.decision.difference_page import render_difference_html
 from evenhand.decision.paired import Decisions
 from evenhand.decision.plan import about_plan
 from evenhand.decision.rules import RuleResult
-from evenhand.decision.spending import share_of_error
-from evenhand.decision.standing import look_number
 from evenhand.exceptions import DataError, EvenhandError, ModelError, ServiceError, StoreError
 from evenhand.fairness import BiasDetector
 from evenhand.fairness.served import as_taken
 from evenhand.modeling.persistence import load_model
 from evenhand.provenance import code_version
-from evenhand.store import Ref, digest_file, digest_json
-from tasks.ledger import append, checked_standing, head
+from evenhand.store import Ref, digest_file
+from tasks.ledger import checked_standing, head, take_look
 from tasks.registry import find_version, load_registered, run_files
-from tasks.step import load_part, markdown, note, once, read_json, step, store, table, write_json
+from tasks.step import load_part, markdown, note, once, plain_markdown, read_json, step, store, table, write_json
 from tasks.tracking import File, Metrics, RunRef, Table, Tags, log
 
 __all__ = ["decide_model"]
@@ -122,24 +120,9 @@ def _champion(model: str) -> _Champion:
 def _look(results: dict[str, Ref], config: Config, run: RunRef) -> tuple[int, float]:
     """The number of this look at the test set, kept in the ledger before anything is seen, and its share of alpha."""
     whole = config.model_dump(mode="json")
-    about = {name: whole["data"][name] for name in ("target", "favorable_label", "sensitive", "key", "group")}
-    test_set = digest_json({"split": whole["split"], "data": about})
     predictions = digest_file(store().folder(results["evidence"]) / "predictions.parquet")
-    evidence = digest_json({"predictions": predictions, "policies": whole["audit"]["policies"]})
-
-    def body(_: Any, mine: Any) -> Any:
-        seen = [
-            record
-            for record in mine
-            if record.kind == "look" and (record.body["test_set"], record.body["evidence"]) == (test_set, evidence)
-        ]
-        if seen:
-            return seen[0]
-        number = look_number(mine, config.model, test_set, evidence)
-        return {"run": run.key, "test_set": test_set, "evidence": evidence, "look": number}
-
-    look = int(append("look", config.model, body).body["look"])
-    return look, share_of_error(look, config.gate.looks, config.gate.planned_looks)
+    by = {"run": run.key}
+    return take_look(config.model, whole, rows=whole["split"], seen=predictions, policies=config.audit.policies, by=by)
 
 
 def _write(
@@ -171,7 +154,7 @@ def _write(
     ]
     decision = decide(
         rules,
-        first=champion.version is None,
+        first=champion.version is None and not champion.problem,
         first_may_promote=gate.first == "rules_only",
         fail=gate.fail,
         inconclusive=gate.inconclusive,
@@ -230,9 +213,8 @@ def _budgets(at: Mapping[str, Path], gate: GateConfig) -> list[RuleResult]:
 
 def _robustness(at: Mapping[str, Path]) -> dict[str, Any]:
     file = at["robust"] / "robustness.json" if "robust" in at else None
-    found: dict[str, Any] = read_json(file) if file is not None and file.is_file() else {}
-    figures: dict[str, Any] = found.get("figures", found)
-    return figures
+    found: dict[str, Any] = read_json(file) if file is not None else {}
+    return found
 
 
 def _against(
@@ -378,7 +360,7 @@ def _left(at: Mapping[str, Path], config: Config) -> dict[str, Any]:
 def _show(run: RunRef, folder: Path, found: dict[str, Any]) -> None:
     rows = [{key: rule[key] for key in ("rule", "subject", "status", "reason")} for rule in found["rules"]]
     table("decision", rows, "What every rule of the gate says")
-    lines = [f"**{found['outcome']}**", "", *(f"- {_plain(reason)}" for reason in found["reasons"])]
+    lines = [f"**{found['outcome']}**", "", *(f"- {plain_markdown(reason)}" for reason in found["reasons"])]
     markdown("decision-reasons", "\n".join(lines), "The decision and its reasons")
     log(
         run,
@@ -389,7 +371,3 @@ def _show(run: RunRef, folder: Path, found: dict[str, Any]) -> None:
             *(File(path, "decision") for path in sorted(folder.glob("*.*")) if path.name != "manifest.json"),
         ],
     )
-
-
-def _plain(text: str) -> str:
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+!|~>" else sign for sign in text).replace("<", "&lt;")

@@ -14,10 +14,10 @@ from evenhand.provenance import code_version
 from evenhand.store import Ref, digest_file, digest_json
 from tasks.ledger import STAMP, append, move_champion
 from tasks.registry import Version, tag_version
-from tasks.step import note, read_json, step, store
+from tasks.step import flow_run_id, note, read_json, step, store
 from tasks.tracking import RunRef, current
 
-__all__ = ["enact_decision", "started_by"]
+__all__ = ["enact_decision"]
 
 
 @step("enact", "Records the decision in the ledger; a promoted version becomes the champion.")
@@ -48,7 +48,7 @@ def enact_decision(
     if outcome == "promote":
         try:
             move_champion(config.model, version.version, record, expected=found["champion"])
-        except LedgerError as error:
+        except (LedgerError, ServiceError) as error:
             outcome, reasons = "hold", [str(error)]
             record = _recorded({**found, "outcome": outcome, "reasons": reasons}, results, page, version, config, run)
     if version.version:
@@ -88,8 +88,8 @@ def _recorded(
         "card_digest": digest_file(store().folder(page) / "card.json"),
         "code_version": code_version(),
         "decider": "gate",
-        "started_by": started_by(),
-        "flow_run_id": _flow_run_id(),
+        "started_by": _started_by(),
+        "flow_run_id": flow_run_id(),
         "approval_hours": config.gate.approval_hours,
         "approvers": config.gate.approvers,
         "approver_is_not_trainer": config.gate.approver_is_not_trainer,
@@ -105,7 +105,7 @@ def _recorded(
     return append("decision", config.model, once_only)
 
 
-def started_by() -> str:
+def _started_by() -> str:
     """Who or what started the run: the schedule, whoever Prefect names, or the user of this machine."""
     context = FlowRunContext.get()
     flow_run = context.flow_run if context is not None else None
@@ -115,8 +115,3 @@ def started_by() -> str:
         named = flow_run.created_by.display_value if flow_run.created_by is not None else None
         return named or "Prefect"
     return os.environ.get("EVENHAND_USER") or getpass.getuser()
-
-
-def _flow_run_id() -> str:
-    context = FlowRunContext.get()
-    return str(context.flow_run.id) if context is not None and context.flow_run is not None else ""

@@ -30,6 +30,7 @@ from evenhand.store_remote import VARIABLE, open_remote
 
 __all__ = [
     "emit",
+    "flow_run_id",
     "home",
     "in_flow",
     "keep_figure",
@@ -39,6 +40,7 @@ __all__ = [
     "markdown",
     "note",
     "once",
+    "plain_markdown",
     "prefect_answers",
     "read_json",
     "scratch_folder",
@@ -238,6 +240,24 @@ def markdown(key: str, text: str, description: str) -> None:
     """Show Markdown on Prefect's page of the run; the caller escapes what comes from data."""
     if in_flow():
         create_markdown_artifact(markdown=text, key=key, description=description)
+
+
+def plain_markdown(text: str) -> str:
+    r"""Text from data as it may stand in Markdown, also in a table: nothing in it is markup.
+
+    Examples
+    --------
+    >>> plain_markdown("a|b <i>")
+    'a\\|b &lt;i\\>'
+    """
+    escaped = "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+-.!|~>" else sign for sign in " ".join(text.split()))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def flow_run_id() -> str:
+    """Prefect's identifier of the flow run that is under way; "" outside one."""
+    context = FlowRunContext.get()
+    return str(context.flow_run.id) if context is not None and context.flow_run is not None else ""
 
 
 def table(key: str, rows: Sequence[Mapping[Any, Any]], description: str) -> None:

@@ -192,8 +192,8 @@ def live_at(records: Sequence[Record], model: str, moment: datetime) -> Live | N
     return standing(before, model, now=moment).champion
 
 
-def look_number(records: Sequence[Record], model: str, test_set: str, evidence: str) -> int:
-    """The number of this look at a test set, from 1; the same evidence looked at again is no new look.
+def look_number(records: Sequence[Record], model: str, test_set: str) -> int:
+    """The number of the next look at a test set, from 1.
 
     Parameters
     ----------
@@ -203,13 +203,6 @@ def look_number(records: Sequence[Record], model: str, test_set: str, evidence: 
         The model's name.
     test_set
         What tells one test set from another, however much it has grown.
-    evidence
-        The digest of the predictions and policies that are looked at.
     """
-    seen: list[str] = []
-    for record in records:
-        if record.kind == "look" and record.model == model and record.body.get("test_set") == test_set:
-            name = str(record.body.get("evidence"))
-            if name not in seen:
-                seen.append(name)
-    return seen.index(evidence) + 1 if evidence in seen else len(seen) + 1
+    looks = [record for record in records if record.kind == "look" and record.model == model]
+    return 1 + len([record for record in looks if record.body.get("test_set") == test_set])

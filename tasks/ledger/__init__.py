@@ -15,6 +15,7 @@ from tasks.ledger.champion import (
     settle,
     where_stands,
 )
+from tasks.ledger.looks import take_look
 from tasks.ledger.table import append, head, ledger_address, records
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "move_champion",
     "records",
     "settle",
+    "take_look",
     "where_stands",
 ]

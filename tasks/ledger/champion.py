@@ -15,6 +15,7 @@ from evenhand.exceptions import ServiceError
 from tasks.ledger.table import ATTEMPTS, append, connected, ledger_address, records
 from tasks.registry import alias_version, ledger_stamps, move_alias, tag_version
 from tasks.step import home
+from tasks.tracking import say
 
 __all__ = [
     "CHAMPION", "STAMP", "checked_standing", "faults", "live_version", "move_champion", "settle", "where_stands"
@@ -113,7 +114,8 @@ def move_champion(model: str, version: str, because: Record, *, expected: str | 
     LedgerError
         When another version has become champion since, or the alias was moved by hand.
     ServiceError
-        When the ledger or MLflow does not answer.
+        When the ledger or MLflow does not answer. Once the intent is recorded the move counts: that MLflow falls silent
+        then is said, and whoever reads next moves the alias.
     """
     _, reason = checked_standing(model)
     if reason:
@@ -132,7 +134,10 @@ def move_champion(model: str, version: str, because: Record, *, expected: str | 
         return {"version": version, "before": live, "because": because.hash}
 
     record = append("intent", model, intent)
-    _finish(model)
+    try:
+        _finish(model)
+    except ServiceError as error:
+        say(f"{error}: version {version} of {model} is champion by the ledger, and its alias follows at the next look")
     return record
 
 
@@ -169,13 +174,8 @@ def _moving(model: str) -> Iterator[None]:
         yield
 
 
-def faults(model: str | None = None) -> tuple[Fault, ...]:
+def faults() -> tuple[Fault, ...]:
     """All that is wrong with the ledger, and with the aliases that should follow it.
-
-    Parameters
-    ----------
-    model
-        Report moved aliases of this model only; the chain is always checked whole.
 
     Raises
     ------
@@ -185,8 +185,7 @@ def faults(model: str | None = None) -> tuple[Fault, ...]:
     everything = records()
     found = list(find_faults(everything, ledger_stamps()))
     for name in sorted({record.model for record in everything}):
-        if model in (None, name):
-            _, reason = checked_standing(name)
-            if reason:
-                found.append(Fault(0, "moved by hand", reason))
+        _, reason = checked_standing(name)
+        if reason:
+            found.append(Fault(0, "moved by hand", reason))
     return tuple(found)

@@ -11,7 +11,9 @@ from evenhand.modeling.persistence import load_model
 from evenhand.store import digest_file
 from tasks.tracking import client, reachable
 from tasks.tracking.delivery import ask
-from tasks.tracking.writing import set_alias
+from tasks.tracking.reading import fetch_artifacts, model_file
+from tasks.tracking.service import unknown
+from tasks.tracking.writing import alias_holder, set_alias
 
 __all__ = [
     "alias_version",
@@ -47,28 +49,14 @@ def load_registered(model: str, version_or_alias: str) -> Any:
     -----
     The list of trusted types beside the file is not asked: who can change the file can change that list.
     """
-    from mlflow.artifacts import download_artifacts
-
     with reachable(), tempfile.TemporaryDirectory() as scratch:
         ask()
         found = _find(model, version_or_alias)
-        name = f"{model} version {found.version}"
-        expected = found.tags.get("evenhand.file_digest")
-        if not expected:
-            raise ModelError(f"{name} has no tag evenhand.file_digest: it was not registered by Evenhand; not loaded")
-        # The store's address and not models:/...: nothing in the model's own folder has a say in what is read.
-        place = client().get_logged_model(found.source.removeprefix("models:/")).artifact_location
-        file = Path(download_artifacts(f"{place}/model.skops", dst_path=scratch))
-        digest = digest_file(file)
-        if digest != expected:
-            raise ModelError(
-                f"the file of {name} is not the one that was logged: its SHA-256 is {digest[:12]}..., "
-                f"and the tag evenhand.file_digest says {expected[:12]}...; it was not loaded"
-            )
+        file = model_file(found, Path(scratch))
         try:
             return load_model(file)
         except ModelError as error:
-            raise ModelError(f"{name}: {error}") from error
+            raise ModelError(f"{model} version {found.version}: {error}") from error
 
 
 def find_version(model: str, version_or_alias: str) -> Any:
@@ -110,16 +98,9 @@ def alias_version(model: str, alias: str) -> str | None:
     ServiceError
         When MLflow does not answer.
     """
-    from mlflow.exceptions import MlflowException
-
     with reachable():
         ask()
-        try:
-            return str(client().get_model_version_by_alias(model, alias).version)
-        except MlflowException as error:
-            if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-                raise
-            return None
+        return alias_holder(model, alias)
 
 
 def move_alias(model: str, alias: str, version: str | None) -> None:
@@ -167,18 +148,10 @@ def run_files(run_id: str, names: Sequence[str]) -> dict[str, Any]:
     ServiceError
         When MLflow does not answer.
     """
-    found: dict[str, Any] = {}
     with reachable(), tempfile.TemporaryDirectory() as scratch:
         ask()
-        there: dict[str, set[str]] = {}
-        for name in names:
-            folder = name.rpartition("/")[0]
-            if folder not in there:
-                there[folder] = {entry.path for entry in client().list_artifacts(run_id, folder or None)}
-            if name in there[folder]:
-                path = Path(client().download_artifacts(run_id, name, scratch))
-                found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+        files = fetch_artifacts(run_id, names, Path(scratch))
+        return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files.values()}
 
 
 def artifact_digest(run_id: str, name: str) -> str:
@@ -191,10 +164,8 @@ def artifact_digest(run_id: str, name: str) -> str:
     """
     with reachable(), tempfile.TemporaryDirectory() as scratch:
         ask()
-        folder = name.rpartition("/")[0]
-        if name not in {entry.path for entry in client().list_artifacts(run_id, folder or None)}:
-            return ""
-        return digest_file(Path(client().download_artifacts(run_id, name, scratch)))
+        file = fetch_artifacts(run_id, [name], Path(scratch)).get(name)
+        return digest_file(file) if file is not None else ""
 
 
 def ledger_stamps() -> dict[str, str]:
@@ -228,6 +199,6 @@ def _find(model: str, version_or_alias: str) -> Any:
             return client().get_model_version(model, version_or_alias)
         return client().get_model_version_by_alias(model, version_or_alias)
     except MlflowException as error:
-        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+        if not unknown(error):
             raise
         raise ModelError(f"there is no model {model!r} with version or alias {version_or_alias!r}") from error

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 from evenhand.exceptions import ConfigError, ModelError, nearest, shorten
 from evenhand.store import digest_file
 from tasks.tracking.delivery import ask
-from tasks.tracking.service import client, gone, reachable
+from tasks.tracking.service import client, gone, reachable, unknown
 
 __all__ = [
     "Registered",
+    "fetch_artifacts",
     "fetch_model",
+    "model_file",
     "read_artifact",
     "read_metrics",
     "read_registered",
@@ -108,7 +110,7 @@ def _version(model: str, version: str | None) -> Any:
     try:
         return client().get_model_version(model, version)
     except MlflowException as error:
-        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+        if not unknown(error):
             raise
         raise ModelError(_no_version(model, version)) from error
 
@@ -152,15 +154,40 @@ def fetch_model(known: Registered, folder: Path) -> Path:
     ServiceError
         When MLflow does not answer.
     """
-    from mlflow.artifacts import download_artifacts
-
     with reachable():
         ask()
-        source = client().get_model_version(known.model, known.version).source
-        place = client().get_logged_model(source.removeprefix("models:/")).artifact_location
-        file = Path(download_artifacts(f"{place}/model.skops", dst_path=str(folder)))
-    if digest_file(file) != known.tags["evenhand.file_digest"]:
-        raise ModelError(f"the file of {known.name} is not the one that was logged; it is not compared with anything")
+        return model_file(client().get_model_version(known.model, known.version), folder)
+
+
+def model_file(found: Any, folder: Path) -> Path:
+    """The file of MLflow's entry of a version, after its SHA-256 was compared with the one that was registered.
+
+    Parameters
+    ----------
+    found
+        The entry.
+    folder
+        Where the file goes.
+
+    Raises
+    ------
+    ModelError
+        When the version was not registered by Evenhand, or the file is another.
+    """
+    from mlflow.artifacts import download_artifacts
+
+    name, expected = f"{found.name} version {found.version}", found.tags.get("evenhand.file_digest")
+    if not expected:
+        raise ModelError(f"{name} has no tag evenhand.file_digest: it was not registered by Evenhand; not loaded")
+    # The store's address and not models:/...: nothing in the model's own folder has a say in what is read.
+    place = client().get_logged_model(found.source.removeprefix("models:/")).artifact_location
+    file = Path(download_artifacts(f"{place}/model.skops", dst_path=str(folder)))
+    digest = digest_file(file)
+    if digest != expected:
+        raise ModelError(
+            f"the file of {name} is not the one that was logged: its SHA-256 is {digest[:12]}..., "
+            f"and the tag evenhand.file_digest says {expected[:12]}...; it was not loaded"
+        )
     return file
 
 
@@ -205,15 +232,27 @@ def read_artifact(run_id: str, path: str) -> Any:
         ask()
         try:
             _run(run_id)
-            folder, _, name = path.rpartition("/")
-            if name not in {entry.path.rpartition("/")[2] for entry in client().list_artifacts(run_id, folder or None)}:
-                raise ModelError(f"run {run_id[:8]} has no {path} in MLflow: it did not end well, or it was removed")
-            file = Path(client().download_artifacts(run_id, path, dst_path=scratch))
+            file = fetch_artifacts(run_id, [path], Path(scratch)).get(path)
         except MlflowException as error:
             if not gone(error):
                 raise
             raise ModelError(f"run {run_id[:8]} is gone from MLflow, and {path} with it") from error
+        if file is None:
+            raise ModelError(f"run {run_id[:8]} has no {path} in MLflow: it did not end well, or it was removed")
         return json.loads(file.read_text(encoding="utf-8"))
+
+
+def fetch_artifacts(run_id: str, paths: Sequence[str], folder: Path) -> dict[str, Path]:
+    """Those of these artifacts that a run has, fetched into a folder; each folder of the run is listed once."""
+    there: dict[str, set[str]] = {}
+    found = {}
+    for path in paths:
+        above = path.rpartition("/")[0]
+        if above not in there:
+            there[above] = {entry.path for entry in client().list_artifacts(run_id, above or None)}
+        if path in there[above]:
+            found[path] = Path(client().download_artifacts(run_id, path, str(folder)))
+    return found
 
 
 def _run(run_id: str) -> Any:
@@ -222,7 +261,7 @@ def _run(run_id: str) -> Any:
     try:
         return client().get_run(run_id)
     except MlflowException as error:
-        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+        if not unknown(error):
             raise
         raise ConfigError(f"there is no run {shorten(run_id)} in MLflow") from error
 

@@ -12,7 +12,17 @@ from urllib.parse import urlsplit, urlunsplit
 
 from evenhand.exceptions import ServiceError, shorten
 
-__all__ = ["address", "answer", "artifact_location", "client", "gone", "reachable", "shown_address", "warm_up"]
+__all__ = [
+    "address",
+    "answer",
+    "artifact_location",
+    "client",
+    "gone",
+    "reachable",
+    "shown_address",
+    "unknown",
+    "warm_up",
+]
 
 _PATIENCE = 3.0
 _QUICK = {
@@ -117,6 +127,11 @@ def _short(error: object) -> str:
 def gone(error: Exception) -> bool:
     """Whether MLflow says that what was asked for does not exist."""
     return getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
+
+
+def unknown(error: Exception) -> bool:
+    """Whether MLflow does not know a name, a number or an alias: it is gone, never was, or cannot be one."""
+    return gone(error) or getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE"
 
 
 def artifact_location() -> str | None:

@@ -5,9 +5,9 @@ from typing import Any
 
 from evenhand.exceptions import EvenhandError, ServiceError
 from tasks.tracking.outbox import Outbox, Record
-from tasks.tracking.service import artifact_location, client, gone
+from tasks.tracking.service import artifact_location, client, unknown
 
-__all__ = ["RunGoneError", "set_alias", "write"]
+__all__ = ["RunGoneError", "alias_holder", "set_alias", "write"]
 
 RUN_KEY = "evenhand.run_key"
 _CLASHES = 10
@@ -230,7 +230,7 @@ def _move_alias(model: str, alias: str) -> None:
     query = f"name = '{model}' and tags.`evenhand.alias` = '{alias}'"
     while True:
         newest = client().search_model_versions(query, order_by=["version_number DESC"], max_results=1)
-        if not newest or _holder(model, alias) == str(newest[0].version):
+        if not newest or alias_holder(model, alias) == str(newest[0].version):
             return
         set_alias(model, alias, str(newest[0].version))
 
@@ -249,15 +249,16 @@ def set_alias(model: str, alias: str, version: str) -> None:
             return
 
 
-def _holder(model: str, alias: str) -> str | None:
+def alias_holder(model: str, alias: str) -> str | None:
+    """The number of the version that has an alias; None when none has."""
     from mlflow.exceptions import MlflowException
 
     try:
         return str(client().get_model_version_by_alias(model, alias).version)
     except MlflowException as error:
-        if gone(error) or error.error_code == "INVALID_PARAMETER_VALUE":  # it has no such alias yet
-            return None
-        raise
+        if not unknown(error):
+            raise
+        return None
 
 
 def _write_finish(_outbox: Outbox, record: Record, receipts: Mapping[str, str]) -> dict[str, str]:

@@ -93,6 +93,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, base: dict[str, Any], mo
             **base,
             "data": {**base["data"], "source": keys},
             "audit": {"policies": ["statistical", "own/p.yaml"]},
+            "mitigate": {"policy": "own/p.yaml"},
+            "gate": {"approvers": "approvers"},
         }
         (folder / "c.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         return load_config("models/c.yaml")
@@ -105,7 +107,10 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, base: dict[str, Any], mo
     assert source(sql="SELECT 1", url="sqlite:///a.db").data.source.url == f"sqlite:///{folder / 'a.db'}"
     assert source(sql="SELECT 1", url="sqlite:////a.db").data.source.url == "sqlite:////a.db"
     assert source(sql="SELECT 1", url="sqlite:///:memory:").data.source.url == "sqlite:///:memory:"
-    assert source(path="a.csv").audit.policies == ["statistical", str(folder / "own/p.yaml")]
+    found = source(path="a.csv")
+    assert found.audit.policies == ["statistical", str(folder / "own/p.yaml")]
+    assert found.mitigate.policy == str(folder / "own/p.yaml")
+    assert found.gate.approvers == str(folder / "approvers")
 
 
 def test_overrides_are_yaml_and_the_last_one_counts(write: Write, base: dict[str, Any]) -> None:

@@ -1,0 +1,57 @@
+"""Looks at a test set: counted in the ledger before anything is seen, each with its share of the error."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from evenhand.config import GateConfig
+from evenhand.decision.ledger import Record
+from evenhand.decision.spending import share_of_error
+from evenhand.decision.standing import Standing, look_number
+from evenhand.store import digest_file, digest_json
+from tasks.ledger.table import append
+
+__all__ = ["take_look"]
+
+_MEANING = ("target", "favorable_label", "sensitive", "key", "group")
+
+
+def take_look(
+    model: str, config: Mapping[str, Any], *, rows: Any, seen: Any, policies: Sequence[str], by: Mapping[str, str]
+) -> tuple[int, float]:
+    """The number of this look, and the share of alpha that it may spend; the same look again is the first one.
+
+    Parameters
+    ----------
+    model
+        The model's name.
+    config
+        Its whole configuration as JSON values: what its columns mean, and how looks share the error.
+    rows
+        What tells one set of rows from another, however much it has grown.
+    seen
+        What is looked at: digests of predictions, or of model and rows.
+    policies
+        Names or files; of a file its content counts.
+    by
+        Who looks: the run, or the audit.
+
+    Raises
+    ------
+    ServiceError
+        When the ledger does not answer.
+    """
+    gate = GateConfig(**config.get("gate", {}))
+    test_set = digest_json({"rows": rows, "data": {name: config["data"][name] for name in _MEANING}})
+    judged = [digest_file(Path(name)) if Path(name).is_file() else name for name in policies]
+    evidence = digest_json({"seen": seen, "policies": judged})
+
+    def body(_: Standing, mine: Sequence[Record]) -> Mapping[str, Any] | Record:
+        for record in mine:
+            if record.kind == "look" and (record.body["test_set"], record.body["evidence"]) == (test_set, evidence):
+                return record
+        number = look_number(mine, model, test_set)
+        return {**by, "test_set": test_set, "evidence": evidence, "look": number}
+
+    look = int(append("look", model, body).body["look"])
+    return look, share_of_error(look, gate.looks, gate.planned_looks)
