@@ -89,10 +89,12 @@ class Model:
         self.pipeline = Pipeline(steps).fit(train.X, train.y)
         self.explainer = make_watcher(self.pipeline, train.X, favorable_label=1)
 
-    def predict(self, _X, _people):  # noqa: D102
+    def predict(self, _X, _people):
+        """Nothing is predicted: the batch brings its predictions."""
         raise AssertionError("the data has predictions")
 
-    def attribute(self, X, _people):  # noqa: D102
+    def attribute(self, X, _people):
+        """What a linear model says of the sample."""
         return attribution_values(self.explainer.attribute(X), 1)
 
 

@@ -10,13 +10,16 @@ from deployments.cli_app import app
 __all__ = ["approve", "at", "export", "list_records", "reject", "rollback", "settle", "verify"]
 
 
+Name = Annotated[str | None, Parameter(name="--as")]
+
+
 @app.command(sort_key=5)
 def approve(
     run: str | None = None,
     /,
     *,
     reason: str,
-    by: Annotated[str | None, Parameter(name="--as")] = None,
+    by: Name = None,
     key: Path | None = None,
 ) -> int:
     """Approve a held model: it goes live, if champion and evidence are still as they were.
@@ -43,7 +46,7 @@ def reject(
     /,
     *,
     reason: str,
-    by: Annotated[str | None, Parameter(name="--as")] = None,
+    by: Name = None,
     key: Path | None = None,
 ) -> int:
     """Reject a held model: it stays out.
@@ -71,7 +74,7 @@ def rollback(
     *,
     to: str | None = None,
     reason: str,
-    by: Annotated[str | None, Parameter(name="--as")] = None,
+    by: Name = None,
 ) -> int:
     """Make an earlier champion the champion again, after it was loaded and tried.
 

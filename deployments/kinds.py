@@ -11,6 +11,7 @@ from deployments.parameters_after import (
     audit_schema,
     reproduce_parameters,
     reproduce_schema,
+    rollback_schema,
     score_parameters,
     score_schema,
 )
@@ -48,30 +49,6 @@ class Kind:
     wanted: Callable[[ServedModel], bool] = lambda _model: True
 
 
-def _rollback_form(_: ServedModel) -> Mapping[str, Any]:
-    """What a person says who orders a rollback."""
-    fields: dict[str, tuple[str, str, dict[str, Any]]] = {
-        "reason": ("Reason", "Why, for whoever reads the ledger years from now.", {"minLength": 1}),
-        "by": ("Your name", "The ledger keeps it, as unverified.", {"minLength": 1}),
-        "version": (
-            "Version",
-            "The number of the version to go back to; empty for the champion before the live one.",
-            {"default": "", "pattern": "^[0-9]*$"},
-        ),
-    }
-    return {
-        "title": "Parameters",
-        "type": "object",
-        "properties": {
-            name: {"type": "string", "title": title, "description": description, "position": position, **bounds}
-            for position, (name, (title, description, bounds)) in enumerate(fields.items())
-        },
-        "required": ["reason", "by"],
-        "additionalProperties": False,
-        "definitions": {},
-    }
-
-
 KINDS = (
     Kind(
         flow="retrain",
@@ -88,7 +65,7 @@ KINDS = (
         description="Makes an earlier champion the champion again, after it was loaded and tried on made-up rows.",
         schedule=lambda _: ScheduleConfig(),
         parameters=lambda _: {},
-        schema=_rollback_form,
+        schema=rollback_schema,
     ),
     Kind(
         flow="score",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from deployments.parameters_after import form
 from evenhand.config import NO_SOURCE, ServedModel
 
 __all__ = ["monitor_parameters", "monitor_schema"]
@@ -50,13 +51,5 @@ def monitor_schema(model: ServedModel) -> dict[str, Any]:
             "description": "The version or alias to watch; empty means the champion.",
         },
     }
-    for position, (name, field) in enumerate(fields.items()):
-        field |= {"title": name.capitalize(), "position": position, "default": given[name]}
-    return {
-        "title": "Parameters",
-        "type": "object",
-        "properties": fields,
-        "required": ["source"],
-        "additionalProperties": False,
-        "definitions": {},
-    }
+    told = {name: {"title": name.capitalize(), "default": given[name], **field} for name, field in fields.items()}
+    return form(told, required=["source"])

@@ -1,4 +1,4 @@
-"""The forms of the deployments that use a model once it is there: scoring, reproducing, auditing."""
+"""The forms of the deployments that use a model once it is there: scoring, reproducing, auditing, rolling back."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +10,10 @@ from evenhand.reproduction.checks import TOLERANCE
 __all__ = [
     "audit_parameters",
     "audit_schema",
+    "form",
     "reproduce_parameters",
     "reproduce_schema",
+    "rollback_schema",
     "score_parameters",
     "score_schema",
 ]
@@ -51,7 +53,7 @@ def score_schema(model: ServedModel) -> dict[str, Any]:
         "description": "The rows to score: one of the sources that the service file names for it.",
         "default": next(iter(model.score_sources), ""),
     }
-    return _form({"source": source, "version": _VERSION}, required=["source"])
+    return form({"source": source, "version": _VERSION}, required=["source"])
 
 
 def reproduce_parameters(model: ServedModel) -> dict[str, Any]:
@@ -83,7 +85,7 @@ def reproduce_schema(model: ServedModel) -> dict[str, Any]:
         "description": "How far a number may be from the first run's, relative where it exceeds 1.",
         "default": TOLERANCE,
     }
-    return _form({"version": _VERSION, "tolerance": tolerance}, required=[])
+    return form({"version": _VERSION, "tolerance": tolerance}, required=[])
 
 
 def audit_parameters(model: ServedModel) -> dict[str, Any]:
@@ -120,11 +122,35 @@ def audit_schema(model: ServedModel) -> dict[str, Any]:
         "description": "The policies that give verdicts; none means “statistical”.",
         "default": given["policies"],
     }
-    return _form({"source": source, "version": _VERSION, "policies": policies}, required=["source"])
+    return form({"source": source, "version": _VERSION, "policies": policies}, required=["source"])
 
 
-def _form(fields: Mapping[str, Mapping[str, Any]], *, required: list[str]) -> dict[str, Any]:
-    """A closed JSON schema whose fields stand in this order."""
+def rollback_schema(model: ServedModel) -> dict[str, Any]:
+    """The form: who orders it and why, and the version to go back to.
+
+    Parameters
+    ----------
+    model
+        The model.
+    """
+    del model
+    said = {"type": "string", "minLength": 1}
+    why = {**said, "title": "Reason", "description": "Why, for whoever reads the ledger years from now."}
+    who = {**said, "title": "Your name", "description": "The ledger keeps it, as unverified."}
+    back = "The number of the version to go back to; empty for the champion before the live one."
+    return form({"reason": why, "by": who, "version": {**_VERSION, "description": back}}, required=["reason", "by"])
+
+
+def form(fields: Mapping[str, Mapping[str, Any]], *, required: list[str]) -> dict[str, Any]:
+    """A closed JSON schema whose fields stand in this order.
+
+    Parameters
+    ----------
+    fields
+        By name, each with type, title, description, bounds and default.
+    required
+        Those that may not be left out.
+    """
     return {
         "title": "Parameters",
         "type": "object",

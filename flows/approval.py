@@ -22,7 +22,7 @@ from evenhand.decision.standing import Hold, why_not_open
 from evenhand.store import write_text
 from tasks.answer import Answer, answer_hold, find_hold, finish_approval, held_version
 from tasks.ledger import where_stands
-from tasks.step import home, plain_markdown, prefect_answers
+from tasks.step import flow_run_id, home, plain_markdown, prefect_answers
 
 __all__ = ["PersonsAnswer", "note_answer", "wait_for_person"]
 

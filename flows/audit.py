@@ -8,18 +8,17 @@ from typing import Any
 from uuid import uuid4
 
 from prefect import flow
-from prefect.context import FlowRunContext
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from evenhand.config import AuditConfig, SourceConfig
 from evenhand.config.load import parse_config
 from evenhand.events import Event
 from evenhand.fairness.columns import PredictionColumns
+from flows.session import own_run, watched
 from tasks.assess import PredictionFiles, VersionOnRows, assess
 from tasks.ingest import ingest_data
 from tasks.ledger import live_version
-from tasks.step import home, listening, prefect_answers
-from tasks.tracking import RunRef, finish_run, open_run
+from tasks.step import home
+from tasks.tracking import RunRef
 from tasks.tracking.reading import read_registered
 
 __all__ = ["audit_predictions", "audit_version", "audit_version_on", "run_audit_predictions", "run_audit_version"]
@@ -108,16 +107,9 @@ def _run_of(model: str, name: str, *, record: bool) -> Iterator[RunRef | None]:
     if not record:
         yield None
         return
-    context = FlowRunContext.get()
-    flow_run_id = str(context.flow_run.id) if context is not None and context.flow_run is not None else ""
-    tags = {"evenhand.flow_run_id": flow_run_id, "evenhand.kind": "audit"}
-    run = open_run(experiment=f"{model} audit", name=f"audit {name}", model=model, tags=tags)
-    status = "FAILED"
-    try:
+    tags = {"evenhand.kind": "audit"}
+    with own_run(experiment=f"{model} audit", name=f"audit {name}", model=model, tags=tags) as run:
         yield run
-        status = "FINISHED"
-    finally:
-        finish_run(run, status)
 
 
 def run_audit_version(*args: Any, on_event: Callable[[Event], None] | None = None, **kwargs: Any) -> dict[str, Any]:
@@ -130,7 +122,7 @@ def run_audit_version(*args: Any, on_event: Callable[[Event], None] | None = Non
     on_event
         Called with each event, in this thread.
     """
-    with listening(on_event), prefect_answers(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    with watched(on_event):
         found: dict[str, Any] = audit_version(*args, **kwargs)
     return found
 
@@ -145,6 +137,6 @@ def run_audit_predictions(*args: Any, on_event: Callable[[Event], None] | None =
     on_event
         Called with each event, in this thread.
     """
-    with listening(on_event), prefect_answers(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    with watched(on_event):
         found: dict[str, Any] = audit_predictions(*args, **kwargs)
     return found

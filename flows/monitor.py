@@ -1,28 +1,24 @@
 """A look at the model that is live: its new data, what it says, and what became of it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow
-from prefect.context import FlowRunContext
-from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from evenhand.config import AuditConfig, Config, DataConfig, MonitorConfig, RecordConfig, SourceConfig
 from evenhand.events import Event
-from evenhand.journal import Journal
 from evenhand.provenance import code_version
 from evenhand.store import Ref, digest_json
 from flows.lock import one_at_a_time
+from flows.session import resumed_run, watched
 from tasks.monitor import assess_look, past_looks
 from tasks.observe import live_model, observe_batch
 from tasks.outcomes import join_outcomes
 from tasks.registry import Version
-from tasks.step import emit, home, listening, prefect_answers, read_json, store
-from tasks.tracking import RunRef, deliver_all, finish_run, open_run, run_url
+from tasks.step import emit, home, read_json, store
+from tasks.tracking import deliver_all
 
 __all__ = ["monitor", "monitor_model", "run_monitor"]
 
@@ -99,7 +95,10 @@ def _look(
     at, waiting = datetime.now(UTC).isoformat(timespec="seconds"), past[-1]["kept"] if past else None
     told: dict[str, Any] = {"version": live, "at": at, "fresh": not same}
     joined = join_outcomes(seen, waiting, labels, config.data, config.monitor, **told)
-    with _tracked(config, experiment, live, [seen.digest, joined.digest, log]) as run:
+    done = [seen.digest, joined.digest, log]
+    work = digest_json({"monitor": config.model_dump(mode="json"), "work": done, "code": code_version()})
+    tags = {"evenhand.model": config.model, "evenhand.version": live.version}
+    with resumed_run(work, experiment=experiment, name=experiment, model=config.model, tags=tags) as run:
         return assess_look(
             live,
             about,
@@ -114,32 +113,6 @@ def _look(
             seed=config.seed,
             run=run,
         )
-
-
-@contextmanager
-def _tracked(config: Config, experiment: str, live: Version, work: list[str]) -> Iterator[RunRef]:
-    """The MLflow run of this look: a new one, or the one that a killed process left."""
-    context = FlowRunContext.get()
-    found = context.flow_run if context is not None else None
-    flow_run_id, name = (str(found.id), found.name) if found is not None else ("", f"{config.model} monitor")
-    asked = digest_json({"monitor": config.model_dump(mode="json"), "work": work, "code": code_version()})
-    journal = Journal(home() / "under-way")
-    interrupted = journal.claim(asked, flow_run_id)
-    tags = {"evenhand.flow_run_id": flow_run_id, "evenhand.model": config.model, "evenhand.version": live.version}
-    key = interrupted.run_key if interrupted else None
-    run = open_run(experiment=experiment, name=name, model=config.model, tags=tags, key=key)
-    with journal.open(asked, run.key, flow_run_id):
-        if run_url(run).startswith("http"):
-            emit(Event("link", message=run_url(run)))
-        status = "FAILED"
-        try:
-            yield run
-            status = "FINISHED"
-        except (KeyboardInterrupt, TerminationSignal):
-            status = "KILLED"
-            raise
-        finally:
-            finish_run(run, status)
 
 
 def run_monitor(
@@ -161,7 +134,6 @@ def run_monitor(
         Called with each event, in this thread.
     """
     sections = {name: getattr(config, name) for name in ("model", "data", "audit", "monitor", "record", "seed")}
-    # The heartbeat thread makes a flow wait a second at its end; a watched process needs no heartbeat.
-    with listening(on_event), prefect_answers(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    with watched(on_event):
         found: dict[str, Any] = monitor(**sections, new=new, labels=labels, log=log, version=version)
     return found

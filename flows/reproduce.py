@@ -1,18 +1,16 @@
 """Train a registered version again, from its own rows and configuration, and compare."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from prefect import flow
-from prefect.context import FlowRunContext
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from evenhand.config import Config
 from evenhand.config.load import parse_config
 from evenhand.events import Event
 from evenhand.reproduction.checks import TOLERANCE
 from evenhand.store import Ref
+from flows.session import own_run, watched
 from tasks.audit import audit_groups
 from tasks.compare import compare_training
 from tasks.evaluate import evaluate_model
@@ -21,9 +19,8 @@ from tasks.ingest import ingest_data
 from tasks.mitigate import mitigate_model
 from tasks.recall import recall_version
 from tasks.split import split_rows
-from tasks.step import listening, prefect_answers, scratch_folder, store_apart
-from tasks.tracking import RunRef, finish_run, open_run
-from tasks.tracking.reading import Registered
+from tasks.step import scratch_folder, store_apart
+from tasks.tracking import RunRef
 from tasks.tune import tune_model
 from tasks.weight import weigh_rows
 
@@ -55,7 +52,12 @@ def reproduce_version(model: str, version: str, tolerance: float) -> dict[str, A
         config = parse_config(known.config)
         with store_apart(folder):
             rows = rows or ingest_data(config.data, None)
-            with _run_of(known) as run:
+            with own_run(
+                experiment=f"{known.model} reproduce",  # apart from the trainings that may go live
+                name=f"reproduce {known.name}",
+                model=known.model,
+                tags={"evenhand.reproduces": known.run_id},
+            ) as run:
                 results = _train_again(config, rows, run)
                 return compare_training(known, results, tolerance, run=run)
 
@@ -77,25 +79,6 @@ def _train_again(config: Config, rows: Ref, run: RunRef) -> dict[str, Ref]:
     return {"rows": rows, "develop": develop, "holdout": holdout, "found": found, "fitted": fitted}
 
 
-@contextmanager
-def _run_of(known: Registered) -> Iterator[RunRef]:
-    """An MLflow run of its own, apart from the trainings that may go live."""
-    context = FlowRunContext.get()
-    flow_run_id = str(context.flow_run.id) if context is not None and context.flow_run is not None else ""
-    run = open_run(
-        experiment=f"{known.model} reproduce",
-        name=f"reproduce {known.name}",
-        model=known.model,
-        tags={"evenhand.flow_run_id": flow_run_id, "evenhand.reproduces": known.run_id},
-    )
-    status = "FAILED"
-    try:
-        yield run
-        status = "FINISHED"
-    finally:
-        finish_run(run, status)
-
-
 def run_reproduce(
     model: str,
     version: str = "",
@@ -112,6 +95,6 @@ def run_reproduce(
     on_event
         Called with each event, in this thread.
     """
-    with listening(on_event), prefect_answers(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    with watched(on_event):
         found: dict[str, Any] = reproduce(model, version, tolerance)
     return found

@@ -9,7 +9,6 @@ from typing import Any
 
 from prefect import flow
 from prefect.runtime import flow_run
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from evenhand.card import missing_statements
 from evenhand.config import (
@@ -32,7 +31,7 @@ from evenhand.config import (
 from flows.again import finished_already
 from flows.lock import one_at_a_time
 from flows.outcome import Event, Outcome
-from flows.session import tracked_run
+from flows.session import tracked_run, watched
 from tasks.audit import audit_groups
 from tasks.card import write_card
 from tasks.conclude import conclude_run
@@ -47,7 +46,6 @@ from tasks.reference import keep_reference
 from tasks.register import register_model
 from tasks.registry import latest_contract
 from tasks.split import split_rows
-from tasks.step import listening, prefect_answers
 from tasks.stress import stress_model
 from tasks.tracking import deliver_all
 from tasks.tune import tune_model
@@ -187,8 +185,7 @@ def run_retrain(config: Config, *, on_event: Callable[[Event], None] | None = No
         Called with each event, in this thread.
     """
     began = time.perf_counter()
-    # The heartbeat thread makes a flow wait a second at its end; a watched process needs no heartbeat.
-    with listening(on_event), prefect_answers(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    with watched(on_event):
         found = retrain(**{name: getattr(config, name) for name in type(config).model_fields})
     # The run's end is recorded after its last step: only now is it known whether records wait.
     found = json.loads((Path(found["folder"]) / "outcome.json").read_text(encoding="utf-8"))

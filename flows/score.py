@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from evenhand.config import ScoreConfig, SourceConfig
 from evenhand.events import Event
+from flows.session import watched
 from tasks.score import score_rows
-from tasks.step import listening, prefect_answers
 
 __all__ = ["run_score", "score"]
 
@@ -67,7 +66,7 @@ def run_score(
     on_event
         Called with each event, in this thread.
     """
-    with listening(on_event), prefect_answers(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    with watched(on_event):
         found: dict[str, Any] = score(
             model,
             source,

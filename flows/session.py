@@ -1,12 +1,13 @@
-"""The tracked run around a flow: opened, gone on with after a kill, and ended with the flow."""
+"""What is around a flow: its tracked run, gone on with after a kill and ended with it, and whoever watches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound, TerminationSignal
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Crashed
 
 from evenhand.config import Config
@@ -14,10 +15,10 @@ from evenhand.events import Event
 from evenhand.journal import Journal
 from evenhand.provenance import code_version, git_commit
 from evenhand.store import Ref, digest_json
-from tasks.step import emit, home
+from tasks.step import emit, flow_run_id, home, listening, prefect_answers
 from tasks.tracking import Params, RunRef, finish_run, log, open_run, run_url
 
-__all__ = ["tracked_run"]
+__all__ = ["own_run", "resumed_run", "tracked_run", "watched"]
 
 
 @contextmanager
@@ -31,37 +32,88 @@ def tracked_run(config: Config, rows: Ref) -> Iterator[RunRef]:
     rows
         The snapshot it does it with. An interrupted run of the same configuration, rows and code is gone on with.
     """
-    context = FlowRunContext.get()
-    flow_run = context.flow_run if context is not None else None
-    flow_run_id, name = (str(flow_run.id), flow_run.name) if flow_run is not None else ("", config.model)
     asked = config.model_dump(mode="json")
     work = digest_json({"config": asked, "rows": rows.digest, "code": code_version()})
+    tags = {"evenhand.work": work, "evenhand.code_version": code_version(), "evenhand.git_commit": git_commit() or ""}
+    experiment = config.record.experiment or config.model
+    with resumed_run(work, experiment=experiment, name=config.model, model=config.model, tags=tags) as run:
+        log(run, [Params({"model_name": config.model, "seed": config.seed, **_flat(asked)})])
+        yield run
+
+
+@contextmanager
+def resumed_run(work: str, *, experiment: str, name: str, model: str, tags: Mapping[str, str]) -> Iterator[RunRef]:
+    """The MLflow run of some work: the one that an interrupted process left, or a new one.
+
+    Parameters
+    ----------
+    work
+        The digest of what is done, on what, by which code.
+    experiment, model, tags
+        As :func:`tasks.tracking.open_run` takes them.
+    name
+        What it is called outside a flow run.
+    """
+    context = FlowRunContext.get()
     journal = Journal(home() / "under-way")
-    interrupted = journal.claim(work, flow_run_id)
-    tags = {"evenhand.flow_run_id": flow_run_id, "evenhand.work": work, "evenhand.code_version": code_version()}
+    interrupted = journal.claim(work, flow_run_id())
     run = open_run(
-        experiment=config.record.experiment or config.model,
-        name=name,
-        model=config.model,
-        tags={**tags, "evenhand.git_commit": git_commit() or ""},
+        experiment=experiment,
+        name=context.flow_run.name if context is not None and context.flow_run is not None else name,
+        model=model,
+        tags={"evenhand.flow_run_id": flow_run_id(), **tags},
         key=interrupted.run_key if interrupted else None,
     )
-    with journal.open(work, run.key, flow_run_id):
-        log(run, [Params({"model_name": config.model, "seed": config.seed, **_flat(asked)})])
+    with journal.open(work, run.key, flow_run_id()), _ended(run):
         if interrupted is not None:
             emit(Event("note", message=f"going on with the interrupted run {run.name}"))
-            _close(interrupted.flow_run_id, flow_run_id)
+            _close(interrupted.flow_run_id, flow_run_id())
         if run_url(run).startswith("http"):
             emit(Event("link", message=run_url(run)))
-        status = "FAILED"
-        try:
-            yield run
-            status = "FINISHED"
-        except (KeyboardInterrupt, TerminationSignal):
-            status = "KILLED"
-            raise
-        finally:
-            finish_run(run, status)
+        yield run
+
+
+@contextmanager
+def own_run(*, experiment: str, name: str, model: str, tags: Mapping[str, str]) -> Iterator[RunRef]:
+    """A new MLflow run, apart from the trainings.
+
+    Parameters
+    ----------
+    experiment, name, model, tags
+        As :func:`tasks.tracking.open_run` takes them; the flow run is a tag of each.
+    """
+    whole = {"evenhand.flow_run_id": flow_run_id(), **tags}
+    run = open_run(experiment=experiment, name=name, model=model, tags=whole)
+    with _ended(run):
+        yield run
+
+
+@contextmanager
+def _ended(run: RunRef) -> Iterator[None]:
+    """End the run as the block ends: FINISHED, FAILED, or KILLED when a person or a signal ended it."""
+    status = "FAILED"
+    try:
+        yield
+        status = "FINISHED"
+    except (KeyboardInterrupt, TerminationSignal):
+        status = "KILLED"
+        raise
+    finally:
+        finish_run(run, status)
+
+
+@contextmanager
+def watched(on_event: Callable[[Event], None] | None) -> Iterator[None]:
+    """Run a flow in this process, in front of somebody who is told its events.
+
+    Parameters
+    ----------
+    on_event
+        Called with each event, in this thread.
+    """
+    # The heartbeat thread makes a flow wait a second at its end; a watched process needs no heartbeat.
+    with listening(on_event), prefect_answers(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
 
 
 def _close(left: str, now: str) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from evenhand.config import DataConfig, MonitorConfig, SourceConfig
 from evenhand.data.sources import read_source
 from evenhand.exceptions import DataError, StoreError, nearest, shorten
-from evenhand.monitoring.observe import hash_keys, outcome_texts
+from evenhand.monitoring.plain import hash_keys, outcome_texts
 from evenhand.store import Ref
 from tasks.registry import Version
 from tasks.step import note, once, read_json, step, store, write_json

@@ -9,7 +9,8 @@ from evenhand.monitoring.batches import open_batch
 from evenhand.monitoring.drift import Drift, measure_drift, population_stability_index
 from evenhand.monitoring.latency import Latency, latency, read_latencies
 from evenhand.monitoring.looks import Level, Look, events_of, level_of
-from evenhand.monitoring.observe import Layout, Observation, observe
+from evenhand.monitoring.observation import Layout, Observation
+from evenhand.monitoring.observe import observe
 from evenhand.monitoring.profile import ColumnProfile, profile_column
 from evenhand.monitoring.reference import (
     Reference,

@@ -1,8 +1,8 @@
 """One pass over new data: counts of everything that is watched, and rows only where labels may come later."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,153 +10,19 @@ import pandas as pd
 
 from evenhand.data.contract import Contract
 from evenhand.data.dataset import UNKNOWN
-from evenhand.data.frames import plain_frame, value_text, value_texts
-from evenhand.data.sensitive import Sensitive, derive_sensitive
-from evenhand.exceptions import Problem
+from evenhand.data.frames import plain_frame
+from evenhand.data.sensitive import derive_sensitive
 from evenhand.fairness.counts import CountTable, merge
 from evenhand.fairness.groups import encode_groups, encode_values
 from evenhand.fairness.rows import count_rows
 from evenhand.monitoring.batches import Batch
+from evenhand.monitoring.observation import Champion, Layout, Observation
+from evenhand.monitoring.plain import as_text, hash_keys, outcome_texts, plain_part, regular
 from evenhand.monitoring.profile import ColumnProfile
 from evenhand.monitoring.reference import Reference
 from evenhand.monitoring.schema import SchemaCheck
 
-__all__ = ["Champion", "Layout", "Observation", "hash_keys", "observe", "outcome_texts"]
-
-
-class Champion(Protocol):
-    """The model as the monitor needs it."""
-
-    def predict(self, X: pd.DataFrame, people: pd.DataFrame) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64] | None]:
-        """Labels, and the favorable score or None, of plain rows."""
-
-    def attribute(self, X: pd.DataFrame, people: pd.DataFrame) -> npt.NDArray[np.float64] | None:
-        """Attributions of plain rows, shape (n, f) in the order of the reference; None where there is no explainer."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Which columns of new data mean what.
-
-    Attributes
-    ----------
-    sensitive
-        How the sensitive attributes follow from the columns.
-    target, key
-        The outcome, where it is known already, and what names a row; they may be absent from the data.
-    target_above
-        Where the target is a number: above it the label is 1, else 0.
-    prediction, score
-        Columns of predictions that were made already; None lets the champion predict.
-    """
-
-    sensitive: Mapping[str, Sensitive] = field(default_factory=dict)
-    target: str | None = None
-    key: str | None = None
-    target_above: float | None = None
-    prediction: str | None = None
-    score: str | None = None
-
-    @property
-    def columns(self) -> list[str]:
-        """Every column that it names."""
-        people = [column for how in self.sensitive.values() for column in how.columns]
-        return [*people, *(name for name in (self.target, self.key, self.prediction, self.score) if name is not None)]
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What new data looks like, as counts.
-
-    Attributes
-    ----------
-    n
-        Rows.
-    features, groups, attributions, prediction, score, target
-        As in :class:`Reference`, in its cells; what was not there is left out or None.
-    attribution_rows
-        Rows that were explained.
-    decisions
-        Predictions by group, both labels of the table being the prediction; None without predictions or groups.
-    schema, broken
-        Violations of the data contract, and those among them that are no ordinary noise.
-    notes
-        What could not be watched, and why.
-    """
-
-    n: int
-    features: Mapping[str, ColumnProfile]
-    groups: Mapping[str, ColumnProfile]
-    prediction: ColumnProfile | None = None
-    score: ColumnProfile | None = None
-    target: ColumnProfile | None = None
-    attributions: Mapping[str, ColumnProfile] = field(default_factory=dict)
-    attribution_rows: int = 0
-    decisions: CountTable | None = None
-    schema: tuple[Problem, ...] = ()
-    broken: tuple[Problem, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values; :meth:`from_dict` is the way back."""
-        many = ("features", "groups", "attributions")
-        single = ("prediction", "score", "target")
-        profiles = {role: {name: each.to_dict() for name, each in getattr(self, role).items()} for role in many}
-        return {
-            "n": self.n,
-            "attribution_rows": self.attribution_rows,
-            "schema": [asdict(problem) for problem in self.schema],
-            "broken": [asdict(problem) for problem in self.broken],
-            "notes": list(self.notes),
-            "decisions": None if self.decisions is None else _table_dict(self.decisions),
-            **profiles,
-            **{role: None if (one := getattr(self, role)) is None else one.to_dict() for role in single},
-        }
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> "Observation":
-        """The observation that :meth:`to_dict` wrote."""
-
-        def one(role: str) -> ColumnProfile | None:
-            return None if value[role] is None else ColumnProfile.from_dict(value[role])
-
-        def many(role: str) -> dict[str, ColumnProfile]:
-            return {name: ColumnProfile.from_dict(each) for name, each in value[role].items()}
-
-        return cls(
-            n=value["n"],
-            features=many("features"),
-            groups=many("groups"),
-            attributions=many("attributions"),
-            prediction=one("prediction"),
-            score=one("score"),
-            target=one("target"),
-            attribution_rows=value["attribution_rows"],
-            decisions=None if value["decisions"] is None else _table(value["decisions"]),
-            schema=tuple(Problem(**problem) for problem in value["schema"]),
-            broken=tuple(Problem(**problem) for problem in value["broken"]),
-            notes=tuple(value["notes"]),
-        )
-
-
-def _table_dict(table: CountTable) -> dict[str, Any]:
-    return {
-        "attributes": list(table.attributes),
-        "labels": [list(map(str, labels)) for labels in table.labels],
-        "cells": table.cells.tolist(),
-        "classes": [str(label) for label in table.classes],
-        "counts": table.counts.tolist(),
-    }
-
-
-def _table(value: Mapping[str, Any]) -> CountTable:
-    return CountTable(
-        attributes=tuple(value["attributes"]),
-        labels=tuple(tuple(labels) for labels in value["labels"]),
-        cells=np.array(value["cells"], dtype=np.int64),
-        classes=tuple(value["classes"]),
-        counts=np.array(value["counts"], dtype=np.int64),
-    )
+__all__ = ["observe"]
 
 
 def observe(
@@ -254,7 +120,7 @@ class _Counter:
     def add(self, part: pd.DataFrame) -> pd.DataFrame:
         """Count a part; what may be kept of its rows comes back."""
         self._n += len(part)
-        part = _regular(part)
+        part = regular(part)
         if self._schema is not None:
             self._schema.add(part)
         for name, reference in self._reference.features.items():
@@ -337,7 +203,7 @@ class _Counter:
         given, scored = self._layout.prediction, self._layout.score
         if given is not None and given in part.columns:
             score = None if scored not in part.columns else part[scored].to_numpy(dtype=np.float64)
-            return _as_text(part[given]), score
+            return as_text(part[given]), score
         if self._champion is None:
             self._notes["predictions are not watched: the data has none, and no model was given"] = None
             return None, None
@@ -345,8 +211,8 @@ class _Counter:
         if absent:
             self._notes[f"predictions are not watched: the model needs {', '.join(absent)}"] = None
             return None, None
-        labels, score = self._champion.predict(_plain(part[list(self._reference.features)]), people)
-        return _as_text(pd.Series(labels)), score
+        labels, score = self._champion.predict(plain_part(part[list(self._reference.features)]), people)
+        return as_text(pd.Series(labels)), score
 
     def _target(self, part: pd.DataFrame) -> pd.Series | None:
         name = self._layout.target
@@ -364,85 +230,8 @@ class _Counter:
         if any(name not in sample.columns for name in self._reference.features):
             return {}, 0
         people = self._people_of(sample)
-        values = self._champion.attribute(_plain(sample[list(self._reference.features)]), people)
+        values = self._champion.attribute(plain_part(sample[list(self._reference.features)]), people)
         if values is None:
             return {}, 0
         counted = {name: profile.count(pd.Series(values[:, at])) for at, (name, profile) in enumerate(wanted.items())}
         return counted, len(sample)
-
-
-def outcome_texts(values: pd.Series, above: float | None = None) -> pd.Series:
-    """Outcomes as text, missing ones left missing; numbers are cut first where the model's target was.
-
-    Examples
-    --------
-    >>> outcome_texts(pd.Series([100.0, None, 300.0]), above=200).tolist()
-    ['0', nan, '1']
-    """
-    plain = values.reset_index(drop=True)
-    if above is not None:
-        numbers = pd.to_numeric(plain, errors="coerce")
-        plain = (numbers > above).astype("float64").where(numbers.notna())
-    return _as_text(plain)
-
-
-_WHOLE = r"-?[1-9][0-9]{0,17}|0"
-
-
-def hash_keys(values: pd.Series) -> npt.NDArray[np.uint64]:
-    """What joins outcomes that come later to their rows: 64 bits of each key, shape (n,).
-
-    1, 1.0 and "1" are one key; "01" is another. With 10,000,000 rows two keys share their bits once in 370,000 batches.
-
-    Examples
-    --------
-    >>> whole, written = hash_keys(pd.Series([1, 20])), hash_keys(pd.Series(["1", "01"]))
-    >>> (whole[0] == written[0]), (whole[0] == written[1])
-    (np.True_, np.False_)
-    """
-    plain = values.reset_index(drop=True)
-    if pd.api.types.is_integer_dtype(plain.dtype):
-        return _hash(plain.to_numpy(dtype=np.int64))
-    texts = pd.Series(_as_text(plain).astype(object), dtype=object)
-    hashed = _hash(texts.to_numpy())
-    whole = texts.astype("str").str.fullmatch(_WHOLE).to_numpy(dtype=bool, na_value=False)
-    hashed[whole] = _hash(texts[whole].astype(np.int64).to_numpy())
-    return hashed
-
-
-def _hash(values: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
-    return np.array(pd.util.hash_array(values, categorize=False), dtype=np.uint64)
-
-
-def _as_text(values: pd.Series) -> pd.Series:
-    """Labels or keys as text; each different value is written once."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        names = [value_text(value) for value in values.cat.categories]
-        return values.reset_index(drop=True).cat.rename_categories(names)
-    return value_texts(values.reset_index(drop=True))
-
-
-def _plain(part: pd.DataFrame) -> pd.DataFrame:
-    """A part as the model's data was when it was trained: dates as days, plain dtypes."""
-    return _regular(plain_frame(part))
-
-
-def _regular(part: pd.DataFrame) -> pd.DataFrame:
-    """Dates as days since 1970, flags with gaps as numbers, decimals as numbers: as training had them."""
-    odd = [
-        name
-        for name in part.columns
-        if part[name].dtype == object or pd.api.types.is_datetime64_any_dtype(part[name].dtype)
-    ]
-    if not odd:
-        return part
-    plain = plain_frame(part[odd])
-    changed: dict[str, Any] = {}
-    for name in odd:
-        values = plain[name]
-        if pd.api.types.is_datetime64_any_dtype(values.dtype):
-            values = (values - pd.Timestamp(0)) / pd.Timedelta(days=1)
-        elif values.dtype == object:
-            values = values.astype("float64")
-        changed[name] = values.set_axis(part.index)
-    return part.assign(**changed)

@@ -12,7 +12,7 @@ from scipy.stats import fisher_exact
 from evenhand.fairness.statistics import auc_delong, wilson
 from evenhand.fairness.statistics.verdicts import holm
 from evenhand.monitoring.drift import measure_drift
-from evenhand.monitoring.observe import Observation
+from evenhand.monitoring.observation import Observation
 from evenhand.monitoring.profile import ColumnProfile
 from evenhand.monitoring.reference import Reference
 

@@ -162,7 +162,7 @@ with services():
     for call in (lambda: served.score(source="other"), lambda: served.audit(policies=["/etc/passwd"])):
         try:
             call()
-        except Exception as error:
+        except Exception as error:  # whichever it is, its words are looked at
             refused.append(str(error))
 print(json.dumps([*found, *refused]))
 """

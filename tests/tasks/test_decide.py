@@ -261,7 +261,7 @@ def test_a_champion_whose_rows_are_gone_is_missing_evidence(retrain: Retrain, mo
     retrain.whole()
     retrain.start()
     from evenhand.exceptions import StoreError
-    from tasks import decide
+    from tasks.decide import champion as decide
 
     real = decide.load_part
 

@@ -22,7 +22,7 @@ from evenhand.monitoring import (
     observe,
     open_batch,
 )
-from evenhand.monitoring.observe import hash_keys
+from evenhand.monitoring.plain import hash_keys
 from tests.evenhand.monitoring.worlds import LAYOUT, World, as_batch
 
 

@@ -39,7 +39,7 @@ def search(*means: float | None, selected: int = 0) -> dict[str, Any]:
 
 def outcome(**found: str) -> Reproduction:
     every = {"data": "identical", "split": "identical", "predictions": "identical", "metrics": "identical", **found}
-    return Reproduction((), tuple(Check(name, each, "") for name, each in every.items()), TOLERANCE)  # type: ignore[arg-type]
+    return Reproduction((), tuple(Check(name, each, "") for name, each in every.items()), TOLERANCE)  # type: ignore[arg-type]  # any text stands for a finding
 
 
 def test_the_verdict_is_the_worst_and_the_first_difference_is_named() -> None:

@@ -1,0 +1,200 @@
+"""Turn the evidence into a decision: what every rule of the gate says, and what follows."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evenhand.config import Config, GateConfig
+from evenhand.data.dataset import Dataset
+from evenhand.decision import rules as gate_rules
+from evenhand.decision.comparison import Comparison
+from evenhand.decision.decide import Decision, decide
+from evenhand.decision.paired import Decisions
+from evenhand.decision.rules import RuleResult
+from evenhand.exceptions import StoreError
+from evenhand.fairness import BiasDetector
+from evenhand.store import Ref, digest_file
+from tasks.decide.champion import Champion, compare_with, find_champion, rules_about, write_difference
+from tasks.ledger import head, take_look
+from tasks.step import load_part, markdown, note, once, plain_markdown, read_json, step, store, table, write_json
+from tasks.tracking import File, Metrics, RunRef, Table, Tags, log
+
+__all__ = ["decide_model"]
+
+
+@step("decide", "Turns the evidence into a decision: promote, hold for a person, or block, and says why.")
+def decide_model(results: dict[str, Ref], holdout: Ref, config: Config, missing: list[str], *, run: RunRef) -> Ref:
+    """What becomes of the model, by the rules of the configuration.
+
+    Parameters
+    ----------
+    results
+        Results of the earlier steps by name.
+    holdout
+        The test part.
+    config
+        The whole configuration.
+    missing
+        Statements on the card that only a person can make and nobody has made.
+    run
+        The run that asks; asked again, it is not counted twice.
+    """
+    champion = find_champion(config.model)
+    look, share = _look(results, config, run)
+    parts = {
+        **{name: ref.digest for name, ref in results.items()},
+        "holdout": holdout.digest,
+        "gate": config.model_dump(mode="json"),
+        "champion": [champion.version, champion.problem],
+        "look": [look, share],
+        "missing": missing,
+    }
+
+    def fill(folder: Path) -> None:
+        _write(folder, results, holdout, config, missing, champion, look, share)
+
+    ref = once("decide", parts, fill)
+    found = read_json(store().folder(ref) / "decision.json")
+    _show(run, store().folder(ref), found)
+    note(f"{found['outcome']}: {found['reasons'][0]}")
+    return ref
+
+
+def _look(results: dict[str, Ref], config: Config, run: RunRef) -> tuple[int, float]:
+    """The number of this look at the test set, kept in the ledger before anything is seen, and its share of alpha."""
+    whole = config.model_dump(mode="json")
+    predictions = digest_file(store().folder(results["evidence"]) / "predictions.parquet")
+    by = {"run": run.key}
+    return take_look(config.model, whole, rows=whole["split"], seen=predictions, policies=config.audit.policies, by=by)
+
+
+def _write(
+    folder: Path,
+    results: dict[str, Ref],
+    holdout: Ref,
+    config: Config,
+    missing: list[str],
+    champion: Champion,
+    look: int,
+    share: float,
+) -> None:
+    at = {name: store().folder(ref) for name, ref in results.items()}
+    test, gate = load_part(holdout, "test"), config.gate
+    challenger = _challenger(at, test)
+    judged = _judged(test, config, challenger, share)
+    compared = compare_with(champion, challenger, test, config, alpha=gate.alpha * share)
+    rules = [
+        *gate_rules.about_floors(
+            gate.floors,
+            read_json(at["evidence"] / "evaluation.json")["metrics"],
+            by_interval=gate.floors_by == "interval",
+        ),
+        *gate_rules.about_policies(judged, look=look, share=share),
+        *_budgets(at, gate),
+        *gate_rules.about_robustness(gate.robustness, _robustness(at)),
+        *([gate_rules.about_card(missing)] if gate.complete_card else []),
+        *rules_about(champion, compared, at, config),
+    ]
+    decision = decide(
+        rules,
+        first=champion.version is None and not champion.problem,
+        first_may_promote=gate.first == "rules_only",
+        fail=gate.fail,
+        inconclusive=gate.inconclusive,
+    )
+    write_json(folder / "decision.json", _told(decision, champion, look, share, config, judged))
+    if isinstance(compared, Comparison):
+        write_json(folder / "comparison.json", compared.to_dict())
+        write_difference(folder, champion, challenger, test, at, config)
+
+
+def _challenger(at: Mapping[str, Path], test: Dataset) -> Decisions:
+    predictions = pd.read_parquet(at["evidence"] / "predictions.parquet")
+    classes = read_json(at["evidence"] / "evaluation.json")["classes"]
+    if len(predictions) != len(test):
+        raise StoreError("the predictions are not those of the test part: remove the store and run again")
+    proba = predictions[[name for name in predictions.columns if name.startswith("probability_")]].to_numpy()
+    return Decisions(predictions["y_pred"].to_numpy(), proba, _labels(classes, test))
+
+
+def _labels(classes: list[Any], test: Dataset) -> list[Any]:
+    """The labels as the rows have them: JSON knows no other spelling of a number, but of much else."""
+    known = {str(label): label for label in test.classes}
+    return [known.get(str(label), label) for label in classes]
+
+
+def _judged(test: Dataset, config: Config, challenger: Decisions, share: float) -> list[dict[str, Any]]:
+    """Every verdict of the declared policies at the share of alpha that this look may spend."""
+    score = None
+    if len(challenger.classes) == 2 and test.favorable_label is not None:
+        score = challenger.proba[:, list(challenger.classes).index(test.favorable_label)]
+    detector = BiasDetector.from_predictions(
+        test.y,
+        challenger.predicted,
+        sensitive_features=test.sensitive_features,
+        favorable_label=test.favorable_label,
+        y_score=score,
+    )
+    found = detector.judge(depth=config.audit.depth, policies=config.audit.policies or None, share=share or 1.0)
+    return [policy.to_dict() for policy in found]
+
+
+def _budgets(at: Mapping[str, Path], gate: GateConfig) -> list[RuleResult]:
+    costs = read_json(at["evidence"] / "costs.json")
+    found = []
+    if gate.latency_p99_ms is not None:
+        seconds = costs.get("latency_p99_seconds")
+        value = None if seconds is None else 1000 * seconds
+        what = "99th percentile of the time of one decision"
+        found.append(gate_rules.about_budget("latency", value, gate.latency_p99_ms, "ms", what))
+    if gate.size_mb is not None:
+        size = costs.get("model_bytes")
+        value = None if size is None else size / 1e6
+        found.append(gate_rules.about_budget("size", value, gate.size_mb, "MB", "the model file"))
+    return found
+
+
+def _robustness(at: Mapping[str, Path]) -> dict[str, Any]:
+    file = at["robust"] / "robustness.json" if "robust" in at else None
+    found: dict[str, Any] = read_json(file) if file is not None else {}
+    return found
+
+
+def _told(
+    decision: Decision, champion: Champion, look: int, share: float, config: Config, judged: list[dict[str, Any]]
+) -> dict[str, Any]:
+    verdicts = {
+        f"{policy['policy']['name']}: {rule['metric']} by {rule['attribute']}": rule["verdict"]
+        if share
+        else "INCONCLUSIVE"
+        for policy in judged
+        for rule in policy["rules"]
+    }
+    return {
+        **decision.to_dict(),
+        "champion": champion.version,
+        "look": look,
+        "share_of_error": share,
+        "policies": sorted({policy["policy"]["name"] for policy in judged}),
+        "verdicts": verdicts,
+        "approval_hours": config.gate.approval_hours,
+        "ledger_head": head(),
+    }
+
+
+def _show(run: RunRef, folder: Path, found: dict[str, Any]) -> None:
+    rows = [{key: rule[key] for key in ("rule", "subject", "status", "reason")} for rule in found["rules"]]
+    table("decision", rows, "What every rule of the gate says")
+    lines = [f"**{found['outcome']}**", "", *(f"- {plain_markdown(reason)}" for reason in found["reasons"])]
+    markdown("decision-reasons", "\n".join(lines), "The decision and its reasons")
+    log(
+        run,
+        [
+            Tags({"evenhand.decision": found["outcome"]}),
+            Metrics({"decision/look": found["look"], "decision/share_of_error": found["share_of_error"]}),
+            Table("decision/rules.json", pd.DataFrame(rows)),
+            *(File(path, "decision") for path in sorted(folder.glob("*.*")) if path.name != "manifest.json"),
+        ],
+    )

@@ -1,0 +1,193 @@
+"""The live version as the new model is compared with it: on rows that neither has learned from, and in all it left."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evenhand.config import Config
+from evenhand.data.dataset import Dataset
+from evenhand.data.snapshot import read_dataset
+from evenhand.decision import rules as gate_rules
+from evenhand.decision.change import change_for_people
+from evenhand.decision.comparison import Comparison, compare, unseen_rows
+from evenhand.decision.difference import difference
+from evenhand.decision.difference_page import render_difference_html
+from evenhand.decision.paired import Decisions
+from evenhand.decision.plan import about_plan
+from evenhand.decision.rules import RuleResult
+from evenhand.exceptions import DataError, EvenhandError, ModelError, ServiceError
+from evenhand.fairness.served import as_taken
+from evenhand.modeling.persistence import load_model
+from evenhand.provenance import code_version
+from evenhand.store import Ref
+from tasks.ledger import checked_standing, head
+from tasks.registry import find_version, load_registered, run_files
+from tasks.step import load_part, read_json, write_json
+
+__all__ = ["Champion", "compare_with", "find_champion", "rules_about", "write_difference"]
+
+_FILES = (
+    "provenance/config.json",
+    "provenance/about.json",
+    "provenance/provenance.json",
+    "data/contract.json",
+    "data/split.json",
+    "search/search.json",
+    "model/calibration.json",
+    "model/threshold.json",
+    "evaluation/evaluation.json",
+    "audit/audit.json",
+    "robustness/robustness.json",
+    "explain/explanation.json",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Champion:
+    """What the challenger is compared with; `problem` says why some of it is not there."""
+
+    version: str | None
+    model: Any = None
+    files: Mapping[str, Any] | None = None
+    problem: str = ""
+
+
+def find_champion(model: str) -> Champion:
+    """The live version; that MLflow does not answer is missing evidence, that the ledger does not is an error."""
+    try:
+        standing, moved = checked_standing(model)
+    except ServiceError as error:
+        head()  # the ledger itself has to answer: without it nothing is decided
+        return Champion(None, problem=str(error))
+    if moved:
+        return Champion(standing.champion.version if standing.champion else None, problem=moved)
+    if standing.champion is None:
+        return Champion(None)
+    version = standing.champion.version
+    try:
+        entry = find_version(model, version)
+        files = run_files(entry.tags.get("evenhand.run_id") or entry.run_id, _FILES)
+        return Champion(version, load_registered(model, version), files)
+    except EvenhandError as error:
+        return Champion(version, problem=str(error))
+
+
+def compare_with(
+    champion: Champion, challenger: Decisions, test: Dataset, config: Config, *, alpha: float
+) -> Comparison | str:
+    """The comparison on rows that neither has learned from, or why there is none."""
+    if champion.problem or champion.version is None:
+        return champion.problem
+    if alpha <= 0:
+        return "the error of this test set is spent: renew it"
+    try:
+        unseen = unseen_rows(test, _learned(champion))
+        rows = test.take(unseen)
+        made = _decisions(champion.model, rows, challenger.classes)
+    except EvenhandError as error:
+        return f"the champion cannot be compared with on these rows: {error}"
+    gate = config.gate
+    return compare(
+        rows.y,
+        made,
+        challenger.take(unseen),
+        rows.sensitive_features,
+        metric=gate.compare,
+        group_metrics=gate.group_metrics,
+        favorable=test.favorable_label,
+        minimum_group=gate.minimum_group,
+        alpha=alpha,
+        left_out=int((~unseen).sum()),
+    )
+
+
+def _learned(champion: Champion) -> list[Dataset]:
+    """The rows that the champion trained, tuned or was calibrated on, from the store."""
+    provenance = (champion.files or {}).get("provenance")
+    if provenance is None:
+        raise ModelError(f"version {champion.version} has no provenance in MLflow: what it learned from is not known")
+    develop = Ref.from_dict(provenance["results"]["develop"])
+    return [load_part(develop, name) for name in ("train", "validation")]
+
+
+def _decisions(model: Any, rows: Dataset, classes: Any) -> Decisions:
+    """What the champion makes of the rows."""
+    taken = as_taken(model, rows)
+    if [str(label) for label in model.classes_] != [str(label) for label in classes]:
+        raise ModelError("it knows other labels")
+    try:
+        proba, predicted = np.asarray(model.predict_proba(taken.X)), np.asarray(model.predict(taken.X))
+    except (KeyError, ValueError) as error:
+        raise DataError("its features are not among the columns of these rows") from error
+    return Decisions(predicted, proba, classes)
+
+
+def rules_about(
+    champion: Champion, compared: Comparison | str, at: Mapping[str, Path], config: Config
+) -> list[RuleResult]:
+    """The rules that a champion is needed for."""
+    names = ("non-inferiority", "group loss", "change plan")
+    if champion.problem:
+        return [gate_rules.missing("champion", champion.problem)]
+    if champion.version is None:
+        return [gate_rules.not_applicable(name, "there is no champion yet") for name in names]
+    gate, found = config.gate, [_planned(champion, at, config)]
+    if isinstance(compared, str):
+        return [*found, *(gate_rules.missing(name, compared) for name in names[:2])]
+    found.append(gate_rules.about_comparison(compared, margin=gate.margin, minimum_rows=gate.minimum_rows))
+    if gate.group_loss is not None:
+        found.append(gate_rules.about_groups(compared, loss=gate.group_loss, minimum_rows=gate.minimum_rows))
+    return found
+
+
+def _planned(champion: Champion, at: Mapping[str, Path], config: Config) -> RuleResult:
+    files = champion.files or {}
+    if "config" not in files or "about" not in files:
+        return gate_rules.missing("change plan", f"what version {champion.version} was made from is not in MLflow")
+    before, about = files["config"], read_json(at["rows"] / "about.json")
+    return about_plan(
+        (before.get("gate") or {}).get("plan"),
+        before,
+        config.model_dump(mode="json"),
+        features=(files["about"]["features"], about["features"]),
+        rows=(files["about"]["rows"], about["rows"]),
+        candidate=read_json(at["found"] / "search.json")["selected"]["candidate"],
+    )
+
+
+def write_difference(
+    folder: Path,
+    champion: Champion,
+    challenger: Decisions,
+    test: Dataset,
+    at: Mapping[str, Path],
+    config: Config,
+) -> None:
+    """How many decisions change, for whom, and one page on all that differs."""
+    made = _decisions(champion.model, test, challenger.classes)
+    changed = change_for_people(
+        champion.model,
+        load_model(at["fitted"] / "model.skops"),
+        test,
+        decided=(made.predicted, challenger.predicted),
+        background=read_dataset(at["develop"] / "train.parquet"),
+        min_cell=config.explain.min_cell,
+        seed=config.seed,
+    ).to_dict()
+    write_json(folder / "churn.json", changed)
+    rows = difference(champion.files or {}, _left(at, config), churn=changed, min_cell=config.explain.min_cell)
+    write_json(folder / "difference.json", list(rows))
+    named = {"champion": f"Version {champion.version}", "challenger": "This model"}
+    page = render_difference_html(rows, title=f"{config.model}: what changes", **named)
+    (folder / "difference.html").write_text(page, encoding="utf-8")
+
+
+def _left(at: Mapping[str, Path], config: Config) -> dict[str, Any]:
+    """What this run has left so far, by the names of :data:`_FILES`."""
+    files = [path for folder in at.values() for path in folder.glob("*.json")]
+    wanted = {name.rpartition("/")[2].removesuffix(".json") for name in _FILES}
+    left = {path.stem: read_json(path) for path in files if path.stem in wanted}
+    return {**left, "config": config.model_dump(mode="json"), "provenance": {"code_version": code_version()}}
