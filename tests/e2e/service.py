@@ -21,6 +21,8 @@ from .conftest import QUICK, ROOT
 from .postgres import Postgres, postgres
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+LOST_AFTER = 75
+"""Seconds without a sign of life after which a run counts as killed."""
 FAST = {
     "PREFECT_WORKER_QUERY_SECONDS": "2",
     "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "3",
@@ -150,7 +152,7 @@ def write_service(folder: Path, models: Mapping[str, Mapping[str, Any]], **rest:
     (folder / "loans.yaml").write_text(yaml.safe_dump(config))
     named = {name: {"config": "loans.yaml", **about} for name, about in models.items()}
     file = folder / "service.yaml"
-    file.write_text(yaml.safe_dump({"models": named, "lost_after": 75, **rest}))
+    file.write_text(yaml.safe_dump({"models": named, "lost_after": LOST_AFTER, **rest}))
     return file
 
 

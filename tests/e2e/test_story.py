@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from playwright.sync_api import TimeoutError as NotClickedError
 
 from .conftest import ROOT
 from .pages import browser, new_page, picture
-from .service import Service, service, until
+from .service import LOST_AFTER, Service, service, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
@@ -101,11 +102,12 @@ def suspended(served: Service, run_id: str) -> None:
     assert run["state"]["name"] == "Suspended", (run["state"], served.logs(run_id))
 
 
-def answer_on_the_page(served: Service, run_id: str, answer: str) -> None:
-    """Resume a suspended run as a person does: from its menu, by the form."""
+def answer_on_the_page(served: Service, run_id: str, *, shown: str, signature: str = "") -> None:
+    """Approve in a suspended run as a person does: from its menu, by the form."""
+    asked = served.run(run_id)["state"]["id"]
 
     def waits() -> bool:
-        return served.run(run_id)["state"]["name"] == "Suspended"
+        return served.run(run_id)["state"]["id"] == asked
 
     with browser() as started:
         page = new_page(started)
@@ -115,11 +117,11 @@ def answer_on_the_page(served: Service, run_id: str, answer: str) -> None:
         page.get_by_role("menuitem", name="Resume").click()
         form = page.get_by_role("dialog")
         form.get_by_label("Your name").wait_for()
-        form.get_by_text("is held").wait_for()
+        form.get_by_text(shown).wait_for()
         picture(page, "prefect-approval")
-        if answer == "approve":
-            page.get_by_role("button", name=re.compile("Select Answer")).click()
-            page.get_by_role("option", name="approve").click()
+        page.get_by_role("button", name=re.compile("Select Answer")).click()
+        page.get_by_role("option", name="approve").click()
+        form.get_by_label("Signature").fill(signature)
         form.get_by_label("Your name").fill("Ann Example")
         form.get_by_label("Reason").fill("The committee has looked at the difference.")
         for _ in range(4):  # the first click may only validate
@@ -149,7 +151,12 @@ def test_the_story_of_a_model(served: Service, tmp_path: Path) -> None:
     served.stack.kill("prefect")
     served.stack.start("prefect")
     suspended(served, second)
-    answer_on_the_page(served, second, "approve")
+    answer_on_the_page(served, second, shown="is held", signature="scribble")
+    until(lambda: "the answer was not taken" in served.logs(second), seconds=120)
+    suspended(served, second)
+    time.sleep(LOST_AFTER + 15)
+    assert served.run(second)["state"]["name"] == "Suspended", "whoever waits for a person is not taken for dead"
+    answer_on_the_page(served, second, shown="Your answer was not taken")
     assert served.wait(second)["state"]["type"] == "COMPLETED", served.logs(second)
     assert champion(served) == "2", served.logs(second)
 
