@@ -38,6 +38,7 @@ def plot_robustness(robustness: "Robustness") -> "Figure":
         axes.set_yticks(range(len(shown)), [plain_label(name.replace("_", " ")).capitalize() for name in shown])
         axes.set_ylim(max(len(shown), 1) - 0.4, -0.6)
         axes.set_xlim(_left(list(shown.values())), 1.005)
+        axes.set_xlabel("share of rows")
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.grid(visible=False, axis="y")
         _legend(figure, attributes)
