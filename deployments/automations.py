@@ -16,6 +16,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.events.schemas.events import ResourceSpecification
 
 from evenhand.monitoring.looks import DRIFT, FAIRNESS
+from flows.life import ALIVE, LIES_DOWN
 
 __all__ = ["automations", "retrain_on_alarm"]
 
@@ -47,7 +48,7 @@ def automations(service: str, *, restarts: int, lost_after: int) -> Sequence[Aut
     restarts
         How often a run is taken up again. A run counts its starts, so the rule ends by itself.
     lost_after
-        Seconds without a sign of life after which a run counts as killed; a running flow gives one every 30.
+        Seconds without a sign of life after which a run counts as killed.
     """
     again = ChangeFlowRunState(
         state=StateType.SCHEDULED, name="Scheduled", message="Its process was killed: it is taken up again."
@@ -91,8 +92,8 @@ def automations(service: str, *, restarts: int, lost_after: int) -> Sequence[Aut
             f"{service}: a run without a sign of life counts as killed",
             f"Its process and its worker are gone: it is marked as crashed after {lost_after} seconds.",
             service,
-            after=("heartbeat",),
-            expect=("heartbeat", *_WAITING, *_SETTLED),
+            after=(ALIVE,),
+            expect=(ALIVE, LIES_DOWN, *_WAITING, *_SETTLED),
             within=lost_after,
             action=lost,
         ),
@@ -146,8 +147,8 @@ def _rule(
         tags=["evenhand", f"service:{service}"],
         trigger=EventTrigger(
             posture=Posture.Proactive,
-            after={f"prefect.flow-run.{state}" for state in after},
-            expect={f"prefect.flow-run.{state}" for state in expect},
+            after=_events(after),
+            expect=_events(expect),
             for_each={"prefect.resource.id"},
             match=ResourceSpecification(root={"prefect.resource.id": "prefect.flow-run.*", **(labels or {})}),
             match_related=ResourceSpecification(
@@ -158,3 +159,8 @@ def _rule(
         ),
         actions=[action],
     )
+
+
+def _events(names: Sequence[str]) -> set[str]:
+    """The events of changes to these states; a name with a dot is an event's own."""
+    return {name if "." in name else f"prefect.flow-run.{name}" for name in names}

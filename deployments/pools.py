@@ -12,9 +12,6 @@ from evenhand.exceptions import ConfigError
 
 __all__ = ["ensure_pool", "environment", "process_template"]
 
-_HEARTBEAT_SECONDS = 30
-"""The shortest that Prefect allows."""
-
 _MARK = "Evenhand's service "
 
 
@@ -26,10 +23,7 @@ def environment(file: str) -> dict[str, str]:
     file
         Where the worker finds the service file.
     """
-    return {
-        "EVENHAND_SERVICE": file,
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(_HEARTBEAT_SECONDS),
-    }
+    return {"EVENHAND_SERVICE": file}
 
 
 def process_template(variables: dict[str, str]) -> dict[str, Any]:

@@ -1,14 +1,12 @@
 """Waiting for a person: a held run lies suspended until somebody answers on Prefect's page."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
-from prefect.events.worker import EventsWorker
 from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
@@ -27,7 +25,6 @@ from tasks.step import flow_run_id, home, plain_markdown, prefect_answers
 __all__ = ["PersonsAnswer", "note_answer", "wait_for_person"]
 
 _TRIES = 20
-_ARRIVAL_SECONDS = 2.0
 _HOW_TO_SIGN = (
     "The model card and all evidence are linked from this run. To sign your answer, put these two lines into a file "
     "and run `ssh-keygen -Y sign -n evenhand -f YOUR_KEY FILE` (for a rejection write `reject`):"
@@ -63,16 +60,6 @@ class PersonsAnswer(RunInput):
     )
 
 
-def let_signs_of_life_arrive() -> None:
-    """Wait until the server has every heartbeat that this run has sent.
-
-    The rule that takes silent runs for dead waits for a next sign of life after each heartbeat, or for the run to be
-    suspended. A heartbeat that comes in behind the suspension would make it wait for a sign that nobody gives.
-    """
-    EventsWorker.drain_all(timeout=10)
-    time.sleep(_ARRIVAL_SECONDS)
-
-
 def wait_for_person(outcome: dict[str, Any]) -> dict[str, Any]:
     """Suspend this run until a person answers; the run starts again from its top then, and comes back here.
 
@@ -95,7 +82,6 @@ def wait_for_person(outcome: dict[str, Any]) -> dict[str, Any]:
             return note_answer(outcome, "promote", why_not_open(hold))
         if reason := why_not_open(hold):
             return note_answer(outcome, "hold", reason)
-        let_signs_of_life_arrive()
         given: PersonsAnswer = suspend_flow_run(
             wait_for_input=PersonsAnswer.with_initial_data(description=_question(hold, problem)),
             timeout=int(3600 * hold.decision.body["approval_hours"]),

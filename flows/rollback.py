@@ -6,6 +6,7 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import deployment, flow_run
 
+from flows.life import alive
 from tasks.answer import roll_back
 from tasks.step import markdown, prefect_answers
 from tasks.tracking import say
@@ -19,6 +20,7 @@ def _run_name() -> str:
 
 
 @flow(name="rollback", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
+@alive
 def rollback(reason: str, by: str, version: str = "", model: str = "") -> dict[str, Any]:
     """Make an earlier champion the champion again, after it was loaded and has decided on made-up rows.
 

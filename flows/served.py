@@ -14,6 +14,7 @@ from evenhand.exceptions import ConfigError, nearest, shorten
 from evenhand.fairness.policies.load import available_policies
 from evenhand.reproduction.checks import TOLERANCE
 from flows.audit import audit_version_on
+from flows.life import alive
 from flows.monitor import monitor_model
 from flows.reproduce import reproduce_version
 from flows.service import in_place_of, run_name, served_model
@@ -23,6 +24,7 @@ __all__ = ["audit", "monitor", "reproduce", "score"]
 
 
 @flow(name="score", flow_run_name=run_name, validate_parameters=True, persist_result=False)
+@alive
 def score(source: str = "", version: str = "") -> dict[str, Any] | State:
     """Score rows with the deployment's model: probability, decision and the top reasons of each, in a Parquet file.
 
@@ -46,6 +48,7 @@ def score(source: str = "", version: str = "") -> dict[str, Any] | State:
 
 
 @flow(name="reproduce", flow_run_name=run_name, validate_parameters=True, persist_result=False)
+@alive
 def reproduce(version: str = "", tolerance: float = TOLERANCE) -> dict[str, Any]:
     """Train a registered version of the deployment's model again, and compare every step with the first time.
 
@@ -57,6 +60,7 @@ def reproduce(version: str = "", tolerance: float = TOLERANCE) -> dict[str, Any]
 
 
 @flow(name="monitor", flow_run_name=run_name, validate_parameters=True, persist_result=False)
+@alive
 def monitor(source: str = "", labels: str = "", version: str = "") -> dict[str, Any] | State:
     """Look at the deployment's model: drift, performance, every declared policy.
 
@@ -83,6 +87,7 @@ def _watched(model: ServedModel, name: str) -> SourceConfig:
 
 
 @flow(name="audit", flow_run_name=run_name, validate_parameters=True, persist_result=False)
+@alive
 def audit(source: str = "", version: str = "", policies: list[str] | None = None) -> dict[str, Any]:
     """Compare the decisions of a registered version between groups, on rows of a named source; nothing is trained.
 

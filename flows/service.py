@@ -16,6 +16,7 @@ from evenhand.exceptions import ConfigError, nearest
 from flows.again import finished_already
 from flows.approval import wait_for_person
 from flows.late import replaced_by_newer
+from flows.life import alive
 from flows.retrain import retrain_model
 
 __all__ = ["in_place_of", "retrain", "run_name", "served_model"]
@@ -33,6 +34,7 @@ def run_name() -> str:
 
 
 @flow(name="retrain", flow_run_name=run_name, validate_parameters=True, persist_result=False)
+@alive
 def retrain(
     source: str = "",
     search: Change = None,

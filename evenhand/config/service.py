@@ -179,7 +179,7 @@ class ServiceConfig(Section):
     """How often a run whose process was killed is taken up again."""
 
     lost_after: int = Field(default=90, ge=40, le=3600)
-    """Seconds without a sign of life, one comes every 30, after which a run counts as killed."""
+    """Seconds without a sign of life, one comes every 20, after which a run counts as killed."""
 
 
 def _check_cron(text: str) -> None:

@@ -23,6 +23,7 @@ from evenhand.config import Config, Service, load_service
 from evenhand.exceptions import ConfigError
 from evenhand.fairness.policies.load import available_policies
 from flows import served
+from flows.life import ALIVE, LIES_DOWN
 from flows.served import monitor
 from flows.service import retrain
 
@@ -217,7 +218,8 @@ def test_the_rules_look_at_runs_of_their_service_only() -> None:
     assert taken_up.trigger.match.root["prefect.run-count"] == ["1", "2"], "a run counts its starts"
     assert at_start.trigger.match.root["prefect.run-count"] == "0"
     assert lost.trigger.within.total_seconds() == 90
-    assert "prefect.flow-run.heartbeat" in lost.trigger.expect
+    assert lost.trigger.after == {ALIVE}, "Prefect's own heartbeats go on while a run is suspended"
+    assert {ALIVE, LIES_DOWN, "prefect.flow-run.Completed"} <= lost.trigger.expect
 
 
 def test_a_service_without_restarts_only_marks_what_is_lost() -> None:

@@ -142,17 +142,20 @@ def test_mlflow_is_silent_from_the_start(trained: Trained, stack: Stack, compute
 
 
 def test_mlflow_is_silent_in_the_middle(trained: Trained, stack: Stack, computed: Home) -> None:
-    """Gone while the model is explained, back when the card is written: one line for each, and nothing is missing."""
+    """Gone while the model is explained and judged, back when the card is written: no record is missing."""
     name = "silent-in-the-middle"
     forget(computed, "explain")
     child = computed.start(computed.train(*model_of(name)), extra=dict(stack.addresses))
     wait_for(lambda: drafting("explain")(computed), child, computed)
     with silent_mlflow(stack):
-        wait_for(lambda: "the records wait in" in said(computed), child, computed)
+        wait_for(lambda: "decide: hold" in said(computed), child, computed)
         os.kill(child.pid, signal.SIGSTOP)
     os.kill(child.pid, signal.SIGCONT)
     assert child.wait(timeout=PATIENCE) == HELD, said(computed)
-    assert said(computed).count("MLflow does not answer") == 1
+    silences = [line for line in said(computed).splitlines() if "MLflow does not answer" in line]
+    assert len(silences) == 2, "once of the records, once as a reason of the decision, which could not ask"
+    assert "the records wait in" in silences[0]
+    assert silences[1].startswith("- champion: ")
     assert "MLflow answers again" in said(computed)
     outcome, client = outcomes(computed)[0], client_of(stack)
     assert (outcome["model_version"], outcome["waiting"]) == ("1", "")
