@@ -21,7 +21,7 @@ from .conftest import QUICK, ROOT
 from .postgres import Postgres, postgres
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-LOST_AFTER = 75
+LOST_AFTER = 50
 """Seconds without a sign of life after which a run counts as killed."""
 FAST = {
     "PREFECT_WORKER_QUERY_SECONDS": "2",
