@@ -9,7 +9,7 @@ from tasks.tracking.service import artifact_location, client, unknown
 
 __all__ = ["RunGoneError", "alias_holder", "set_alias", "write"]
 
-RUN_KEY = "evenhand.run_key"
+RUN_KEY, FLOW_RUN = "evenhand.run_key", "evenhand.flow_run_id"
 _CLASHES = 10
 _METRICS, _PARAMS = 900, 90  # MLflow takes at most 1,000 metrics, 100 params and 100 tags in one call
 
@@ -52,8 +52,18 @@ def _write_open(outbox: Outbox, record: Record, receipts: Mapping[str, str]) -> 
         raise RunGoneError(f"the run {receipts['run_id']} was deleted in MLflow while it was under way")
     else:
         tags = {**tags, MLFLOW_RUN_NAME: body["name"]}
+        _end_left(experiment, tags.get(FLOW_RUN, ""), before=record.at)
         run = client().create_run(experiment, start_time=record.at, tags=tags, run_name=body["name"])
     return {"run_id": str(run.info.run_id), "experiment_id": str(run.info.experiment_id)}
+
+
+def _end_left(experiment: str, flow_run: str, *, before: int) -> None:
+    """End what a process of the same flow run left that was killed on another machine: nobody there will."""
+    if not flow_run:
+        return
+    asked = f"tags.`{FLOW_RUN}` = '{flow_run}' and attributes.status = 'RUNNING' and attributes.start_time < {before}"
+    for run in client().search_runs([experiment], asked):
+        client().set_terminated(run.info.run_id, "KILLED")
 
 
 def _experiment(name: str) -> str:

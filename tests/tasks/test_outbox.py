@@ -398,3 +398,26 @@ def test_of_versions_made_at_once_the_newest_has_the_alias(store: str) -> None:
     assert sorted(int(version.version) for version in versions) == [1, 2, 3, 4]
     assert str(client().get_model_version_by_alias("loans", "challenger").version) == "4"
     assert current(runs[0]).run_id == runs[0].run_id
+
+
+def test_what_a_killed_process_left_on_another_machine_is_ended(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_flow_run(name: str) -> str:
+        tags = {"evenhand.flow_run_id": name}
+        return open_run(experiment="loans", name="first", model="loans", tags=tags).run_id
+
+    monkeypatch.setenv("EVENHAND_HOME", str(tmp_path / "silent"))
+    mlflow.set_tracking_uri(NOWHERE)
+    of_flow_run("one")  # waits on its machine, and comes when the others are there
+    mlflow.set_tracking_uri(store)
+    monkeypatch.setattr(delivery, "_silences", {})
+    monkeypatch.setenv("EVENHAND_HOME", str(tmp_path / "here"))
+    left, other = of_flow_run("one"), of_flow_run("two")
+    monkeypatch.setenv("EVENHAND_HOME", str(tmp_path / "there"))
+    goes_on = of_flow_run("one")
+    monkeypatch.setenv("EVENHAND_HOME", str(tmp_path / "silent"))
+    deliver_all(elsewhere=True)
+
+    status = {run: client().get_run(run).info.status for run in (left, other, goes_on)}
+    assert status == {left: "KILLED", other: "RUNNING", goes_on: "RUNNING"}
