@@ -52,7 +52,8 @@ def look(served: Service, **parameters: Any) -> str:
 
 def events(served: Service) -> list[dict[str, Any]]:
     """What looks have sent, the oldest first."""
-    asked = {"filter": {"event": {"prefix": ["evenhand."]}, "order": "ASC"}, "limit": 50}
+    names = ["evenhand.drift", "evenhand.fairness", "evenhand.schema"]
+    asked = {"filter": {"event": {"prefix": names}, "order": "ASC"}, "limit": 50}
     return served.ask("POST", "/events/filter", json=asked)["events"]
 
 
