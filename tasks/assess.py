@@ -19,7 +19,7 @@ from evenhand.fairness.columns import PredictionColumns, detector_of
 from evenhand.fairness.judging import wanted_policies
 from evenhand.fairness.page import render_page
 from evenhand.fairness.policies.load import load_policy
-from evenhand.fairness.tables import audit_figures, audit_sentence, group_table, worst_verdict
+from evenhand.fairness.tables import audit_figures, audit_sentence, group_table, policy_table, worst_verdict
 from evenhand.plotting import figure_to_svg
 from evenhand.store import Ref, write_text
 from tasks.ledger import take_look
@@ -200,6 +200,8 @@ def _record(folder: Path, found: dict[str, Any], run: RunRef | None) -> None:
     verdicts = [
         f"- {judged['policy']['name']}: **{judged['verdict'] or 'no verdict'}**" for judged in found["policies"]
     ]
+    asked = policy_table(found)
+    table("policy-tables", asked.to_dict("records"), "Tables that the policies ask for, on the audited rows")
     markdown("audit-verdicts", "\n".join(verdicts) or "No policy was asked.", "What the policies say")
     if run is None:
         return
@@ -208,6 +210,7 @@ def _record(folder: Path, found: dict[str, Any], run: RunRef | None) -> None:
         [
             Metrics({metric_name(*parts): value for parts, value in audit_figures(found)}),
             Table("audit/groups.json", groups),
+            *([] if asked.empty else [Table("audit/policy-tables.json", asked)]),
             Tags({"evenhand.verdict": worst_verdict(found) or "none"}),
             *(File(folder / name, "audit") for name in ("audit.html", "audit.json")),
         ],

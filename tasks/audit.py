@@ -9,8 +9,10 @@ import pandas as pd
 from evenhand.config import AuditConfig
 from evenhand.data.dataset import Dataset
 from evenhand.exceptions import ConfigError, Problem, nearest, shorten
-from evenhand.fairness import BiasDetector
-from evenhand.fairness.tables import audit_figures, audit_sentence, group_table
+from evenhand.fairness import AuditReport, BiasDetector
+from evenhand.fairness.page import render_page
+from evenhand.fairness.tables import audit_figures, audit_sentence, group_table, policy_table
+from evenhand.plotting import figure_to_svg
 from evenhand.store import Ref, digest_file
 from tasks.step import keep_figure, load_part, note, once, read_json, step, store, table, write_json
 from tasks.tracking import File, Metrics, RunRef, Table, log, metric_name
@@ -45,7 +47,9 @@ def audit_groups(evidence: Ref, holdout: Ref, audit: AuditConfig, *, seed: int, 
     found = read_json(folder / "audit.json")
     groups = pd.read_csv(folder / "groups.csv", keep_default_na=False, dtype=str)
     table("groups", groups.to_dict("records"), "Every group on the test part")
-    log(run, _items(folder, found, groups))
+    asked = policy_table(found)
+    table("policy-tables", asked.to_dict("records"), "Tables that the policies ask for, on the test part")
+    log(run, _items(folder, found, groups, asked))
     note(audit_sentence(found))
     return ref
 
@@ -71,16 +75,18 @@ def _write(folder: Path, evidence: Ref, holdout: Ref, audit: AuditConfig, seed: 
         replicates=audit.replicates,
         seed=seed,
     )
-    write_json(folder / "audit.json", report.to_dict())
-    (folder / "report.html").write_text(report._repr_html_(), encoding="utf-8")
-    group_table(report.to_dict()).to_csv(folder / "groups.csv", index=False)
-    keep_figure(
-        folder,
-        "groups",
-        report.plot(),
-        title="Rates of each group with intervals",
-        alt=audit_sentence(report.to_dict()),
-    )
+    _leave(folder, report, test)
+
+
+def _leave(folder: Path, report: AuditReport, test: Dataset) -> None:
+    """The report as JSON, as a page and as a table, and its figure for the card."""
+    found, figure = report.to_dict(), report.plot()
+    write_json(folder / "audit.json", found)
+    facts = {"rows": f"{len(test):,} of the test part of {test.name}, digest {test.digest[:12]}"}
+    page = render_page(report, title=f"Audit of {test.name}", facts=facts, picture=figure_to_svg(figure))
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    group_table(found).to_csv(folder / "groups.csv", index=False)
+    keep_figure(folder, "groups", figure, title="Rates of each group with intervals", alt=audit_sentence(found))
 
 
 def _scores(scores: Any, classes: list[Any], favorable_label: Any) -> Any:
@@ -102,10 +108,11 @@ def _factors(test: Dataset, names: Sequence[str]) -> pd.DataFrame | None:
     return test.X[list(names)] if names else None
 
 
-def _items(folder: Path, found: dict[str, Any], groups: pd.DataFrame) -> list[Any]:
+def _items(folder: Path, found: dict[str, Any], groups: pd.DataFrame, asked: pd.DataFrame) -> list[Any]:
     return [
         Metrics({metric_name(*parts): value for parts, value in audit_figures(found)}),
         Table("audit/groups.json", groups),
+        *([] if asked.empty else [Table("audit/policy-tables.json", asked)]),
         File(folder / "audit.json", "audit"),
         File(folder / "report.html", "audit"),
         File(folder / "figures" / "groups.png", "audit"),

@@ -18,16 +18,21 @@ reader must see it. ``good`` and ``open``: a verdict that passed, or could not b
 
 @dataclass(frozen=True)
 class Cell:
-    """One value of a table or list of facts: its text, the number behind it, and how it is said."""
+    """One value of a table or list of facts: its text, the number behind it with its interval, and how it is said.
+
+    The upper end of an interval is None where there is no bound.
+    """
 
     text: str
     value: float | None = None
     tone: Tone = "plain"
     detail: str = ""
+    interval: tuple[float, float | None] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """A dict of JSON types."""
-        return {"text": self.text, "value": self.value, "tone": self.tone, "detail": self.detail}
+        """A dict of JSON types; ``interval`` is left out where there is none."""
+        said = {"text": self.text, "value": self.value, "tone": self.tone, "detail": self.detail}
+        return said if self.interval is None else {**said, "interval": list(self.interval)}
 
 
 @dataclass(frozen=True)

@@ -191,5 +191,6 @@ def metric_cell(metric: Mapping[str, Any] | None) -> Cell:
     reason = plain(metric.get("reason") or "")
     if value is None:
         return Cell("undefined", tone="absent", detail=reason)
-    interval = f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
-    return Cell(number(value), float(value), detail=interval or reason)
+    if low is None or high is None:
+        return Cell(number(value), float(value), detail=reason)
+    return Cell(number(value), float(value), detail=f"{number(low)} to {number(high)}", interval=(low, high))

@@ -1,9 +1,10 @@
 """An audit as a page of its own: verdicts first, then every group; fetched from nowhere, every name escaped."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
 
+from evenhand.fairness.policy_html import mark, policies_html
+from evenhand.fairness.render import groups_html
 from evenhand.fairness.report import AuditReport
 from evenhand.fairness.tables import worst_verdict
 
@@ -71,79 +72,13 @@ def render_page(
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
     said = "".join(f"<p>{escape(note)}</p>" for note in notes)
     drawn = f"<h2>Rates</h2><figure>{picture}</figure>" if picture else ""
-    groups = (
-        report._repr_html_().replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
-    )
+    groups = groups_html(report).replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<title>{escape(title)}</title><style>{_CSS}</style></head><body>"
-        f"<h1>{escape(title)} {_mark(worst_verdict(found))}</h1><dl>{listed}</dl>{said}"
-        f"<h2>Verdicts</h2>{''.join(_policy(policy) for policy in found['policies']) or '<p>No policy was asked.</p>'}"
+        f"<h1>{escape(title)} {mark(worst_verdict(found))}</h1><dl>{listed}</dl>{said}"
+        f"<h2>Verdicts</h2>{policies_html(found['policies'])}"
         f"{drawn}<h2>Groups</h2>{groups}</body></html>\n"
-    )
-
-
-def _mark(verdict: str | None) -> str:
-    return f'<span class="mark {verdict or "none"}">{verdict or "no verdict"}</span>'
-
-
-def _policy(judged: Mapping[str, Any]) -> str:
-    about = judged["policy"]
-    names = ("attribute", "verdict", "disparity", "limit", "value", "why")
-    head = "".join(f"<th>{name}</th>" for name in names)
-    rows = "".join(_rule(rule) for rule in judged["rules"])
-    where = "" if about["jurisdiction"] == "none" else f", {escape(about['jurisdiction'])}"
-    table = (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>' if rows else ""
-    )
-    return (
-        f"<h3>{escape(about['title'])} {_mark(judged['verdict'])}</h3>"
-        f'<p class="muted">{escape(about["source"])}{where}, level {about["alpha"]:.3g}. '
-        f"{escape(about['description'])}</p>{table}{''.join(_tables(judged['tables']))}"
-        + "".join(f'<p class="muted">{escape(note)}</p>' for note in about["notes"])
-    )
-
-
-def _tables(tables: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> Iterator[str]:
-    """The tables that a policy asks for: rates and impact ratios of every category."""
-    for kind, of in tables.items():
-        said = {"impact_ratio": ("selected", "selection rate"), "scoring_rate": ("above the median", "scoring rate")}
-        selected, rate = said.get(kind, (kind, kind))
-        head = "".join(f"<th>{name}</th>" for name in ("category", "rows", selected, rate, "impact ratio", ""))
-        for attribute, rows in of.items():
-            body = "".join(_impact(row) for row in rows)
-            yield f'<h4>{escape(attribute)}: {rate}</h4><div class="scroll"><table><thead><tr>{head}</tr></thead>'
-            yield f"<tbody>{body}</tbody></table></div>"
-
-
-def _impact(row: Mapping[str, Any]) -> str:
-    marks = [row["reason"], "may be left out for its share" if row["may_leave_out"] else ""]
-    return (
-        f"<tr><td>{escape(row['name'])}</td><td>{row['n']:,} ({row['share']:.1%})</td><td>{row['selected']:,}</td>"
-        f"<td>{_between(row['rate'], row['rate_low'], row['rate_high'])}</td>"
-        f"<td>{_between(row['impact_ratio'], row['ratio_low'], row['ratio_high'])}</td>"
-        f'<td class="long">{escape("; ".join(mark for mark in marks if mark))}</td></tr>'
-    )
-
-
-def _between(value: float | None, low: float | None, high: float | None) -> str:
-    """A value with its interval, which may be open above."""
-    if value is None:
-        return "undefined"
-    upper = "unbounded" if high is None else f"{high:.3f}"
-    return f"{value:.3f}" + (f" <small>[{low:.3f}, {upper}]</small>" if low is not None else "")
-
-
-def _rule(rule: Mapping[str, Any]) -> str:
-    side = "at most" if rule["kind"] == "difference" else "at least"
-    value = "undefined" if rule["value"] is None else f"{rule['value']:.3f}"
-    if rule["value"] is not None and rule["low"] is not None:
-        value += f" <small>[{rule['low']:.3f}, {rule['high']:.3f}]</small>"
-    pair = f" ({escape(' / '.join(rule['pair']))})" if rule["pair"] else ""
-    return (
-        f"<tr><td>{escape(rule['attribute'])}</td><td>{_mark(rule['verdict'])}</td>"
-        f"<td>{escape(rule['metric'].replace('_', ' '))}{pair}</td><td>{side} {rule['limit']:g}</td><td>{value}</td>"
-        f'<td class="long">{escape("; ".join([rule["reason"], *rule["notes"]]))}</td></tr>'
     )

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 
 from evenhand.exceptions import DataError, nearest, shorten
+from evenhand.fairness.policy_html import policies_html
 from evenhand.fairness.report import AttributeAudit, AuditReport, Disparity, MetricValue
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["disparities_frame", "groups_frame", "plot_rates", "render_html"]
+__all__ = ["disparities_frame", "groups_frame", "groups_html", "plot_rates", "render_html"]
 
 
 def groups_frame(report: AuditReport) -> pd.DataFrame:
@@ -76,7 +77,13 @@ def _metrics_shown(report: AuditReport) -> list[str]:
 
 
 def render_html(report: AuditReport) -> str:
-    """The audit as HTML for a notebook: fetched from nowhere, every name escaped."""
+    """The audit as HTML for a notebook, groups and what the policies say: fetched from nowhere, every name escaped."""
+    policies = report.to_dict()["policies"]
+    return groups_html(report) + (policies_html(policies) if policies else "")
+
+
+def groups_html(report: AuditReport) -> str:
+    """Every group of the audit and the disparities between them as HTML, every name escaped."""
     favorable = escape(str(report.favorable_label)) if report.favorable_label != () else "none declared"
     head = f"<p><b>Audit</b> of {report.n:,} rows, {report.task}; favorable: {favorable}.</p>"
     return head + "".join(_section(report, audit) for audit in report.audits.values())

@@ -5,11 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["SHOWN", "audit_figures", "audit_sentence", "group_table", "worst_verdict"]
+__all__ = ["SHOWN", "audit_figures", "audit_sentence", "group_table", "policy_table", "worst_verdict"]
 
 SHOWN = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "accuracy", "roc_auc")
 """The metrics of a group that are shown and recorded."""
 
+_RATES = {"impact_ratio": "selection_rate", "scoring_rate": "scoring_rate"}
 _WORST = ("FAIL", "INCONCLUSIVE", "PASS")
 
 
@@ -37,6 +38,52 @@ def group_table(found: Mapping[str, Any]) -> pd.DataFrame:
             row |= {name: _shown(group["metrics"].get(name)) for name in SHOWN if name in group["metrics"]}
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def policy_table(found: Mapping[str, Any]) -> pd.DataFrame:
+    """A row a category of every table that the policies ask for; empty where they ask for none.
+
+    Parameters
+    ----------
+    found
+        What :meth:`evenhand.fairness.AuditReport.to_dict` gives.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``policy``, ``rate`` (what it is a rate of), ``attribute``, ``category``, ``n``, ``share`` of all rows, then the
+        rate and the impact ratio with their intervals as text, and a remark.
+
+    Examples
+    --------
+    >>> from evenhand.fairness import BiasDetector
+    >>> people = pd.DataFrame({"sex": ["f", "f", "m", "m"]})
+    >>> given = {"sensitive_features": people, "favorable_label": 1}
+    >>> report = BiasDetector.from_predictions([1, 0, 1, 0], [1, 0, 1, 1], **given).detect_bias(policies=["nyc-ll144"])
+    >>> policy_table(report.to_dict())[["rate", "category", "n"]].values.tolist()
+    [['selection_rate', 'f', 2], ['selection_rate', 'm', 2]]
+    """
+    rows = [
+        {"policy": judged["policy"]["name"], "rate": _RATES.get(kind, kind), "attribute": attribute, **_category(row)}
+        for judged in found["policies"]
+        for kind, by_attribute in judged["tables"].items()
+        for attribute, listed in by_attribute.items()
+        for row in listed
+    ]
+    return pd.DataFrame(rows)
+
+
+def _category(row: Mapping[str, Any]) -> dict[str, Any]:
+    ratio = {"value": row["impact_ratio"], "low": row["ratio_low"], "high": row["ratio_high"]}
+    remarks = (row["reason"], "may be left out for its share, shown all the same" if row["may_leave_out"] else "")
+    return {
+        "category": row["name"],
+        "n": row["n"],
+        "share": f"{row['share']:.1%}",
+        "value": _shown({"value": row["rate"], "low": row["rate_low"], "high": row["rate_high"]}),
+        "impact_ratio": _shown(ratio),
+        "remark": "; ".join(remark for remark in remarks if remark),
+    }
 
 
 def audit_sentence(found: Mapping[str, Any]) -> str:
@@ -83,5 +130,7 @@ def _audits(found: Mapping[str, Any]) -> dict[str, Any]:
 def _shown(metric: Mapping[str, Any] | None) -> str:
     if metric is None or metric["value"] is None:
         return "undefined"
-    interval = "" if metric["low"] is None else f" [{metric['low']:.3f}, {metric['high']:.3f}]"
-    return f"{metric['value']:.3f}{interval}"
+    if metric["low"] is None:
+        return f"{metric['value']:.3f}"
+    high = "unbounded" if metric["high"] is None else f"{metric['high']:.3f}"
+    return f"{metric['value']:.3f} [{metric['low']:.3f}, {high}]"

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import mlflow
 import pandas as pd
 import pytest
 
@@ -78,6 +79,9 @@ def test_a_version_on_other_rows(steps: Steps, known: Registered, loans: pd.Data
     logged = client().get_run(run.run_id)
     assert logged.data.tags["evenhand.verdict"] == found["verdict"]
     assert any(name.startswith("group/race/black/") for name in logged.data.metrics)
+    tables = mlflow.artifacts.load_dict(f"runs:/{run.run_id}/audit/policy-tables.json")
+    assert {row[0] for row in tables["data"]} == {"us-four-fifths"}, "the plain policy asks for no table"
+    assert tables["columns"][:4] == ["policy", "rate", "attribute", "category"]
 
 
 def test_every_look_is_in_the_ledger_and_spends_error(

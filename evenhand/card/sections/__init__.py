@@ -11,6 +11,7 @@ from evenhand.card.sections.groups import groups_section
 from evenhand.card.sections.limits import limits_section
 from evenhand.card.sections.mitigation import mitigation_part
 from evenhand.card.sections.performance import performance_section
+from evenhand.card.sections.policies import policy_parts
 from evenhand.card.sections.reasons import reasons_section
 from evenhand.card.sections.robustness import robustness_section
 from evenhand.card.sections.summary import summary_section
@@ -20,9 +21,11 @@ __all__ = ["build_sections"]
 
 
 def _groups(inputs: Inputs) -> Section:
-    """The section on groups, with what was done about their differences."""
+    """The section on groups, with the policies' verdicts and what was done about the differences."""
     section = groups_section(inputs)
-    return replace(section, sections=(*section.sections, mitigation_part(inputs))) if inputs.audit else section
+    if not inputs.audit:
+        return section
+    return replace(section, sections=(*section.sections, *policy_parts(inputs), mitigation_part(inputs)))
 
 
 def build_sections(inputs: Inputs) -> tuple[Section, ...]:

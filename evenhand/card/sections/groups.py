@@ -1,13 +1,23 @@
-"""How the model treats each group: rates with intervals, gaps with verdicts, and the policies behind them."""
+"""How the model treats each group: rates with intervals, and gaps with verdicts."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from evenhand.card.blocks import Block, Cell, Section, Table, Text, Tone
 from evenhand.card.inputs import Inputs
 from evenhand.card.text import count, join, metric_cell, number, percent, plain, words
 
-__all__ = ["GAPS", "NOT_AUDITED", "four_fifths", "gap_cell", "groups_section", "headline_gap", "verdict_cell"]
+__all__ = [
+    "GAPS",
+    "NOT_AUDITED",
+    "few_groups",
+    "four_fifths",
+    "gap_cell",
+    "groups_section",
+    "headline_gap",
+    "verdict_cell",
+]
 
 VERDICT_TONES: Mapping[str, Tone] = {"PASS": "good", "FAIL": "flag", "INCONCLUSIVE": "open"}
 RATES = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "accuracy", "auc", "roc_auc")
@@ -35,7 +45,7 @@ def verdict_cell(gap: Mapping[str, Any]) -> Cell:
 
 def headline_gap(audited: Mapping[str, Any], min_cell: int) -> tuple[str, Mapping[str, Any]] | None:
     """The gap of an attribute that a reader wants first: one with a verdict, the worst before the others."""
-    gaps, few = audited.get("disparities") or {}, _few(audited, min_cell)
+    gaps, few = audited.get("disparities") or {}, few_groups(audited, min_cell)
     named = [(name, gaps[name]) for name in GAPS if name in gaps]
     shown = [(name, gap) for name, gap in named if not few & set(map(str, gap.get("between") or ()))]
     for wanted in ("FAIL", "INCONCLUSIVE", "PASS"):
@@ -45,14 +55,14 @@ def headline_gap(audited: Mapping[str, Any], min_cell: int) -> tuple[str, Mappin
     return next(iter((*shown, *named)), None)
 
 
-def _few(audited: Mapping[str, Any], min_cell: int) -> set[str]:
+def few_groups(audited: Mapping[str, Any], min_cell: int) -> set[str]:
     """Groups so small that a figure about them tells what happened to each."""
     return {str(group["group"]) for group in audited.get("groups") or () if group["n"] < min_cell}
 
 
 def gap_cell(gap: Mapping[str, Any], audited: Mapping[str, Any], min_cell: int) -> Cell:
     """A gap with its interval, unless one side of it is a group whose rates are withheld: it would give them away."""
-    withheld = _few(audited, min_cell) & set(map(str, gap.get("between") or ()))
+    withheld = few_groups(audited, min_cell) & set(map(str, gap.get("between") or ()))
     if withheld:
         detail = f"rests on {join(sorted(withheld))}, fewer than {min_cell} rows"
         return Cell("withheld", tone="muted", detail=detail)
@@ -66,7 +76,7 @@ def four_fifths(audited: Mapping[str, Any], min_cell: int) -> Mapping[str, Any]:
     says nothing and gives that rate away, so it is taken here over the others.
     """
     found: Mapping[str, Any] = (audited.get("disparities") or {}).get("four_fifths") or {}
-    few = _few(audited, min_cell)
+    few = few_groups(audited, min_cell)
     if not few & {str(found.get("group")), str(found.get("reference"))}:
         return found
     rates = {
@@ -94,7 +104,7 @@ def _gap_row(name: str, gap: Mapping[str, Any], cell: Cell) -> tuple[Cell, ...]:
     without = f"not defined for {join(list(left))}" if left else ""
     return (
         Cell(words(name), detail=without),
-        Cell(cell.text, cell.value, cell.tone, "" if bounded else cell.detail),
+        replace(cell, detail="") if bounded else cell,
         Cell(cell.detail) if bounded else Cell("none", tone="absent"),
         Cell("none" if gap.get("p_value") is None else number(gap["p_value"]), gap.get("p_value")),
         Cell(" and ".join(plain(group) for group in gap.get("between") or ()) or "none"),
@@ -134,10 +144,16 @@ def _flag(audited: Mapping[str, Any], min_cell: int) -> tuple[Block, ...]:
     return (Text(f"{text} Not under four fifths (29 CFR 1607.4D); that alone shows nothing."),)
 
 
+def _reason(gap: Mapping[str, Any], audited: Mapping[str, Any], min_cell: int) -> str:
+    """Why a verdict is what it is; where rates are withheld, without the value over everybody, which rests on them."""
+    said, mark, with_them = plain(gap["reason"]).partition("; the value with them is ")
+    return said if few_groups(audited, min_cell) else said + mark + with_them
+
+
 def _attribute(inputs: Inputs, name: str, audited: Mapping[str, Any], place: int, kind: str) -> Section:
     columns = ("Disparity", "Value", "Interval", "p of equality", "Between", "Verdict")
     reasons = tuple(
-        Text(f"{words(gap)}: {plain(found['reason'])}.".replace("..", "."), tone="muted")
+        Text(f"{words(gap)}: {_reason(found, audited, inputs.min_cell)}.".replace("..", "."), tone="muted")
         for gap, found in (audited.get("disparities") or {}).items()
         if gap in GAPS and found.get("verdict") and found.get("reason")
     )
@@ -149,49 +165,6 @@ def _attribute(inputs: Inputs, name: str, audited: Mapping[str, Any], place: int
         *reasons,
     )
     return Section(f"{kind}-{place}", f"By {plain(name)}", blocks)
-
-
-def _policies(inputs: Inputs) -> tuple[Block, ...]:
-    blocks: list[Block] = []
-    for judged in inputs.audit.get("policies") or ():
-        policy = judged.get("policy") or judged
-        title = plain(policy.get("title") or policy.get("name") or "a policy without a name")
-        source = f"{plain(policy.get('source') or 'no source')}, in effect from {plain(policy.get('effective') or '?')}"
-        blocks.append(Text(f"{title} ({source}). {plain(policy.get('description') or '')}"))
-        rows = tuple(_rule_row(rule) for rule in judged.get("rules") or () if rule.get("verdict"))
-        if rows:
-            columns = ("Rule", "Over", "Value", "Interval", "Verdict", "Why")
-            blocks.append(Table(f"Verdicts of {title}", columns, rows))
-        for kind, tables in (judged.get("tables") or {}).items() if isinstance(judged.get("tables"), Mapping) else ():
-            blocks += [_policy_table(kind, name, listed, inputs.min_cell) for name, listed in tables.items() if listed]
-    return tuple(blocks) or (Text("No policy was declared, so there is no verdict on any disparity.", tone="absent"),)
-
-
-def _rule_row(rule: Mapping[str, Any]) -> tuple[Cell, ...]:
-    side = "at most" if rule.get("kind") == "difference" else "at least"
-    cell = metric_cell({key: rule.get(key) for key in ("value", "low", "high")})
-    return (
-        Cell(words(rule.get("metric", "?")), detail=f"{side} {number(rule.get('limit'))}"),
-        Cell(plain(rule.get("attribute", "?"))),
-        Cell(cell.text, cell.value, cell.tone),
-        Cell(cell.detail or "none"),
-        verdict_cell(rule),
-        Cell(plain(rule.get("reason") or "")),
-    )
-
-
-def _policy_table(kind: str, name: str, listed: Any, min_cell: int) -> Table:
-    columns = tuple(listed[0])
-    rows = tuple(tuple(_policy_cell(row, column, min_cell) for column in columns) for row in listed)
-    return Table(f"{words(kind)} by {plain(name)}", tuple(words(column) for column in columns), rows)
-
-
-def _policy_cell(row: Mapping[str, Any], column: str, min_cell: int) -> Cell:
-    value = row.get(column)
-    few = isinstance(row.get("n"), int) and row["n"] < min_cell
-    if few and isinstance(value, float):
-        return Cell("withheld", tone="muted", detail=f"fewer than {min_cell} rows")
-    return Cell(number(value), value) if isinstance(value, float) else Cell(plain(value))
 
 
 def _factors(inputs: Inputs) -> tuple[Block, ...]:
@@ -213,16 +186,15 @@ def _factors(inputs: Inputs) -> tuple[Block, ...]:
 
 
 def groups_section(inputs: Inputs) -> Section:
-    """Every attribute, the intersections, the policies."""
+    """Every attribute, and the intersections."""
     parts = [_attribute(inputs, name, found, k, "group") for k, (name, found) in enumerate(inputs.audits().items(), 1)]
     crossed = inputs.audits("intersections")
     parts += [_attribute(inputs, name, found, k, "intersection") for k, (name, found) in enumerate(crossed.items(), 1)]
-    policies = (Section("policies", "Policies and verdicts", _policies(inputs)),) if inputs.audit else ()
     return Section(
         "groups",
         "Groups",
         _factors(inputs),
-        (*parts, *policies),
+        tuple(parts),
         covers={
             "mitchell": ("Factors", "Quantitative Analyses"),
             "toolkit": ("quantitative_analysis: performance_metrics", "quantitative_analysis: graphics"),

@@ -46,6 +46,16 @@ def disparity(value, *, between, verdict=None, reason="", undefined=None):
     return {**found, "between": list(between), "undefined": undefined or {}, "method": "between_groups"}
 
 
+def category(name, n, rate, ratio):
+    bounds = {"rate_low": rate - 0.1, "rate_high": rate + 0.1, "ratio_low": None, "ratio_high": None}
+    if ratio != 1.0:
+        bounds |= {"ratio_low": ratio - 0.1, "ratio_high": ratio + 0.1}
+    marks = {"unknown": False, "may_leave_out": n < 8, "reason": ""}
+    share, selected = n / 334, round(n * rate)
+    found = {"name": name, "n": n, "selected": selected, "share": share, "rate": rate, "impact_ratio": ratio}
+    return found | bounds | marks
+
+
 def audited(groups, disparities, flag=None):
     found = dict(disparities)
     if flag is not None:
@@ -85,7 +95,7 @@ def audit():
             }
             | {"value": 0.62, "low": 0.5, "high": 0.75, "reason": "beyond"}
         ],
-        "tables": {"impact_ratio": {"race": [{"group": "black", "n": 4, "rate": 0.4242}]}},
+        "tables": {"impact_ratio": {"race": [category("black", 4, 0.4242, 0.5), category("white", 330, 0.8484, 1.0)]}},
         "verdict": "FAIL",
         "reason": "one fails",
     }

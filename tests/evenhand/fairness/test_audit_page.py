@@ -12,7 +12,7 @@ from evenhand.exceptions import DataError
 from evenhand.fairness import AuditReport, BiasDetector
 from evenhand.fairness.columns import PredictionColumns, detector_of
 from evenhand.fairness.page import render_page
-from evenhand.fairness.tables import audit_figures, group_table, worst_verdict
+from evenhand.fairness.tables import audit_figures, group_table, policy_table, worst_verdict
 
 EVIL = "<script>alert(1)</script>"
 
@@ -51,12 +51,33 @@ def test_the_tables_that_a_policy_asks_for_stand_on_the_page(frame: pd.DataFrame
     found = BiasDetector.from_predictions(frame["y"], frame["decided"], **given_)
     report = found.detect_bias(policies=["nyc-ll144"], replicates=100)
     page = render_page(report, title="t", facts={})
+    assert "New York City, in effect from 2023-07-05" in page
+    notebook = report._repr_html_()
     [rows] = report.to_dict()["policies"][0]["tables"]["impact_ratio"].values()
     assert len(rows) == 3
     for row in rows:
         assert f"<td>{row['n']:,} ({row['share']:.1%})</td><td>{row['selected']:,}</td>" in page
         assert f"<td>{row['impact_ratio']:.3f}" in page
+        assert f"<td>{row['impact_ratio']:.3f}" in notebook
+    assert page.count("<h3>") == notebook.count("<h3>") == 1, "each policy once"
     assert "<script" not in page
+
+
+def test_the_tables_of_all_policies_are_one_table(frame: pd.DataFrame) -> None:
+    given_ = {"sensitive_features": frame[["race"]], "favorable_label": 1, "y_score": frame["age"]}
+    found = BiasDetector.from_predictions(frame["y"], frame["decided"], **given_)
+    report = found.detect_bias(policies=["nyc-ll144", "us-four-fifths", "statistical"], replicates=100).to_dict()
+    table = policy_table(report)
+    assert table.groupby(["policy", "rate"]).size().to_dict() == {
+        ("nyc-ll144", "selection_rate"): 3,
+        ("nyc-ll144", "scoring_rate"): 3,
+        ("us-four-fifths", "selection_rate"): 3,
+    }
+    row = report["policies"][0]["tables"]["scoring_rate"]["race"][1]
+    told = table.query("policy == 'nyc-ll144' and rate == 'scoring_rate' and category == @row['name']").iloc[0]
+    assert told["value"] == f"{row['rate']:.3f} [{row['rate_low']:.3f}, {row['rate_high']:.3f}]"
+    assert (told["n"], told["share"]) == (row["n"], f"{row['share']:.1%}")
+    assert policy_table({"policies": []}).empty
 
 
 def test_without_a_policy_there_is_no_verdict(frame: pd.DataFrame) -> None:
