@@ -22,7 +22,7 @@ __all__ = ["score_file"]
 def score_file(
     model: str,
     data: str,
-    output: Path,
+    output: str,
     *,
     version: str,
     config: Path | None,

@@ -57,7 +57,7 @@ def score(
     data: str,
     /,
     *,
-    output: Annotated[Path, Parameter(alias="-o")],
+    output: Annotated[str, Parameter(alias="-o")],
     version: int | None = None,
     config: Path | None = None,
     reasons: int | None = None,
@@ -76,7 +76,7 @@ def score(
     data
         A CSV or Parquet file, or an address such as s3://bucket/applications.parquet; Parquet is read in parts.
     output
-        The Parquet file to write.
+        The Parquet file to write, or an address such as s3://bucket/scored.parquet.
     version
         A version's number; by default the live one.
     config

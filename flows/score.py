@@ -1,7 +1,6 @@
 """Batch predictions of a registered version, with the reasons of a row."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -31,7 +30,7 @@ def score(
     Args:
         model: The registered name.
         source: Where the rows come from.
-        output: The Parquet file.
+        output: The Parquet file, a path or an address.
         version: A version's number; the champion when it is left out.
         score: How reasons are told; as the version's configuration has it when it is left out.
         most_reasons: At most so many reasons a row, whatever the configuration says; 0 for none.
@@ -46,7 +45,7 @@ def score(
 def run_score(
     model: str,
     source: SourceConfig,
-    output: Path,
+    output: str,
     *,
     version: str = "",
     score_config: ScoreConfig | None = None,
@@ -70,7 +69,7 @@ def run_score(
         found: dict[str, Any] = score(
             model,
             source,
-            str(output),
+            output,
             version=version,
             score=score_config,
             most_reasons=most_reasons,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -13,6 +12,7 @@ from evenhand.config import NO_SOURCE, ServedModel, SourceConfig
 from evenhand.exceptions import ConfigError, nearest, shorten
 from evenhand.fairness.policies.load import available_policies
 from evenhand.reproduction.checks import TOLERANCE
+from evenhand.scoring.places import place_below
 from flows.audit import audit_version_on
 from flows.life import alive
 from flows.monitor import monitor_model
@@ -39,7 +39,7 @@ def score(source: str = "", version: str = "") -> dict[str, Any] | State:
     return score_rows(
         model.name,
         _named(source, model.score_sources, f"no source that {model.name} scores"),
-        str(_output(model)),
+        _output(model),
         version=version,
         score=model.base.score,
         key=model.about.score.key,
@@ -113,9 +113,7 @@ def _named(name: str, sources: Mapping[str, SourceConfig], what: str) -> SourceC
     return sources[chosen]
 
 
-def _output(model: ServedModel) -> Path:
+def _output(model: ServedModel) -> str:
     """A file of this run in the folder of the service file."""
-    folder = Path(model.score_output)
-    folder.mkdir(parents=True, exist_ok=True)
     began = flow_run.scheduled_start_time or datetime.now(UTC)
-    return folder / f"{model.name}-{began:%Y%m%dT%H%M%SZ}-{str(flow_run.id)[:8]}.parquet"
+    return place_below(model.score_output, f"{model.name}-{began:%Y%m%dT%H%M%SZ}-{str(flow_run.id)[:8]}.parquet")

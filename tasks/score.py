@@ -1,6 +1,5 @@
 """Score new rows with a registered version."""
 
-from pathlib import Path
 from typing import Any
 
 from evenhand.config import Config, ScoreConfig, SourceConfig
@@ -46,7 +45,7 @@ def score_rows(
         Where the rows come from. They need the columns of the model's signature and no others; a sensitive attribute
         only where the model takes it.
     output
-        The file.
+        The file: a path, or an address that fsspec writes to.
     score
         How reasons are told; by default as in the configuration that the version was trained with.
     most_reasons
@@ -61,7 +60,7 @@ def score_rows(
     ContractError
         When the rows break what the model's data promised, with every violation; nothing is written then.
     """
-    check_output(Path(output), replace=replace)
+    check_output(output, replace=replace)
     known = read_registered(model, version or live_version(model))
     config = parse_config(known.config)
     asked = score if score is not None else config.score
@@ -83,7 +82,7 @@ def score_rows(
             parts,
             inputs,
             scorer,
-            Path(output),
+            output,
             model=known.model,
             version=known.version,
             key=key or _key(config, parts),

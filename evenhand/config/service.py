@@ -80,7 +80,7 @@ class ServedScoreConfig(ScheduleConfig):
     """The rows that a run may score, by the name that the form offers; without one there is no such deployment."""
 
     output: str = ""
-    """The folder for the scored rows, below one of the roots; a run writes one Parquet file there."""
+    """The folder for the scored rows, a path or an address below one of the roots; a run writes one file there."""
 
     key: str | None = None
     """The column that names a row; by default the one that the model's configuration names."""

@@ -36,9 +36,18 @@ def shown(address: str) -> str:
     >>> shown("https://me:secret@example.org/a.csv?token=secret")
     "'https://example.org/a.csv'"
     """
-    if "://" not in address:
-        return shorten(address, 120)
-    return shorten(_USER_INFO.sub(r"\1", address.split("?", 1)[0]), 120)
+    return shorten(public_address(address), 120)
+
+
+def public_address(address: str) -> str:
+    """The address without user, password and query; a path as it is.
+
+    Examples
+    --------
+    >>> public_address("sftp://me:secret@host/a.parquet?token=secret")
+    'sftp://host/a.parquet'
+    """
+    return _USER_INFO.sub(r"\1", address.split("?", 1)[0]) if "://" in address else address
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.scoring.inputs import Inputs
 from evenhand.scoring.output import open_output
 from evenhand.scoring.scorer import Scorer
-from evenhand.store import digest_file
 
 __all__ = ["Progress", "Scored", "look_at", "score_parts"]
 
@@ -43,7 +42,7 @@ class Scored:
     data_digest
         The content digest of the columns that the model took.
     output, output_digest
-        The file, and its SHA-256.
+        The file, an address without what is secret in it, and its SHA-256.
     """
 
     rows: int
@@ -133,7 +132,7 @@ def score_parts(
     parts: Parts,
     inputs: Inputs,
     scorer: Scorer,
-    output: Path,
+    output: str | Path,
     *,
     model: str,
     version: str,
@@ -151,7 +150,8 @@ def score_parts(
     inputs, scorer
         What the model takes, and the model.
     output
-        The file: the key (or ``row``), ``model``, ``version``, ``data_digest``, then what :meth:`Scorer.score` gives.
+        The file, a path or an address: the key (or ``row``), ``model``, ``version``, ``data_digest``, then what
+        :meth:`Scorer.score` gives.
     model, version
         What stands in every row, beside the digest of the rows.
     key
@@ -187,5 +187,5 @@ def score_parts(
                 on_progress("scoring", summary.rows, parts.rows)
     shown = {text: n for text, n in summary.reasons.most_common() if n >= min_cell}
     return Scored(
-        summary.rows, dict(summary.decisions), shown, summary.mean(min_cell), digest, str(output), digest_file(output)
+        summary.rows, dict(summary.decisions), shown, summary.mean(min_cell), digest, write.name, write.digest
     )

@@ -1,69 +1,52 @@
 """The file of scored rows: Parquet, written in parts, there whole or not at all."""
 
 import json
-import time
-import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from evenhand.exceptions import DataError
+from evenhand.scoring.places import open_place
+from evenhand.store import digest_file
 
-__all__ = ["METADATA", "Writer", "check_output", "open_output"]
+__all__ = ["METADATA", "Sink", "check_output", "open_output"]
 
 METADATA = b"evenhand.score"
 """The key of the file's metadata that holds, as JSON, what made it."""
 
 
-_DAY = 86_400.0
-
-
-class Writer(Protocol):
-    """Takes the parts of a file in order."""
-
-    def __call__(self, part: pd.DataFrame, /) -> None:
-        """Write the next rows."""
-
-
-def check_output(path: Path, *, replace: bool) -> None:
+def check_output(address: str | Path, *, replace: bool) -> None:
     """Refuse a place that cannot or must not be written, before anything is computed.
 
     Parameters
     ----------
-    path
-        Where the file is to be.
+    address
+        Where the file is to be; see :func:`evenhand.scoring.places.open_place`.
     replace
         Whether a file that is there may be replaced.
 
     Raises
     ------
     DataError
-        When the folder is missing or may not be written, or the file exists.
+        When the folder is missing or may not be written, the file exists, or no package knows the protocol.
+    ServiceError
+        When the server of an address does not answer.
     """
-    if "://" in str(path) or ":/" in str(path):
-        raise DataError(f"{path} is no file of this machine: name a local file, and copy it from there")
-    if path.suffix.lower() in (".csv", ".json", ".xlsx"):
-        raise DataError(f"{path} would be a Parquet file all the same: let its name end in .parquet")
-    if path.is_dir():
-        raise DataError(f"{path} is a folder: name the file in it")
-    if path.exists() and not replace:
-        raise DataError(f"{path} exists: name another file, or give --force")
-    if not path.parent.is_dir():
-        raise DataError(f"the folder of {path} does not exist: make it first")
+    open_place(address).check(replace=replace)
 
 
 @contextmanager
-def open_output(path: Path, *, constants: Mapping[str, str], about: Mapping[str, Any]) -> Iterator[Writer]:
+def open_output(address: str | Path, *, constants: Mapping[str, str], about: Mapping[str, Any]) -> Iterator["Sink"]:
     """Write a Parquet file in parts; on an error nothing is left of it.
 
     Parameters
     ----------
-    path
-        Where it stands once the block ends well; readable by its owner only, since its rows are about people.
+    address
+        Where it stands once the block ends well; on this machine readable by its owner only, since its rows are about
+        people.
     constants
         Columns that say the same in every row, after the first column: model, version, digest.
     about
@@ -71,35 +54,37 @@ def open_output(path: Path, *, constants: Mapping[str, str], about: Mapping[str,
 
     Yields
     ------
-    Writer
-        Takes parts with the same columns; the first part says their types.
+    Sink
+        Takes parts with the same columns; the first part says their types. It knows the file's digest after the block.
     """
-    _sweep(path)
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    sink = _Sink(draft, dict(constants), json.dumps(about, ensure_ascii=False, allow_nan=False).encode())
-    try:
-        yield sink
-        sink.close()
-        draft.replace(path)
-    finally:
-        sink.close()
-        draft.unlink(missing_ok=True)
+    place = open_place(address)
+    with place.draft() as draft:
+        sink = Sink(draft, place.name, dict(constants), json.dumps(about, ensure_ascii=False, allow_nan=False).encode())
+        try:
+            yield sink
+        finally:
+            sink.close()
+        sink.digest = digest_file(draft)
 
 
-def _sweep(path: Path) -> None:
-    """Remove what a process that was killed left of the same file a day ago and longer."""
-    for left in path.parent.glob(f".{path.name}.*.part"):
-        with suppress(FileNotFoundError):
-            if time.time() - left.stat().st_mtime > _DAY:
-                left.unlink()
+class Sink:
+    """Takes the parts of a file in order.
 
+    Attributes
+    ----------
+    name
+        Where the file goes, as people read it.
+    digest
+        The file's SHA-256, once it is written.
+    """
 
-class _Sink:
-    def __init__(self, path: Path, constants: dict[str, str], about: bytes) -> None:
+    def __init__(self, path: Path, name: str, constants: dict[str, str], about: bytes) -> None:
         self._path, self._constants, self._about = path, constants, about
         self._writer: Any = None
+        self.name, self.digest = name, ""
 
     def __call__(self, part: pd.DataFrame, /) -> None:
+        """Write the next rows."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -126,6 +111,7 @@ class _Sink:
         return pa.table(arrays)
 
     def close(self) -> None:
+        """End the file."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None

@@ -156,6 +156,8 @@ def test_a_model_that_scores_has_a_deployment_for_it(tmp_path: Path) -> None:
         with pytest.raises(ValidationError):
             validate(wrong, dict(planned.schema), raise_on_error=True)
     assert service.models["loans"].score_output == str(tmp_path / "scored")
+    address = f"file://{tmp_path}/scored"
+    assert scoring(tmp_path, output=address).models["loans"].score_output == address
 
 
 @pytest.mark.parametrize("name", ["reproduce", "audit"])
@@ -178,10 +180,12 @@ def test_every_model_is_reproduced_and_audited_by_hand(name: str, tmp_path: Path
     ("about", "where"),
     [
         ({"output": "/elsewhere"}, "models.loans.score.output: '/elsewhere' lies outside the service's roots"),
+        ({"output": "memory://elsewhere"}, "'memory://elsewhere' lies outside the service's roots"),
+        ({"output": "simplecache::s3://bucket/scored"}, "is a chain of addresses"),
         ({"output": ""}, "output is missing"),
         ({"sources": {"new": {"path": "/etc/passwd"}}}, "models.loans.score.sources.new.path"),
     ],
-    ids=["output outside", "no output", "source outside"],
+    ids=["output outside", "address outside", "chain", "no output", "source outside"],
 )
 def test_what_is_scored_and_where_it_goes_lie_below_the_roots(tmp_path: Path, about: dict, where: str) -> None:
     with pytest.raises(ConfigError) as error:

@@ -151,11 +151,10 @@ def test_the_favorable_label_and_the_texts_must_fit(model: Any, loans: pd.DataFr
         scorer_of(model, loans, texts={"hrats": "Housing costs"})
 
 
-@pytest.mark.parametrize("name", ["", "out.csv", "nowhere/out.parquet", "s3://bucket/out.parquet"])
+@pytest.mark.parametrize("name", ["", "out.csv", "nowhere/out.parquet"])
 def test_places_that_cannot_be_written_are_refused_beforehand(name: str, tmp_path: Path) -> None:
-    place = Path(name) if "://" in name else tmp_path / name
     with pytest.raises(DataError):
-        check_output(place, replace=True)
+        check_output(tmp_path / name, replace=True)
 
 
 def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
