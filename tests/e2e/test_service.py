@@ -1,13 +1,11 @@
-"""The service as its users meet it: schedules that fire, runs from the page, queues, and runs that were killed."""
+"""The service as its users meet it: schedules that fire, runs from the page, values that are refused, late runs."""
 
 import json
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -26,7 +24,7 @@ from .test_train import artifacts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
-MODELS = ("loan-approval", "clock", "late", "killed", "lost", "queue")
+MODELS = ("loan-approval", "clock", "late")
 
 
 HOLD = """
@@ -41,10 +39,7 @@ with one_at_a_time(sys.argv[1]):
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for the whole module; every test has a model of its own."""
-    about = {
-        "loan-approval": {"description": "Mortgage applications in Boston, 1990."},
-        "queue": {"form": ["search", "seed"]},
-    }
+    about = {"loan-approval": {"description": "Mortgage applications in Boston, 1990."}}
     with service(tmp_path_factory.mktemp("service"), {name: about.get(name, {}) for name in MODELS}) as started:
         yield started
 
@@ -232,11 +227,10 @@ def test_a_run_waits_for_one_on_another_machine_until_that_is_gone(served: Servi
     assert served.wait(run_id)["state"]["type"] == "COMPLETED", served.logs(run_id)
 
 
-@pytest.mark.e2e_long  # waits for the minute
 def test_a_schedule_fires_by_itself_in_its_time_zone(served: Service) -> None:
     before = len(served.versions("clock"))
     # Five and a half hours ahead of UTC; far enough ahead that the deployment is there before the minute begins.
-    at = datetime.now(ZoneInfo("Asia/Kolkata")) + timedelta(seconds=150)
+    at = datetime.now(ZoneInfo("Asia/Kolkata")) + timedelta(seconds=110)
     change(served, "clock", {"retrain": {"cron": f"{at.minute} {at.hour} * * *", "timezone": "Asia/Kolkata"}})
     deploy(served)
     scheduled = until(lambda: [run for run in served.runs("clock") if run["auto_scheduled"]], seconds=300)
@@ -265,89 +259,3 @@ def test_of_late_runs_only_the_newest_runs(served: Service) -> None:
     assert {state["name"] for state in ended.values()} == {"Skipped"}
     assert all(newest["id"] in state["message"] for state in ended.values())
     assert len(served.versions("late")) == 1
-
-
-def test_a_killed_run_is_taken_up_once_and_repeats_nothing(served: Service) -> None:
-    run_id = served.start("killed", seed=11)
-    kept = _kill_in_tune(served, run_id)
-    run = _taken_up(served, run_id)
-    assert run["run_count"] == 2
-    states = served.states(run_id)
-    assert states.count("Crashed") >= 1
-    assert sum(name in ("Running", "Rerunning", "Retrying") for name in states) == 2, states
-    _came_out_once(served, "killed", run_id, kept)
-
-
-def test_a_run_whose_worker_was_killed_too_is_taken_up_by_the_next_worker(served: Service) -> None:
-    run_id = served.start("lost", seed=12)
-    process = served.process(run_id)
-    kept = _until_tune(served, run_id)
-    served.stack.kill("worker-1")
-    process.kill() if process.is_running() else None
-    assert served.run(run_id)["state"]["type"] == "RUNNING", "nobody is left to report it"
-    served.stack.start("worker-2")
-    run = _taken_up(served, run_id)
-    assert run["run_count"] == 2
-    assert "Crashed" in served.states(run_id)
-    _came_out_once(served, "lost", run_id, kept)
-    served.stack.start("worker-1")
-
-
-def _until_tune(served: Service, run_id: str) -> dict[str, int]:
-    """Wait until the search is under way; when each finished result was written."""
-    until(
-        lambda: any(log.stat().st_size for log in served.home.glob("store/tune/.work-*/trials.jsonl")),
-        seconds=300,
-        otherwise=lambda: served.logs(run_id),
-    )
-    return _stamps(served)
-
-
-def _kill_in_tune(served: Service, run_id: str) -> dict[str, int]:
-    process = served.process(run_id)
-    kept = _until_tune(served, run_id)
-    process.send_signal(signal.SIGKILL)
-    return kept
-
-
-def _stamps(served: Service) -> dict[str, int]:
-    found = (path for path in served.home.glob("store/*/*/manifest.json") if path.parent.name[0] != ".")
-    return {str(path.parent): path.stat().st_mtime_ns for path in found}
-
-
-def _taken_up(served: Service, run_id: str) -> dict:
-    """Wait until the killed run was taken up and has ended."""
-    until(lambda: "Crashed" in served.states(run_id), seconds=200, otherwise=served.worker_log)
-    until(lambda: served.run(run_id)["state"]["type"] != "CRASHED", seconds=120)
-    run = served.wait(run_id, state=("COMPLETED", "FAILED", "CANCELLED"))
-    assert run["state"]["type"] == "COMPLETED", served.logs(run_id)
-    return run
-
-
-def _came_out_once(served: Service, model: str, run_id: str, kept: dict[str, int]) -> None:
-    assert {path: stamp for path, stamp in _stamps(served).items() if path in kept} == kept
-    assert len(served.versions(model)) == 1
-    client = served.mlflow()
-    experiment = client.get_experiment_by_name(model)
-    runs = client.search_runs([experiment.experiment_id], f"tags.`evenhand.flow_run_id` = '{run_id}'")
-    assert [run.info.status for run in runs] == ["FINISHED"], "the interrupted run was gone on with"
-    assert not list(served.home.glob("under-way/*.json"))
-
-
-@pytest.mark.e2e_long  # one at a time by design: ten of them take minutes
-@pytest.mark.parametrize("many", [10, 50])
-def test_runs_queued_at_once_on_two_workers_all_end_each_exactly_once(served: Service, many: int) -> None:
-    served.stack.start("worker-3")
-    before = {version.version for version in served.versions("queue")}
-    started = [served.start("queue", seed=number % 2) for number in range(many)]
-    ended = [served.wait(run_id, seconds=120 * many) for run_id in started]
-    assert [run["state"]["type"] for run in ended] == ["COMPLETED"] * many
-    assert [run["run_count"] for run in ended] == [1] * many
-    spans = sorted((run["start_time"], run["end_time"]) for run in ended)
-    assert all(end <= start for (_, end), (start, _) in pairwise(spans)), "one at a time"
-    versions = [version for version in served.versions("queue") if version.version not in before]
-    assert len(versions) == many
-    assert len({version.tags["evenhand.run_id"] for version in versions}) == many
-    newest = max(versions, key=lambda version: int(version.version))
-    assert served.mlflow().get_model_version_by_alias("queue", "challenger").version == newest.version
-    served.stack.stop("worker-3")
