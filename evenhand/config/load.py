@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from evenhand.config._checks import check
 from evenhand.config._errors import explain, shown
 from evenhand.config._paths import anchor
+from evenhand.config._policies import check_policies
 from evenhand.config._secrets import redact
 from evenhand.config._tree import Path, dotted, prepare
 from evenhand.config._yaml import MAX_BYTES, Document, decode, parse_yaml
@@ -51,8 +52,11 @@ def load_config(path: str | FilePath, overrides: Sequence[str] = ()) -> Config:
     value = dict(document.value)
     for override in overrides:
         value = _override(value, override, document)
-    config = _parse(value, str(file), document)
-    return anchor(config, file.absolute().parent)
+    config = anchor(_parse(value, str(file), document), file.absolute().parent)
+    problems = check_policies(config)
+    if problems:
+        raise collected(str(file), problems)
+    return config
 
 
 def parse_config(mapping: Mapping[str, Any]) -> Config:

@@ -82,5 +82,6 @@ def decide(
         said.append(("hold", "no rule is shown to be kept: nothing speaks for the model"))
     outcome: Outcome = min((lead for lead, _ in said), key=_WORST.index)
     against = sorted((each for each in said if each[0] != "promote"), key=lambda each: _WORST.index(each[0]))
-    reasons = tuple(reason for _, reason in against) or (f"all {len(asked)} rules that apply are kept",)
+    kept = "the one rule that applies is kept" if len(asked) == 1 else f"all {len(asked)} rules that apply are kept"
+    reasons = tuple(reason for _, reason in against) or (kept,)
     return Decision(outcome, reasons, tuple(rules))

@@ -59,8 +59,8 @@ def load_policy(name_or_path: str | Path) -> Policy:
     if isinstance(name_or_path, Path) or str(name_or_path).endswith((".yaml", ".yml")):
         path = Path(name_or_path)
         if not path.is_file():
-            raise ConfigError(f"there is no policy file {shorten(path)}")
-        return parse_policy(path.read_text(encoding="utf-8"), origin=path.name)
+            raise ConfigError(f"there is no policy file {shorten(str(path), 200)}")
+        return parse_policy(_read(path), origin=path.name)
     names = available_policies()
     if name_or_path not in names:
         raise ConfigError(
@@ -68,6 +68,14 @@ def load_policy(name_or_path: str | Path) -> Policy:
         )
     text = resources.files("evenhand.fairness.policies").joinpath(f"{name_or_path}.yaml").read_text(encoding="utf-8")
     return parse_policy(text, origin=name_or_path)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise ConfigError(f"the policy file {shorten(str(path), 200)} cannot be read: {why}") from error
 
 
 def parse_policy(text: str, *, origin: str = "policy") -> Policy:

@@ -224,3 +224,51 @@ def test_a_bad_override(override: str, where: str, expected: str, base: dict[str
     assert where in [problem.where for problem in caught.value.problems]
     assert expected in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+POLICY = """
+name: own
+title: A limit
+description: Of our own.
+source: This test
+jurisdiction: none
+effective: 2026-01-01
+rules: [{metric: demographic_parity_ratio, limit: 0.8, attributes: [%s]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        (None, "there is no policy file"),
+        (b"\xff\xfe\x00", "it is not text in UTF-8"),
+        (b"{", "own.yaml is not YAML (line 1)"),
+        (b"name: own", "own.yaml: rules: is missing"),
+        (
+            (POLICY % "sex").replace("demographic", "demografic").encode(),
+            "own.yaml: rules[0].metric: unknown disparity",
+        ),
+        ((POLICY % "sxe").encode(), "policy own is about 'sxe', and 'sxe' is no sensitive attribute"),
+        ((POLICY % "sex & rage").encode(), "policy own is about 'sex & rage', and 'rage' is no sensitive attribute"),
+    ],
+)
+@pytest.mark.parametrize("key", ["audit.policies", "mitigate.policy"])
+def test_what_is_wrong_in_a_policy_is_told_before_anything_is_computed(
+    write: Write, base: Change, tmp_path: Path, key: str, policy: bytes | None, told: str
+) -> None:
+    if policy is not None:
+        (tmp_path / "own.yaml").write_bytes(policy)
+    section, name = key.split(".")
+    config = write({**base, section: {name: ["own.yaml"] if name == "policies" else "own.yaml"}})
+    with pytest.raises(ConfigError) as error:
+        load_config(config)
+    assert key in {problem.where for problem in error.value.problems}
+    assert told in str(error.value)
+
+
+def test_a_policy_may_be_about_an_intersection(write: Write, base: Change, tmp_path: Path) -> None:
+    base["data"]["sensitive"]["race"] = {"column": "black"}
+    (tmp_path / "own.yaml").write_text(POLICY % "race & sex")
+    assert load_config(write({**base, "audit": {"policies": ["own.yaml"]}})).audit.policies == [
+        str(tmp_path / "own.yaml")
+    ]

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,9 @@ def test_an_alias_is_followed_and_an_override_does_not_reach_its_anchor(write: W
 
 def test_paths_are_relative_to_the_file(tmp_path: Path, base: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "models"
-    folder.mkdir()
+    (folder / "own").mkdir(parents=True)
+    shutil.copy(EXAMPLES[0].parent / "policies" / "gender.yaml", folder / "own" / "p.yaml")
+    base["data"]["sensitive"] = {"gender": {"column": "male"}}
     monkeypatch.chdir(tmp_path)
 
     def source(**keys: str) -> Any:

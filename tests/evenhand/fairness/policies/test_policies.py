@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,8 @@ from evenhand.fairness.policies import (
     set_aside,
 )
 from evenhand.fairness.statistics import Rates, largest_gap
+
+EXAMPLES = sorted((Path(__file__).parents[4] / "examples" / "policies").glob("*.yaml"))
 
 # Clarify, tests/unit/bias/metrics/test_metrics.py, dfBinary: groups MFFMFMFFMMFF, y 011110001000, y^ 111000110100.
 CLARIFY = ("MFFMFMFFMMFF", "011110001000", "111000110100")
@@ -60,6 +63,13 @@ def test_every_policy_of_the_package_has_its_source_and_date(name):
     assert found.jurisdiction
     assert isinstance(found.effective, date)
     assert json.loads(json.dumps(found.to_dict()))["effective"] == found.effective.isoformat()
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[4] / "examples" / "policies").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_every_policy_among_the_examples_loads_and_limits_something(path):
+    assert load_policy(path).rules
 
 
 def test_facts_of_the_law():
