@@ -19,6 +19,7 @@ from evenhand.fairness.policies import (
 )
 from evenhand.fairness.report import AttributeAudit, Disparity
 from evenhand.fairness.score_estimates import ScoredRows
+from evenhand.fairness.score_figures import score_figures
 from evenhand.fairness.statistics import RuleVerdict
 
 __all__ = ["DEFAULT_POLICY", "JudgedPolicy", "judge_policies", "wanted_policies", "with_verdicts"]
@@ -71,7 +72,11 @@ def judge_policies(
         chosen = [view for view in views if len(view.marginal.attributes) == 1 or view.marginal.name in named]
         singles = tuple(view.marginal.name for view in views if len(view.marginal.attributes) == 1)
         rules = tuple(rule if rule.attributes else replace(rule, attributes=singles) for rule in policy.rules)
-        counts = {view.marginal.name: confusion(view) for view in chosen}
+        wanted = {rule.metric.rpartition("_")[0] for rule in rules}
+        counts = {
+            view.marginal.name: replace(confusion(view), figures=score_figures(view.marginal, rows, wanted))
+            for view in chosen
+        }
         judged = replace(assess(replace(policy, rules=rules), counts), policy=policy)
         found.append(JudgedPolicy(judged, _tables(policy, views, rows)))
     return tuple(found)

@@ -10,7 +10,7 @@ from scipy.special import ndtr
 from scipy.stats import fisher_exact
 
 from evenhand.fairness.statistics import auc_delong, wilson
-from evenhand.fairness.statistics.verdicts import holm
+from evenhand.fairness.statistics.stepdown import holm
 from evenhand.monitoring.drift import measure_drift
 from evenhand.monitoring.observation import Observation
 from evenhand.monitoring.profile import ColumnProfile

@@ -1,7 +1,7 @@
 """Policies: dated rules and tables, as data."""
 
 from evenhand.fairness.policies.assess import PolicyAssessment, assess, set_aside
-from evenhand.fairness.policies.families import ConfusionCounts, families, metric_names
+from evenhand.fairness.policies.families import ConfusionCounts, families, figure_names, metric_names
 from evenhand.fairness.policies.load import available_policies, load_policy, parse_policy
 from evenhand.fairness.policies.model import Policy, Rule
 from evenhand.fairness.policies.tables import ImpactRow, impact_table, scoring_rates
@@ -15,6 +15,7 @@ __all__ = [
     "assess",
     "available_policies",
     "families",
+    "figure_names",
     "impact_table",
     "load_policy",
     "metric_names",

@@ -13,7 +13,8 @@ from evenhand.fairness.policies.families import ConfusionCounts, families
 from evenhand.fairness.policies.model import Policy, Rule
 from evenhand.fairness.statistics.equality import exact_pair_p_values
 from evenhand.fairness.statistics.rates_by_group import Rates, pairs_of
-from evenhand.fairness.statistics.verdicts import Claim, RuleVerdict, Verdict, holm, judge
+from evenhand.fairness.statistics.stepdown import holm
+from evenhand.fairness.statistics.verdicts import Claim, RuleVerdict, Verdict, judge
 
 
 @dataclass(frozen=True, slots=True)

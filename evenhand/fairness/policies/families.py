@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from evenhand.exceptions import ConfigError, DataError, nearest
+from evenhand.fairness.policies.no_verdict import why_no_verdict
 from evenhand.fairness.statistics.exact import Kind
+from evenhand.fairness.statistics.figures import balanced_rates, f1_rates, no_figure
 from evenhand.fairness.statistics.rates_by_group import Rates, event_sets
 from evenhand.fairness.statistics.weighted import effective_rates
 
@@ -32,6 +34,8 @@ class ConfusionCounts:
         Sums of sampling weights and of their squares, of the same shape, or None.
     unknown
         Names of the groups made of rows without a value.
+    figures
+        What the rows' scores give by group, by name, as in :mod:`evenhand.fairness.score_figures`.
     """
 
     names: tuple[str, ...]
@@ -40,6 +44,7 @@ class ConfusionCounts:
     weights: npt.NDArray[np.float64] | None = None
     squares: npt.NDArray[np.float64] | None = None
     unknown: tuple[str, ...] = ("unknown",)
+    figures: Mapping[str, Rates] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = np.shape(self.counts)
@@ -81,7 +86,7 @@ _Builder = Callable[[ConfusionCounts, Kind], tuple[Rates, ...]]
 
 
 def metric_names() -> tuple[str, ...]:
-    """Disparities that a rule can name.
+    """Disparities of rates of rows, which a rule, a search and a mitigation can limit.
 
     Examples
     --------
@@ -91,33 +96,15 @@ def metric_names() -> tuple[str, ...]:
     return tuple(f"{name}_{kind}" for name in _BUILDERS for kind in ("difference", "ratio"))
 
 
-NO_VERDICT = {
-    "average_odds": "a mean of two largest gaps has no test with a margin: limit equalized_odds, its larger part",
-    "balanced_accuracy": "it is no rate of one set of rows: limit true_positive_rate and false_positive_rate",
-    "f1": "its replicates hold no error rate at a margin: limit precision and true_positive_rate",
-    "roc_auc": "areas are compared by intervals, not by counts: no verdict is given on them",
-    "calibration_in_the_large": "a mean of scores is no count: no verdict is given on it",
-    "expected_calibration_error": "it lies above the true one in every sample: no verdict is given on it",
-    "log_loss": "a mean of losses has no limit that holds for every model: no verdict is given on it",
-    "treatment_equality": "a ratio of errors has no null under which rows can be exchanged: limit equalized_odds",
-    "conditional_demographic": "a mean over strata hides the strata: limit demographic_parity within each of them",
-    "generalized_entropy": "an index of inequality is no comparison of groups: limit equalized_odds",
-    "theil": "an index of inequality is no comparison of groups: limit equalized_odds",
-}
-"""Disparities that an audit shows and no rule can limit, by the beginning of their names: why, and what to limit."""
-
-
-def why_no_verdict(metric: str) -> str:
-    """Why a disparity that exists has no verdict, or "".
+def figure_names() -> tuple[str, ...]:
+    """Disparities of figures that are no rates of rows, which a rule can limit as well.
 
     Examples
     --------
-    >>> why_no_verdict("average_odds_difference").endswith("limit equalized_odds, its larger part")
-    True
-    >>> why_no_verdict("equalized_odds_difference")
-    ''
+    >>> figure_names()[-2:]
+    ('roc_auc_difference', 'calibration_in_the_large_difference')
     """
-    return next((why for name, why in NO_VERDICT.items() if metric.startswith(name)), "")
+    return tuple(f"{name}_difference" for name in _FIGURES)
 
 
 def families(metric: str, counts: ConfusionCounts) -> tuple[Rates, ...]:
@@ -126,7 +113,7 @@ def families(metric: str, counts: ConfusionCounts) -> tuple[Rates, ...]:
     Parameters
     ----------
     metric
-        One of :func:`metric_names`.
+        One of :func:`metric_names` or :func:`figure_names`.
     counts
         Counts of one attribute. Two classes need one favorable class. With more classes and none
         declared, demographic parity and equalized odds compare whole distributions.
@@ -134,7 +121,7 @@ def families(metric: str, counts: ConfusionCounts) -> tuple[Rates, ...]:
     Returns
     -------
     tuple of Rates
-        One rate, or two and more for equalized odds.
+        One rate, or two and more for equalized odds. A figure that is no rate comes as effective counts.
 
     Raises
     ------
@@ -148,16 +135,19 @@ def families(metric: str, counts: ConfusionCounts) -> tuple[Rates, ...]:
     ['false_positive_rate', 'true_positive_rate']
     """
     base, _, kind = metric.rpartition("_")
-    if base not in _BUILDERS or kind not in {"difference", "ratio"}:
+    builders = _BUILDERS | _FIGURES if kind == "difference" else _BUILDERS
+    if base not in builders or kind not in {"difference", "ratio"}:
         why = why_no_verdict(metric)
         raise ConfigError(
             f"there is no verdict on {metric}: {why}"
             if why
-            else f"unknown disparity {metric!r}: {nearest(metric, metric_names())}"
+            else f"unknown disparity {metric!r}: {nearest(metric, metric_names() + figure_names())}"
         )
     if counts.classes == 2 and len(counts.favorable) != 1:
         raise ConfigError(f"{metric}: two classes need exactly one favorable label; ratios change when they swap")
-    return _BUILDERS[base](counts, "ratio" if kind == "ratio" else "difference")
+    if base in _FIGURES and counts.classes != 2:
+        raise ConfigError(f"a verdict on {metric} is for two labels, and there are {counts.classes}: limit another one")
+    return builders[base](counts, "ratio" if kind == "ratio" else "difference")
 
 
 def _total(table: npt.NDArray[np.float64] | npt.NDArray[np.int64], cells: Mask) -> npt.NDArray[np.float64]:
@@ -266,4 +256,31 @@ _BUILDERS: dict[str, _Builder] = {
         "false_omission_rate", "no rows with an unfavorable prediction", lambda y, p, _a: (y, ~p)
     ),
     "accuracy": _accuracy,
+}
+
+
+def _balanced_accuracy(counts: ConfusionCounts, kind: Kind) -> tuple[Rates, ...]:
+    (true_positive,), (true_negative,) = _TPR(counts, kind), _BUILDERS["true_negative_rate"](counts, kind)
+    return (balanced_rates(true_positive, true_negative),)
+
+
+def _f1(counts: ConfusionCounts, _kind: Kind) -> tuple[Rates, ...]:
+    true, chosen, _ = _rows(counts)
+    share = counts.rates(true & chosen, true | chosen, "f1", "no rows with a favorable label or prediction")
+    return (f1_rates(share, counts.n.astype(np.float64)),)
+
+
+def _scored(name: str) -> _Builder:
+    def build(counts: ConfusionCounts, _kind: Kind) -> tuple[Rates, ...]:
+        known = counts.figures.get(name)
+        return (no_figure(counts.names, name, "the rows have no scores") if known is None else known,)
+
+    return build
+
+
+_FIGURES: dict[str, _Builder] = {
+    "balanced_accuracy": _balanced_accuracy,
+    "f1": _f1,
+    "roc_auc": _scored("roc_auc"),
+    "calibration_in_the_large": _scored("calibration_in_the_large"),
 }

@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 
 from evenhand.exceptions import ConfigError, Problem, nearest, shorten
-from evenhand.fairness.policies.families import metric_names, why_no_verdict
+from evenhand.fairness.policies.families import figure_names, metric_names
 from evenhand.fairness.policies.model import Policy, Rule
+from evenhand.fairness.policies.no_verdict import why_no_verdict
 
 _INCLUSIONS = ("report", "require")
 _TABLES = ("impact_ratio", "scoring_rate")
@@ -156,17 +157,22 @@ class _Checker:
             return Rule("", 0.5)
         self.keys(data, [field.name for field in fields(Rule)], ("metric", "limit"), where)
         metric = data.get("metric", "")
-        if "metric" in data and metric not in metric_names():
+        names = metric_names() + figure_names()
+        if "metric" in data and metric not in names:
             why = why_no_verdict(str(metric))
             if why:
                 self.add(f"{where}.metric", f"there is no verdict on {shorten(metric)}", why)
             else:
-                self.add(f"{where}.metric", f"unknown disparity {shorten(metric)}", nearest(metric, metric_names()))
+                self.add(f"{where}.metric", f"unknown disparity {shorten(metric)}", nearest(metric, names))
         limit = self.number(data, "limit", f"{where}.limit", 0, 1, 0.5)
         alpha = self.number(data, "alpha", f"{where}.alpha", 0, 0.5, None)
         reversal = data.get("reversal", False)
         if not isinstance(reversal, bool):
             self.add(f"{where}.reversal", f"must be true or false, got {shorten(reversal)}")
+        elif reversal and metric in figure_names():
+            self.add(
+                f"{where}.reversal", f"one different selection reverses rates, and {metric} is none", "leave it out"
+            )
         return Rule(str(metric), float(limit), self.texts(data, "attributes", f"{where}."), alpha, bool(reversal))
 
     def policy(self, data: Mapping[Any, Any]) -> dict[str, Any]:

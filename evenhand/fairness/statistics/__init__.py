@@ -18,7 +18,8 @@ from evenhand.fairness.statistics.intervals import (
 )
 from evenhand.fairness.statistics.rates_by_group import Rates
 from evenhand.fairness.statistics.replicates import ReplicateInterval, bootstrap_interval
-from evenhand.fairness.statistics.verdicts import Claim, RuleVerdict, Verdict, holm, judge
+from evenhand.fairness.statistics.stepdown import holm
+from evenhand.fairness.statistics.verdicts import Claim, RuleVerdict, Verdict, judge
 from evenhand.fairness.statistics.weighted import EffectiveRates, effective_rates
 
 __all__ = [

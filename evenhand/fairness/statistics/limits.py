@@ -17,7 +17,7 @@ from scipy import special
 
 from evenhand.fairness.statistics._numeric import Array
 from evenhand.fairness.statistics.exact import Kind, exact_tail
-from evenhand.fairness.statistics.margins import FEW_EXPECTED, expected_counts, score_p_values
+from evenhand.fairness.statistics.margins import FEW_EXPECTED, expected_counts, figure_p_values, score_p_values
 from evenhand.fairness.statistics.rates_by_group import Pairs
 
 Flags = npt.NDArray[np.bool_]
@@ -81,6 +81,7 @@ class _Rows:
     k2: Array
     n2: Array
     few: Flags
+    slack: Array
     level: Array
     inside: Flags
     own: Array
@@ -93,16 +94,15 @@ class _Rows:
     def of(cls, questions: Sequence[Question], kind: Kind) -> _Rows:
         sizes = [len(question.pairs) for question in questions]
         owner = np.repeat(np.arange(len(questions)), sizes)
-        k1, n1, k2, n2, few, own = (
+        k1, n1, k2, n2, few, slack, own = (
             np.concatenate(column)
             for column in zip(*(_columns(question.pairs, kind) for question in questions), strict=True)
         )
         inside = np.array([question.inside for question in questions])
         level = np.array([question.level for question in questions])
         ends = np.where(inside == (kind == "difference"), 1.0, 0.0)
-        return cls(
-            kind, owner, k1, n1, k2, n2, few > 0, level[owner], inside[owner], own, ends[owner], inside, level, ends
-        )
+        asked = (level[owner], inside[owner], own, ends[owner], inside, level, ends)
+        return cls(kind, owner, k1, n1, k2, n2, few > 0, slack, *asked)
 
     @property
     def outward(self) -> Array:
@@ -117,6 +117,10 @@ class _Rows:
             bound = limit if self.kind == "difference" else np.maximum(limit, 1e-12)
             counts = (self.k1[at], self.n1[at], self.k2[at], self.n2[at])
             within, beyond = score_p_values(*counts, bound, self.kind)
+            figure = ~np.isnan(self.slack[at])
+            if figure.any():
+                those = figure_p_values(*(part[figure] for part in (*counts, bound, self.slack[at])))
+                within[figure], beyond[figure] = those
             p = np.where(self.inside[at], within, beyond)
             return np.asarray(np.clip(special.ndtri(p), -30.0, 30.0) - target[at])
 
@@ -125,7 +129,10 @@ class _Rows:
 
 def _columns(pairs: Pairs, kind: Kind) -> tuple[Array, ...]:
     few = pairs.exactable & (expected_counts(pairs) < FEW_EXPECTED)
-    return pairs.k1, pairs.n1, pairs.k2, pairs.n2, few.astype(np.float64), np.nan_to_num(pairs.gaps(kind), nan=1.0)
+    # NaN stands for rates of rows, which have no slack.
+    slack = np.full(len(pairs), np.nan) if pairs.slack is None else pairs.slack
+    own = np.nan_to_num(pairs.gaps(kind), nan=1.0)
+    return pairs.k1, pairs.n1, pairs.k2, pairs.n2, few.astype(np.float64), slack, own
 
 
 def _cross(distance: Callable[[Array, Places], Array], start: Array, end: Array) -> Array:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import special
 
 from evenhand.fairness.statistics._numeric import Array
-from evenhand.fairness.statistics._score import difference_z, ratio_z
+from evenhand.fairness.statistics._score import corrected_difference_z, difference_z, ratio_z
 from evenhand.fairness.statistics.exact import Kind, exact_tail
 from evenhand.fairness.statistics.rates_by_group import Pairs
 
@@ -40,7 +40,7 @@ def within_p_values(
     >>> bool(within_p_values(pairs, 0.1, "difference")[0] < 0.001)
     True
     """
-    p = score_p_values(pairs.k1, pairs.n1, pairs.k2, pairs.n2, np.full(len(pairs), limit), kind)[0]
+    p = _score_p_values(pairs, limit, kind)[0]
     at = _doubtful(pairs, p, level, exact_below)
     if at.any():
         p[at] = np.maximum(p[at], _exact_within(pairs, at, limit, kind))
@@ -70,11 +70,43 @@ def beyond_p_values(
     >>> bool(beyond_p_values(pairs, 0.8, "ratio")[0] < 0.001)
     True
     """
-    p = score_p_values(pairs.k1, pairs.n1, pairs.k2, pairs.n2, np.full(len(pairs), limit), kind)[1]
+    p = _score_p_values(pairs, limit, kind)[1]
     at = _doubtful(pairs, p, level, exact_below, strictest)
     if at.any():
         p[at] = np.maximum(p[at], _exact_beyond(pairs, at, limit, kind))
     return np.asarray(p)
+
+
+def _score_p_values(pairs: Pairs, limit: float, kind: Kind) -> tuple[Array, Array]:
+    """Those of the score tests; 1 where a figure rests on too few rows to be tested."""
+    counts = (pairs.k1, pairs.n1, pairs.k2, pairs.n2)
+    if pairs.slack is None:
+        return score_p_values(*counts, np.full(len(pairs), limit), kind)
+    within, beyond = figure_p_values(*counts, np.full(len(pairs), limit), pairs.slack)
+    few = too_few(pairs, limit)
+    return np.where(few, 1.0, within), np.where(few, 1.0, beyond)
+
+
+def too_few(pairs: Pairs, limit: float) -> npt.NDArray[np.bool_]:
+    """Comparisons of a figure that rest on too few rows for its test, shape (pairs,); none of rates of rows.
+
+    A group is short of rows, or fewer than ``FEW_EXPECTED`` effective successes or failures are expected in the
+    smaller group, at the pooled value or at one that is ``limit`` away from its end.
+    """
+    if pairs.growth is None:
+        return np.zeros(len(pairs), dtype=bool)
+    pooled = (pairs.k1 + pairs.k2) / (pairs.n1 + pairs.n2)
+    rarer = np.clip(np.minimum(pooled, 1 - pooled), min(limit, 0.5), 0.5)
+    return np.asarray((pairs.growth > 1) | (np.minimum(pairs.n1, pairs.n2) * rarer < FEW_EXPECTED))
+
+
+def figure_p_values(k1: Array, n1: Array, k2: Array, n2: Array, limit: Array, slack: Array) -> tuple[Array, Array]:
+    """:func:`score_p_values` of differences of effective counts, each gap ``slack`` away where it tells the least."""
+    z = corrected_difference_z
+    near, far = np.clip(limit - slack, -1.0, 1.0), np.clip(limit + slack, -1.0, 1.0)
+    within = np.maximum(special.ndtr(z(k1, n1, k2, n2, near)), special.ndtr(-z(k1, n1, k2, n2, -near)))
+    tails = special.ndtr(-z(k1, n1, k2, n2, far)) + special.ndtr(-z(k1, n1, k2, n2, -far))
+    return np.asarray(within), np.asarray(np.minimum(tails, 2 - tails))
 
 
 def score_p_values(k1: Array, n1: Array, k2: Array, n2: Array, limit: Array, kind: Kind) -> tuple[Array, Array]:

@@ -10,7 +10,14 @@ from scipy import special
 
 from evenhand.fairness.statistics._numeric import Array
 from evenhand.fairness.statistics.exact import Kind
-from evenhand.fairness.statistics.margins import FEW_EXPECTED, beyond_p_values, expected_counts, within_p_values
+from evenhand.fairness.statistics.margins import (
+    FEW_EXPECTED,
+    beyond_p_values,
+    expected_counts,
+    figure_p_values,
+    too_few,
+    within_p_values,
+)
 from evenhand.fairness.statistics.rates_by_group import Pairs, Rates, pairs_of
 
 # Beyond this many times the present rows a number would only pretend to be a plan.
@@ -46,6 +53,9 @@ def detectable_gap(pairs: Pairs, limit: float, kind: Kind, level: float, *, powe
     >>> round(detectable_gap(pairs, 0.1, "difference", 0.05), 2)
     0.28
     """
+    pairs = pairs.take(~too_few(pairs, limit))
+    if not len(pairs):
+        return None
     reach = float(special.ndtri(1 - level) + special.ndtri(power))
     p1, p2 = (pairs.k1 + 0.5) / (pairs.n1 + 1), (pairs.k2 + 0.5) / (pairs.n2 + 1)
     if kind == "difference":
@@ -71,7 +81,7 @@ def more_rows(
 
     If all gaps seen lie inside the limit, rows until every pair is shown to lie inside; otherwise rows
     until the worst pair is shown to lie beyond. Counted in rows that the rate is taken over: for a true
-    positive rate these are actual positives.
+    positive rate these are actual positives. Of a figure that is told as effective counts they are rows.
 
     Returns
     -------
@@ -90,18 +100,28 @@ def more_rows(
     gaps = pairs.gaps(kind)
     inside = bool(np.nanmax(gaps) < limit if kind == "difference" else np.nanmin(gaps) > limit)
     rule = _Rule(limit, kind, within_level if inside else beyond_level, inside)
-    closest = int(beyond_p_values(pairs, limit, kind).argmin())
-    grown = [rate.scaled(rate.n) for rate in rates]
+    closest = _closest(pairs, limit, kind)
+    grown = [rate.scaled(rate.n if rate.figure is None else rate.n * rate.figure.growth) for rate in rates]
     while scarce := _scarce(pairs_of(grown), rule, closest):
         if any(rate.n.max() > _MOST_TIMES * max(before.n.max(), 1) for rate, before in zip(grown, rates, strict=True)):
             return None
         grown = [_enlarge(rate, scarce) for rate in grown]
     extra: dict[str, int] = {}
     for rate, before in zip(grown, rates, strict=True):
-        for name, n, had in zip(rate.names, rate.n, before.n, strict=True):
+        # Effective counts grow with the rows.
+        each = np.ones(before.n.size) if before.figure is None else before.figure.rows / np.maximum(before.n, 1e-12)
+        for name, n, had, rows in zip(rate.names, rate.n, before.n, each, strict=True):
             if n > had:
-                extra[name] = max(extra.get(name, 0), int(np.ceil(n - had)))
+                extra[name] = max(extra.get(name, 0), int(np.ceil((n - had) * rows)))
     return extra
+
+
+def _closest(pairs: Pairs, limit: float, kind: Kind) -> int:
+    """The comparison that is nearest to being shown beyond; of figures also one that has too few rows so far."""
+    if pairs.slack is None:
+        return int(beyond_p_values(pairs, limit, kind).argmin())
+    counts = (pairs.k1, pairs.n1, pairs.k2, pairs.n2)
+    return int(figure_p_values(*counts, np.full(len(pairs), limit), pairs.slack)[1].argmin())
 
 
 class _Rule(NamedTuple):
@@ -119,8 +139,9 @@ def _scarce(pairs: Pairs, rule: _Rule, closest: int) -> set[str]:
     else:
         unsettled = beyond_p_values(pairs, rule.limit, rule.kind) > rule.level
         relevant = np.arange(len(pairs)) == closest
+    few = expected_counts(pairs) < FEW_EXPECTED if pairs.growth is None else too_few(pairs, rule.limit)
     found: set[str] = set()
-    for at in np.flatnonzero((unsettled | (expected_counts(pairs) < FEW_EXPECTED)) & relevant):
+    for at in np.flatnonzero((unsettled | few) & relevant):
         first, second = float(pairs.n1[at]), float(pairs.n2[at])
         found |= {pairs.first[at]} if first <= 1.5 * second else set()
         found |= {pairs.second[at]} if second <= 1.5 * first else set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,39 @@ from evenhand.fairness.statistics.exact import Kind
 
 # 2**9 - 1 subsets of ten classes; every further class doubles them.
 _MOST_CLASSES = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Figure:
+    """What is to be known of a figure that is no share of rows and is told as effective counts.
+
+    Its test is that of a share with the same variance, and no exact test can confirm it: where few effective
+    successes or failures are expected it decides nothing.
+
+    Attributes
+    ----------
+    rows
+        Rows of each group, shape (groups,), to tell effective counts in rows.
+    growth
+        How many times its rows a group needs before it is tested at all, shape (groups,); 1 where it has enough.
+    slack
+        How far the value can be from the exact one, shape (groups,).
+    span
+        Width of its range: 1, or 2 for a figure from -1 to 1, which is told as a share of that range.
+    too_few
+        What a group with ``growth`` above 1 is short of.
+    """
+
+    rows: Array
+    growth: Array
+    slack: Array
+    span: float = 1.0
+    too_few: str = ""
+
+    def take(self, keep: Sequence[int]) -> Figure:
+        """Of the groups at these positions."""
+        at = np.asarray(keep, dtype=np.intp)
+        return Figure(self.rows[at], self.growth[at], self.slack[at], self.span, self.too_few)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +67,8 @@ class Rates:
         Reason given for a group without rows.
     effective
         True for effective counts of a weighted audit: fractional, without exact tests.
+    figure
+        What else is to be known where the counts stand for a figure that is no share; else None.
 
     Examples
     --------
@@ -48,6 +83,7 @@ class Rates:
     name: str = "rate"
     undefined: str = "no rows that this rate is taken over"
     effective: bool = False
+    figure: Figure | None = None
 
     def __post_init__(self) -> None:
         n = np.asarray(self.n, dtype=np.float64)
@@ -103,13 +139,17 @@ class Rates:
         """The same rate over the other groups."""
         keep = [at for at, name in enumerate(self.names) if name not in set(names)]
         kept = tuple(self.names[at] for at in keep)
-        return Rates(self.k[keep], self.n[keep], kept, self.name, self.undefined, self.effective)
+        figure = None if self.figure is None else self.figure.take(keep)
+        return Rates(self.k[keep], self.n[keep], kept, self.name, self.undefined, self.effective, figure)
 
     def scaled(self, sizes: Array) -> Rates:
         """The same rates at other group sizes, as effective counts."""
-        return Rates(
-            np.nan_to_num(self.values) * sizes[:, None], sizes, self.names, self.name, self.undefined, effective=True
-        )
+        k = np.nan_to_num(self.values) * sizes[:, None]
+        figure = self.figure
+        if figure is not None:
+            growth = np.maximum(figure.growth * np.nan_to_num(divide(self.n, sizes)), 1.0)
+            figure = replace(figure, growth=np.where(growth < 1 + 1e-9, 1.0, growth))
+        return Rates(k, sizes, self.names, self.name, self.undefined, effective=True, figure=figure)
 
 
 def event_sets(classes: int) -> npt.NDArray[np.bool_]:
@@ -124,7 +164,11 @@ def event_sets(classes: int) -> npt.NDArray[np.bool_]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """Comparisons of two groups on one event, flattened over rates, pairs and events."""
+    """Comparisons of two groups on one event, flattened over rates, pairs and events.
+
+    ``slack`` and ``growth`` are those of a :class:`Figure`, the sum and the larger of the two groups', and None where
+    rates of rows are compared.
+    """
 
     k1: Array
     n1: Array
@@ -134,6 +178,8 @@ class Pairs:
     second: tuple[str, ...]
     rate: tuple[str, ...]
     exactable: npt.NDArray[np.bool_]
+    slack: Array | None = None
+    growth: Array | None = None
 
     def __len__(self) -> int:
         return self.k1.size
@@ -142,7 +188,9 @@ class Pairs:
         """The comparisons at the positions where ``at`` is true."""
         chosen = np.flatnonzero(at)
         first, second, rate = (tuple(column[i] for i in chosen) for column in (self.first, self.second, self.rate))
-        return Pairs(self.k1[at], self.n1[at], self.k2[at], self.n2[at], first, second, rate, self.exactable[at])
+        slack, growth = (None if column is None else column[at] for column in (self.slack, self.growth))
+        counts = self.k1[at], self.n1[at], self.k2[at], self.n2[at]
+        return Pairs(*counts, first, second, rate, self.exactable[at], slack, growth)
 
     def gaps(self, kind: Kind) -> Array:
         """Absolute difference, or the smaller over the larger rate (NaN for 0/0)."""
@@ -165,9 +213,13 @@ def pairs_of(rates: Sequence[Rates]) -> Pairs:
         events = rate.k.shape[1]
         sizes = [np.repeat(rate.n[side], events) for side in (a, b)]
         exactable = np.full(a.size * events, not rate.effective, dtype=np.float64)
-        parts.append((rate.k[a].ravel(), sizes[0], rate.k[b].ravel(), sizes[1], exactable))
+        none = np.zeros(rate.n.size)
+        slack, growth = (none, none + 1) if rate.figure is None else (rate.figure.slack, rate.figure.growth)
+        doubts = [np.repeat(slack[a] + slack[b], events), np.repeat(np.maximum(growth[a], growth[b]), events)]
+        parts.append((rate.k[a].ravel(), sizes[0], rate.k[b].ravel(), sizes[1], exactable, *doubts))
         first += [rate.names[i] for i in np.repeat(a, events)]
         second += [rate.names[i] for i in np.repeat(b, events)]
         names += [rate.name] * (a.size * events)
-    k1, n1, k2, n2, exactable = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Pairs(k1, n1, k2, n2, tuple(first), tuple(second), tuple(names), exactable > 0)
+    k1, n1, k2, n2, exactable, slack, growth = (np.concatenate(column) for column in zip(*parts, strict=True))
+    pairs = Pairs(k1, n1, k2, n2, tuple(first), tuple(second), tuple(names), exactable > 0)
+    return pairs if any(rate.figure is None for rate in rates) else replace(pairs, slack=slack, growth=growth)

@@ -13,9 +13,11 @@ from evenhand.exceptions import ConfigError
 from evenhand.fairness.statistics._numeric import Array
 from evenhand.fairness.statistics.exact import Kind
 from evenhand.fairness.statistics.gaps import Limits, many_limits, undefined_groups, worst_pair
-from evenhand.fairness.statistics.margins import SOME_EXPECTED, beyond_p_values, within_p_values
+from evenhand.fairness.statistics.margins import SOME_EXPECTED, beyond_p_values, too_few, within_p_values
 from evenhand.fairness.statistics.power import detectable_gap, more_rows
 from evenhand.fairness.statistics.rates_by_group import Pairs, Rates, pairs_of
+from evenhand.fairness.statistics.reasons import Reading, missing, told
+from evenhand.fairness.statistics.stepdown import holm_shares
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
@@ -48,11 +50,23 @@ class Claim:
     alpha: float = 0.05
     reversal: bool = False
 
+    @property
+    def span(self) -> float:
+        """Width of the range of what is compared: 1, or 2 for a figure from -1 to 1."""
+        return max((rate.figure.span for rate in self.rates if rate.figure is not None), default=1.0)
+
+    @property
+    def tested(self) -> float:
+        """The limit as a difference of shares of that range."""
+        return self.limit / self.span if self.kind == "difference" else self.limit
+
     def __post_init__(self) -> None:
         if not 0 < self.limit < 1:
             raise ConfigError(f"{self.metric}: a limit lies strictly between 0 and 1, got {self.limit!r}")
         if not 0 < self.alpha < 0.5:
             raise ConfigError(f"{self.metric}: alpha lies strictly between 0 and 0.5, got {self.alpha!r}")
+        if any(rate.figure is not None for rate in self.rates) and (self.reversal or self.kind == "ratio"):
+            raise ConfigError(f"{self.metric} is no rate of rows: it has a limit on its difference, and no reversal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +84,8 @@ class RuleVerdict:
         Largest difference or smallest ratio seen; None when undefined.
     low, high
         Interval from the same tests as the verdict, so that it excludes the limit exactly when the
-        verdict is not INCONCLUSIVE. Each limit misses with probability ``alpha``.
+        verdict is not INCONCLUSIVE. Each limit misses with probability ``alpha``. Where a comparison has too few
+        rows for its test, the interval is open to the end of the range.
     pair, rate
         The groups, smaller rate first, and the rate in which they differ most.
     p_within, p_beyond
@@ -147,30 +162,12 @@ def judge(claims: Sequence[Claim]) -> tuple[RuleVerdict, ...]:
     compared = [pairs_of(claim.rates) for claim in claims]
     total = max(sum(len(pairs) for pairs in compared), 1)
     tests = [_Test.of(claim, pairs, total) for claim, pairs in zip(claims, compared, strict=True)]
-    shares, adjusted = _holm([test.beyond / test.claim.alpha for test in tests])
+    shares, adjusted = holm_shares([test.beyond / test.claim.alpha for test in tests])
     levels = [share * test.claim.alpha for test, share in zip(tests, shares, strict=True)]
     return tuple(
         _conclude(test, level, min(1.0, best * test.claim.alpha), interval)
         for test, level, best, interval in zip(tests, levels, adjusted, _intervals(tests, levels), strict=True)
     )
-
-
-def holm(p_values: npt.ArrayLike) -> Array:
-    """Holm's adjusted p-values, in the order given.
-
-    Examples
-    --------
-    >>> holm([0.01, 0.04, 0.03, 0.005]).tolist()
-    [0.03, 0.06, 0.06, 0.02]
-    """
-    return np.minimum(1.0, _step_down(np.asarray(p_values, dtype=np.float64)))
-
-
-def _step_down(p: Array) -> Array:
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1))
-    return adjusted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,7 +180,7 @@ class _Test:
     @classmethod
     def of(cls, claim: Claim, pairs: Pairs, total: int) -> _Test:
         """Tests of one claim in a policy of ``total`` comparisons."""
-        rule = (pairs, claim.limit, claim.kind)
+        rule = (pairs, claim.tested, claim.kind)
         strictest = claim.alpha / total
         within = within_p_values(*rule, level=0.0)
         if (within <= claim.alpha).all():
@@ -194,9 +191,17 @@ class _Test:
             beyond = np.where(reversible(pairs), 1.0, beyond)
         return cls(claim, pairs, within, beyond)
 
+    def few(self) -> npt.NDArray[np.bool_]:
+        """Comparisons that rest on too few rows to be tested."""
+        return too_few(self.pairs, self.claim.tested)
+
     def shown_within(self) -> bool:
         """Whether every comparison is shown to lie inside the limit."""
         return bool((self.within <= self.claim.alpha).all())
+
+    def reading(self) -> Reading:
+        """What a reason tells of the comparisons."""
+        return Reading(int(self.beyond.argmin()), self.shown_within(), self.few())
 
     def shown_beyond(self, level: float) -> bool:
         """Whether a comparison is shown to lie beyond the limit."""
@@ -214,37 +219,21 @@ def reversible(pairs: Pairs) -> npt.NDArray[np.bool_]:
     return np.asarray((low + 1) / n_low > (high - 1) / n_high)
 
 
-def _holm(scaled: Sequence[Array]) -> tuple[list[float], list[float]]:
-    """For each claim the share of alpha its best comparison has to reach, and that comparison's adjusted value.
-
-    ``scaled`` are p-values as multiples of their alpha, so that rules of different levels share one order.
-    """
-    joined = np.concatenate(scaled) if scaled else np.zeros(0)
-    owner = np.repeat(np.arange(len(scaled)), [part.size for part in scaled])
-    adjusted = _step_down(joined)
-    shares, best = [], []
-    for at, part in enumerate(scaled):
-        smallest = part.min(initial=np.inf)
-        earlier = int(((adjusted <= 1) & (owner != at) & (joined < smallest)).sum())
-        shares.append(1.0 / max(joined.size - earlier, 1))
-        best.append(float(adjusted[owner == at].min(initial=np.inf)))
-    return shares, best
-
-
 def _conclude(test: _Test, level: float, adjusted: float, interval: tuple[float, float] | None) -> RuleVerdict:
     claim, pairs = test.claim, test.pairs
     undefined = undefined_groups(claim.rates)
     worst = worst_pair(pairs, claim.kind)
     common = (claim.metric, claim.attribute, claim.kind, claim.limit, claim.alpha)
     if worst is None or interval is None:
-        reason = "every rate is 0" if len(pairs) else "fewer than two groups have this rate"
+        reason = "every rate is 0" if len(pairs) else missing(claim.rates)
         return RuleVerdict(
             *common, "INCONCLUSIVE", None, None, None, None, "", None, None, len(pairs), reason, undefined=undefined
         )
     verdict = _verdict(test, level, undefined)
-    value = float(pairs.gaps(claim.kind)[worst.at])
-    low, high = interval
+    value = float(pairs.gaps(claim.kind)[worst.at]) * claim.span
+    low, high = (end * claim.span for end in interval)
     open_question = verdict == "INCONCLUSIVE"
+    detectable = detectable_gap(pairs, claim.tested, claim.kind, level) if open_question else None
     settled = not open_question or test.shown_within()
     return RuleVerdict(
         *common,
@@ -257,9 +246,9 @@ def _conclude(test: _Test, level: float, adjusted: float, interval: tuple[float,
         float(test.within.max()),
         adjusted,
         len(pairs),
-        _reason(test, verdict, undefined),
-        detectable_gap(pairs, claim.limit, claim.kind, level) if open_question else None,
-        None if settled else more_rows(claim.rates, claim.limit, claim.kind, claim.alpha, level),
+        told(claim, pairs, verdict, test.reading(), undefined),
+        None if detectable is None else detectable * claim.span,
+        None if settled else more_rows(claim.rates, claim.tested, claim.kind, claim.alpha, level),
         undefined,
     )
 
@@ -270,7 +259,8 @@ def _intervals(tests: Sequence[_Test], levels: Sequence[float]) -> list[tuple[fl
     asked = []
     for at in defined:
         claim, pairs = tests[at].claim, tests[at].pairs
-        evidence = pairs.take(~reversible(pairs)) if claim.reversal else pairs
+        left_out = tests[at].few() | (reversible(pairs) & claim.reversal)
+        evidence = pairs.take(~left_out) if left_out.any() else pairs
         asked.append(Limits(pairs, claim.kind, claim.alpha, levels[at], evidence))
     found: list[tuple[float, float] | None] = [None] * len(tests)
     for at, limits in zip(defined, many_limits(asked), strict=True):
@@ -283,7 +273,9 @@ def _agreeing(test: _Test, level: float, low: float, high: float) -> tuple[float
 
     At the limit itself p-values close to the level were confirmed by the exact test: they have the last word.
     """
-    limit = test.claim.limit
+    limit = test.claim.tested
+    if test.few().any():
+        high = 1.0  # these rows do not bound a gap that they cannot test; figures have differences only
     excluded_above, excluded_below = test.shown_within(), test.shown_beyond(level)
     if test.claim.kind == "ratio":
         excluded_above, excluded_below = excluded_below, excluded_above
@@ -296,17 +288,3 @@ def _verdict(test: _Test, level: float, undefined: dict[str, str]) -> Verdict:
     if test.shown_beyond(level):
         return "FAIL"
     return "PASS" if test.shown_within() and not undefined else "INCONCLUSIVE"
-
-
-def _reason(test: _Test, verdict: Verdict, undefined: dict[str, str]) -> str:
-    claim = test.claim
-    side = "at most" if claim.kind == "difference" else "at least"
-    bound = f"a {claim.kind} of {side} {claim.limit:g}"
-    if verdict == "PASS":
-        return f"all {len(test.pairs)} comparisons show {bound}"
-    if verdict == "FAIL":
-        at = int(test.beyond.argmin())
-        return f"{test.pairs.first[at]} against {test.pairs.second[at]} shows that {bound} does not hold"
-    if undefined and test.shown_within():
-        return f"every defined comparison shows {bound}, but the rate is undefined for {', '.join(undefined)}"
-    return f"these rows neither show {bound} nor the contrary"

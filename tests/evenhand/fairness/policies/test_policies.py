@@ -304,8 +304,10 @@ def test_scoring_rate_is_above_the_full_samples_median():
     ("metric", "reason"),
     [
         ("average_odds_difference", "limit equalized_odds"),
-        ("roc_auc_difference", "areas are compared by intervals"),
-        ("f1_ratio", "limit precision and true_positive_rate"),
+        ("roc_auc_ratio", "limit roc_auc_difference"),
+        ("f1_ratio", "limit f1_difference"),
+        ("calibration_in_the_large_ratio", "a ratio of signed errors"),
+        ("roc_auc/b_difference", "for two labels"),
         ("conditional_demographic_disparity", "hides the strata"),
         ("treatment_equality_ratio", "limit equalized_odds"),
     ],
