@@ -13,6 +13,7 @@ from evenhand.fairness.statistics.figures import area_rates, balanced_rates, f1_
 from evenhand.fairness.statistics.margins import beyond_p_values, too_few, within_p_values
 from evenhand.fairness.statistics.rates_by_group import Pairs, Rates, pairs_of
 from evenhand.fairness.statistics.verdicts import Claim, judge
+from evenhand.fairness.statistics.weighted import effective_rates
 
 DRAWS = 4000
 
@@ -301,3 +302,49 @@ def test_rows_are_asked_of_the_pair_that_would_fail_even_where_none_is_tested_ye
     found = judge([Claim("roc_auc_difference", "sex", (rates,), "difference", 0.1)])[0]
     assert (found.verdict, found.detectable) == ("INCONCLUSIVE", None)
     assert found.more_rows["c"] >= 10
+
+
+@pytest.mark.parametrize("digits", [0, 1])
+def test_tied_scores_at_the_limit_decide_in_at_most_alpha(digits):
+    """Scores rounded until most of them tie: about half of all pairs at 0 digits."""
+    rng = np.random.default_rng([29, digits])
+
+    def draw(apart, positives, negatives):
+        rows = [
+            np.round(rng.normal(mean, 0.7, (2000, size)), digits) for mean, size in ((apart, positives), (0, negatives))
+        ]
+        whole = stats.rankdata(np.concatenate(rows, axis=1), axis=1)
+        own = [stats.rankdata(part, axis=1) for part in rows]
+        beaten = (whole[:, :positives] - own[0]) / negatives
+        beating = 1 - (whole[:, positives:] - own[1]) / positives
+        variance = beaten.var(axis=1, ddof=1) / positives + beating.var(axis=1, ddof=1) / negatives
+        sizes = [np.full(2000, size) for size in (positives, negatives)]
+        return area_rates([""] * 2000, beaten.mean(axis=1), variance, *sizes)
+
+    # Both true areas are of the rounded scores, by a large sample of each.
+    large = [draw(apart, 500, 500).values.mean() for apart in (1.2, 0.8)]
+    limit = large[0] - large[1]
+    for sizes in ((15, 15), (50, 50), (200, 100)):
+        pairs = against_each_other(draw(1.2, *sizes), draw(0.8, *sizes))
+        assert at_most(within_p_values(pairs, limit, "difference"), 0.05)
+        for level in (0.05, 0.005):
+            assert at_most(beyond_p_values(pairs, limit, "difference"), level)
+
+
+def test_unequal_sampling_weights_at_the_limit_decide_in_at_most_alpha():
+    """Balanced accuracy of a sample in which some rows stand for five, by effective counts of both rates."""
+    rng = np.random.default_rng(31)
+
+    def rate(chance, n):
+        weight = np.where(rng.random((5000, n)) < 0.3, 5.0, 1.0)
+        hit = rng.random((5000, n)) < chance
+        sums = ((weight * hit).sum(axis=1), (weight**2 * hit).sum(axis=1), weight.sum(axis=1), (weight**2).sum(axis=1))
+        found = effective_rates(n, *sums)
+        return Rates(found.k, found.n, [""] * 5000, effective=True)
+
+    for n in (50, 250):
+        first, second = balanced_rates(rate(0.9, n), rate(0.8, n)), balanced_rates(rate(0.8, n), rate(0.7, n))
+        pairs = against_each_other(first, second)
+        assert at_most(within_p_values(pairs, 0.1, "difference"), 0.05)
+        for level in (0.05, 0.005):
+            assert at_most(beyond_p_values(pairs, 0.1, "difference"), level)
