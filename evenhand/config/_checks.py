@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from evenhand.config._errors import shown
+from evenhand.config._names import check_names
 from evenhand.config._paths import is_path
 from evenhand.config._secrets import secret_in
 from evenhand.config.data import SensitiveConfig, SourceConfig
 from evenhand.config.root import Config
 from evenhand.exceptions import Problem, nearest
-from evenhand.modeling.robustness_names import FIGURES
 
 __all__ = ["check", "check_source", "sensitive_columns"]
 
@@ -25,8 +25,7 @@ _SCORE_SCORERS = ("average_precision", "d2_brier", "d2_log_loss", "neg_brier", "
 def check(config: Config) -> list[Problem]:
     """Every problem between the sections of a configuration whose own fields are right."""
     checks: Sequence[Callable[[Config], Found]] = (
-        _secrets, _target, _roles, _lists, _sensitive, _split, _weight, _scorers, _space, _policies,
-        _robustness,
+        _secrets, _target, _roles, _lists, _sensitive, _split, _weight, _scorers, _policies, check_names,
     )  # fmt: skip
     return [problem for each in checks for problem in each(config)]
 
@@ -42,18 +41,6 @@ def _policies(config: Config) -> Found:
     for name in config.audit.policies:
         if name not in shipped and not is_path(name):
             yield Problem("audit.policies", f"{shown(name)} does not ship with Evenhand", nearest(name, shipped))
-
-
-def _robustness(config: Config) -> Found:
-    for name in config.gate.robustness:
-        if name not in FIGURES:
-            yield Problem("gate.robustness", f"{shown(name)} is no figure of the step stress", nearest(name, FIGURES))
-    if config.gate.robustness and not config.robustness.enabled:
-        yield Problem(
-            "gate.robustness",
-            "floors of the step stress, which robustness.enabled leaves out",
-            "without it nothing is ever promoted: remove the floors or enable it",
-        )
 
 
 def _secrets(config: Config) -> Found:
@@ -170,9 +157,3 @@ def _scorers(config: Config) -> Found:
             f"{shown(name)} scores probabilities, which no threshold changes",
             "choose a scorer of labels, such as balanced_accuracy or f1",
         )
-
-
-def _space(config: Config) -> Found:
-    for name in config.search.space:
-        if name not in config.search.candidates:
-            yield Problem("search.space", f"{shown(name)} does not compete", nearest(name, config.search.candidates))

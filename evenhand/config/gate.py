@@ -40,7 +40,7 @@ class GateConfig(Section):
     """The first model of a name has no champion to be compared with: `hold` lets a person decide all the same."""
 
     floors: dict[str, float] = {}
-    """Least values of figures on the test part, greatest ones of `log_loss` and `brier_score`: {roc_auc: 0.7}."""
+    """Least values of figures on the test part, greatest ones of losses and calibration error: {roc_auc: 0.7}."""
 
     floors_by: Literal["interval", "value"] = "interval"
     """`interval`: the whole interval must keep the floor, and one that lies across it is inconclusive."""

@@ -13,12 +13,11 @@ from scipy.stats import t as student
 
 from evenhand.exceptions import DataError, nearest, shorten
 
-__all__ = ["LOSSES", "PAIRED_METRICS", "Decisions", "Paired", "paired_difference", "paired_rate"]
+__all__ = ["PAIRED_METRICS", "Decisions", "Paired", "paired_difference", "paired_rate"]
 
 Floats = npt.NDArray[np.float64]
 
 PAIRED_METRICS = ("accuracy", "balanced_accuracy", "recall", "roc_auc", "log_loss", "brier_score")
-LOSSES = ("log_loss", "brier_score")
 """Figures of which less is better; their differences are taken the other way round, so that more is always better."""
 
 

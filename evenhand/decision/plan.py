@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evenhand.decision.paired import LOSSES
 from evenhand.decision.rules import RuleResult, not_applicable
+from evenhand.modeling.figure_names import LOSSES
 
 __all__ = ["about_plan", "changed_paths"]
 

@@ -6,7 +6,7 @@ from math import isnan
 from typing import Any, Literal
 
 from evenhand.decision.comparison import Comparison
-from evenhand.decision.paired import LOSSES
+from evenhand.modeling.figure_names import LOSSES
 
 __all__ = ["RuleResult", "Status", "about_budget", "about_card", "about_comparison", "about_floors", "about_groups",
            "about_policies", "about_robustness", "missing", "not_applicable"]  # fmt: skip

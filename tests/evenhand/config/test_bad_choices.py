@@ -14,6 +14,55 @@ Change = dict[str, Any]
 
 WRONG: dict[str, tuple[Change, str, str]] = {
     # name: what is set, where the error stands, what it says
+    "a limit that is none": (
+        {"mitigate.limits": {"demographic_parity": 0.1}},
+        "mitigate.limits",
+        "there is no limit for 'demographic_parity'",
+    ),
+    "a limit beyond 1": ({"mitigate.limits": {"equal_opportunity_ratio": 1.5}}, "mitigate.limits", "the limit 1.5"),
+    "limits of what is not sensitive": (
+        {"mitigate.attributes": ["age"]},
+        "mitigate.attributes",
+        "'age' is no sensitive attribute",
+    ),
+    "a search's limit that is none": ({"search.fairness": {"metric": "f2"}}, "search.fairness", "no limit for 'f2'"),
+    "a search's limit of what is not sensitive": (
+        {"search.fairness": {"attributes": ["age"]}},
+        "search.fairness.attributes",
+        "'age' is no sensitive attribute",
+    ),
+    "a floor of no figure": ({"gate.floors": {"rocauc": 0.7}}, "gate.floors", "did you mean 'roc_auc'?"),
+    "a plan for no path": (
+        {"gate.plan": {"may_change": ["serach.trials"]}},
+        "gate.plan.may_change",
+        "'serach.trials' is no path of the configuration (did you mean 'search'?)",
+    ),
+    "a plan for no key": (
+        {"gate.plan": {"may_change": ["search.trails"]}},
+        "gate.plan.may_change",
+        "did you mean 'trials'?",
+    ),
+    "bounds of what may not change": (
+        {"gate.plan": {"within": {"search.trials": [1, 9]}}},
+        "gate.plan.within",
+        "'search.trials' may not change at all",
+    ),
+    "bounds that are none": (
+        {"gate.plan": {"may_change": ["search"], "within": {"search.trials": [9, 1]}}},
+        "gate.plan.within.search.trials",
+        "9, 1 is no least and greatest value",
+    ),
+    "one bound": ({"gate.plan": {"rows": [0.5]}}, "gate.plan.rows", "0.5 is no least and greatest value"),
+    "a plan for a candidate that does not compete": (
+        {"search.candidates": ["logistic"], "gate.plan": {"candidates": ["boosting"]}},
+        "gate.plan.candidates",
+        "'boosting' does not compete",
+    ),
+    "a space of no parameter": (
+        {"search.space": {"logistic": {"D": {"low": 1, "high": 2}}}},
+        "search.space.logistic.D",
+        "no such parameter",
+    ),
     "no source at all": ({"data.source": {}}, "data.source", "exactly one of path, sql or package (none given)"),
     "two sources": ({"data.source.path": "a.csv"}, "data.source", "path and package given"),
     "a query without its database": ({"data.source": {"sql": "SELECT 1"}}, "data.source", "sql and url go together"),

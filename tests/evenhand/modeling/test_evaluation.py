@@ -13,6 +13,7 @@ from sklearn import metrics as sk
 from evenhand.exceptions import DataError, ModelError
 from evenhand.modeling import evaluation_plots as plots
 from evenhand.modeling.evaluation import Evaluation, evaluate
+from evenhand.modeling.figure_names import FIGURES
 from evenhand.plotting import figure_to_svg
 
 LABELS = {2: ["no", "yes"], 4: ["a", "b", "c", "d"]}
@@ -72,6 +73,11 @@ def test_four_classes_equal_scikit_learn() -> None:
     per_class = [part.metrics["f1"].value for part in result.per_class]
     assert per_class == pytest.approx(sk.f1_score(codes, decided, average=None).tolist())
     assert [part.n for part in result.per_class] == np.bincount(codes).tolist()
+
+
+def test_floors_know_every_figure_of_an_evaluation_by_its_name() -> None:
+    found = {name for k in (2, 4) for name in assess(*world(400, k)).metrics}
+    assert set(FIGURES) == found - {"calibration_intercept", "calibration_slope"}
 
 
 def test_calibration_line_equals_an_unpenalized_logistic_regression() -> None:
