@@ -144,6 +144,20 @@ def test_the_version_brings_its_contract(steps: Steps, version: Version) -> None
     )
 
 
+def test_version_run_and_card_name_one_another(page: Ref, version: Version) -> None:
+    """The card is written first, since the version carries its digest: it names the run, and the run the version."""
+    found = client().get_model_version(version.model, version.version)
+    folder = store().folder(page)
+    card = json.loads((folder / "card.json").read_text())
+    text = json.dumps(card)
+    assert found.run_id in text
+    assert f"`evenhand show {found.run_id[:8]}`" in text
+    assert client().get_run(found.run_id).data.tags["evenhand.model_version"] == version.version
+    assert found.tags["evenhand.card_digest"] == hashlib.sha256((folder / "card.json").read_bytes()).hexdigest()
+    assert f"card/card.html among the artifacts of run {found.run_id}" in found.description
+    assert {each.path for each in client().list_artifacts(found.run_id, "card")} >= {"card/card.html", "card/card.json"}
+
+
 def test_registering_a_run_twice_makes_one_version(steps: Steps, page: Ref, version: Version) -> None:
     from tasks.register import register_model
 

@@ -1,6 +1,6 @@
 """What the model is, and what it is for."""
 
-from evenhand.card.blocks import Block, Cell, Facts, Items, Link, Section
+from evenhand.card.blocks import Block, Cell, Facts, Items, Link, Section, Text
 from evenhand.card.inputs import Inputs
 from evenhand.card.text import join, name_of, plain
 
@@ -49,6 +49,20 @@ def _identity(inputs: Inputs) -> Facts:
     return Facts(tuple(rows))
 
 
+def _version(inputs: Inputs) -> tuple[Block, ...]:
+    """How to find the version that a card cannot name: it carries the card's digest, so the card comes first."""
+    run = plain(inputs.run.get("run_id") or "")
+    if inputs.model.get("version") or not run:
+        return ()
+    return (
+        Text(
+            f"The version was numbered after this card was written: `evenhand show {run[:8]}` and the model run in "
+            "MLflow name it, and it names the run and the SHA-256 of card.json (its tag evenhand.card_digest).",
+            tone="muted",
+        ),
+    )
+
+
 def details_section(inputs: Inputs) -> Section:
     """Name, version, owners, licence, sources."""
     references = inputs.said("references")
@@ -61,7 +75,7 @@ def details_section(inputs: Inputs) -> Section:
     return Section(
         "details",
         "Model details",
-        (_identity(inputs),),
+        (_identity(inputs), *_version(inputs)),
         (
             Section("description", "Description", inputs.statement("overview")),
             Section("contact", "Questions and objections", inputs.statement("contact")),

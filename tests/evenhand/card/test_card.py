@@ -170,6 +170,20 @@ class TestFewPeople:
         assert rows["black"][2].text == "withheld"
 
 
+def test_a_card_without_a_version_says_how_to_find_it(inputs):
+    assert "numbered after" not in _texts(build_card(**inputs).section("details"))
+    del inputs["model"]["version"]
+    card = build_card(**inputs)
+    said = [block.text for block in card.section("details").blocks if isinstance(block, Text)]
+    assert len(said) == 1
+    assert "`evenhand show run-1`" in said[0]
+    assert "evenhand.card_digest" in said[0]
+    for rendered in (render_html(card), render_markdown(card)):
+        assert "The version was numbered after this card was written" in rendered
+    del inputs["run"]["run_id"]
+    assert "numbered after" not in _texts(build_card(**inputs).section("details"))
+
+
 def test_secrets_of_an_address_are_left_out(inputs):
     card = build_card(**inputs)
     assert "hunter2" not in render_html(card) + render_markdown(card) + render_json(card)
