@@ -82,7 +82,7 @@ def _leave(folder: Path, report: AuditReport, test: Dataset) -> None:
     """The report as JSON, as a page and as a table, and its figure for the card."""
     found, figure = report.to_dict(), report.plot()
     write_json(folder / "audit.json", found)
-    facts = {"rows": f"{len(test):,} of the test part of {test.name}, digest {test.digest[:12]}"}
+    facts = {"rows": f"{len(test):,} of the test part"}
     page = render_page(report, title=f"Audit of {test.name}", facts=facts, picture=figure_to_svg(figure))
     (folder / "report.html").write_text(page, encoding="utf-8")
     group_table(found).to_csv(folder / "groups.csv", index=False)

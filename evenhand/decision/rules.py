@@ -1,8 +1,9 @@
 """The rules of the gate: each looks at one piece of evidence and says whether it is kept, and why."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isnan
+from types import MappingProxyType
 from typing import Any, Literal
 
 from evenhand.decision.comparison import Comparison
@@ -172,7 +173,13 @@ def _told(group: Any) -> str:
     return f"{_named(group)} {change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f}, {change.n:,} rows)"
 
 
-def about_policies(judged: Sequence[Mapping[str, Any]], *, look: int, share: float) -> Iterable[RuleResult]:
+def about_policies(
+    judged: Sequence[Mapping[str, Any]],
+    *,
+    look: int,
+    share: float,
+    few: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> Iterable[RuleResult]:
     """Every verdict of the declared policies.
 
     Parameters
@@ -182,6 +189,9 @@ def about_policies(judged: Sequence[Mapping[str, Any]], *, look: int, share: flo
     look, share
         The number of this look at the test set, and the share of alpha that it may spend; 0 when the budget is
         exhausted.
+    few
+        By attribute the groups of so few people that a figure about them tells what happened to each: a verdict on them
+        is told without its figure.
     """
     limits = 0
     for policy in judged:
@@ -189,22 +199,25 @@ def about_policies(judged: Sequence[Mapping[str, Any]], *, look: int, share: flo
         for rule in policy["rules"]:
             limits += 1
             subject = f"{name}: {rule['metric']} by {rule['attribute']}"
-            yield _about_rule(rule, subject, look, share)
+            yield _about_rule(rule, subject, look, share, few.get(rule["attribute"], ()))
     if not limits:
         yield not_applicable("fairness", "no policy with a limit is declared")
 
 
-def _about_rule(rule: Mapping[str, Any], subject: str, look: int, share: float) -> RuleResult:
+def _about_rule(rule: Mapping[str, Any], subject: str, look: int, share: float, few: Collection[str]) -> RuleResult:
     if share <= 0:
         said = f"look {look} at this test set is beyond the planned ones: its error is spent, renew the test set"
         return RuleResult("fairness", subject, "INCONCLUSIVE", said)
-    shown = ""
-    if rule.get("value") is not None:
+    shown, hidden = "", [group for group in rule.get("pair") or () if group in few]
+    if hidden:
+        shown = f" withheld, since it rests on {' and '.join(hidden)}, too few rows to tell"
+    elif rule.get("value") is not None:
         shown = f" {rule['value']:.3f} ({rule['low']:.3f} to {rule['high']:.3f})"
     reason = (
         f"{rule['metric']} by {rule['attribute']}{shown}: {rule['reason']}; look {look} at level {rule['alpha']:.2g}"
     )
-    figures = {name: rule.get(name) for name in ("value", "low", "high", "limit", "alpha")}
+    told = ("limit", "alpha") if hidden else ("value", "low", "high", "limit", "alpha")
+    figures = {name: rule.get(name) for name in told}
     return RuleResult("fairness", subject, rule["verdict"], reason, figures)
 
 

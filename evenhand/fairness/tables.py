@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["SHOWN", "audit_figures", "audit_sentence", "group_table", "policy_table", "worst_verdict"]
+__all__ = ["SHOWN", "audit_figures", "audit_sentence", "group_table", "groups_of_few", "policy_table", "worst_verdict"]
 
 SHOWN = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "accuracy", "roc_auc")
 """The metrics of a group that are shown and recorded."""
@@ -83,6 +83,21 @@ def _category(row: Mapping[str, Any]) -> dict[str, Any]:
         "value": _shown({"value": row["rate"], "low": row["rate_low"], "high": row["rate_high"]}),
         "impact_ratio": _shown(ratio),
         "remark": "; ".join(remark for remark in remarks if remark),
+    }
+
+
+def groups_of_few(found: Mapping[str, Any], least: int) -> dict[str, frozenset[str]]:
+    """By attribute and intersection the groups of fewer rows than `least`, of which no figure is told.
+
+    Examples
+    --------
+    >>> audited = {"groups": [{"group": "f", "n": 40}, {"group": "unknown", "n": 4}]}
+    >>> groups_of_few({"attributes": {"sex": audited}, "intersections": {}}, 10)
+    {'sex': frozenset({'unknown'})}
+    """
+    return {
+        name: frozenset(group["group"] for group in audited["groups"] if group["n"] < least)
+        for name, audited in _audits(found).items()
     }
 
 

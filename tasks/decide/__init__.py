@@ -15,6 +15,7 @@ from evenhand.decision.paired import Decisions
 from evenhand.decision.rules import RuleResult
 from evenhand.exceptions import StoreError
 from evenhand.fairness import BiasDetector
+from evenhand.fairness.tables import groups_of_few
 from evenhand.store import Ref, digest_file
 from tasks.decide.champion import Champion, compare_with, find_champion, rules_about, write_difference
 from tasks.ledger import head, take_look
@@ -85,13 +86,14 @@ def _write(
     challenger = _challenger(at, test)
     judged = _judged(test, config, challenger, share)
     compared = compare_with(champion, challenger, test, config, alpha=gate.alpha * share)
+    few = groups_of_few(read_json(at["groups"] / "audit.json"), config.explain.min_cell)
     rules = [
         *gate_rules.about_floors(
             gate.floors,
             read_json(at["evidence"] / "evaluation.json")["metrics"],
             by_interval=gate.floors_by == "interval",
         ),
-        *gate_rules.about_policies(judged, look=look, share=share),
+        *gate_rules.about_policies(judged, look=look, share=share, few=few),
         *_budgets(at, gate),
         *gate_rules.about_robustness(gate.robustness, _robustness(at)),
         *([gate_rules.about_card(missing)] if gate.complete_card else []),

@@ -151,7 +151,7 @@ def test_version_run_and_card_name_one_another(page: Ref, version: Version) -> N
     card = json.loads((folder / "card.json").read_text())
     text = json.dumps(card)
     assert found.run_id in text
-    assert f"`evenhand show {found.run_id[:8]}`" in text
+    assert f"evenhand show {found.run_id[:8]} " in text
     assert client().get_run(found.run_id).data.tags["evenhand.model_version"] == version.version
     assert found.tags["evenhand.card_digest"] == hashlib.sha256((folder / "card.json").read_bytes()).hexdigest()
     assert f"card/card.html among the artifacts of run {found.run_id}" in found.description

@@ -56,8 +56,8 @@ def _version(inputs: Inputs) -> tuple[Block, ...]:
         return ()
     return (
         Text(
-            f"The version was numbered after this card was written: `evenhand show {run[:8]}` and the model run in "
-            "MLflow name it, and it names the run and the SHA-256 of card.json (its tag evenhand.card_digest).",
+            f"The version was numbered after this card was written: the command evenhand show {run[:8]} and the model "
+            "run in MLflow name it, and it names the run and the SHA-256 of card.json (its tag evenhand.card_digest).",
             tone="muted",
         ),
     )

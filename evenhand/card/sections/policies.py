@@ -26,7 +26,7 @@ def policy_parts(inputs: Inputs) -> tuple[Section, ...]:
     judged: Sequence[Values] = inputs.audit.get("policies") or ()
     if not judged:
         return (Section("policies", "Policies and verdicts", (Text(NO_POLICY, tone="absent"),)),)
-    rows = tuple((Cell(_title(one)), _verdict(one), Cell(plain(one.get("reason") or ""))) for one in judged)
+    rows = tuple((Cell(_title(one)), _verdict(one), Cell(_why(one))) for one in judged)
     overview = Table("The declared policies", ("Policy", "Verdict", "Why"), rows)
     parts = (Section(f"policy-{k}", _title(one), tuple(_policy(one, inputs))) for k, one in enumerate(judged, 1))
     return (Section("policies", "Policies and verdicts", (overview,)), *parts)
@@ -44,6 +44,16 @@ def _title(judged: Values) -> str:
 
 def _verdict(judged: Values) -> Cell:
     return verdict_cell(judged) if judged.get("verdict") else Cell("no verdict", tone="muted")
+
+
+def _why(judged: Values) -> str:
+    """The reason with the disparity's name as words; it begins with the name."""
+    reason = plain(judged.get("reason") or "")
+    for rule in judged.get("rules") or ():
+        metric = str(rule.get("metric", "?"))
+        if reason.startswith(f"{metric} "):
+            return words(metric) + reason.removeprefix(metric)
+    return reason
 
 
 def _policy(judged: Values, inputs: Inputs) -> Iterator[Block]:

@@ -207,6 +207,7 @@ def test_a_policy_without_a_limit_has_no_verdict_and_says_so(card):
     rows = _tables(card.section("policies"))["The declared policies"].rows
     assert [row[1].text for row in rows][2] == "no verdict"
     assert "sets no limit" in rows[2][2].text
+    assert rows[0][2].text.startswith("Demographic parity ratio by race: ")
 
 
 def test_without_policies_the_card_says_so():

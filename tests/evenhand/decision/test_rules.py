@@ -111,6 +111,18 @@ def test_an_exhausted_budget_is_inconclusive() -> None:
     assert [r.status for r in rules.about_policies(judged, look=1, share=0.5)] == ["PASS"]
 
 
+def test_a_verdict_on_few_people_is_told_without_its_figure() -> None:
+    rule = {"metric": "m_ratio", "attribute": "race", "verdict": "FAIL", "reason": "x", "alpha": 0.05, "limit": 0.8}
+    rule |= {"value": 0.278, "low": 0.1, "high": 0.6, "pair": ["c", "a"]}
+    judged = [{"policy": {"name": "p"}, "rules": [rule]}]
+    for few, hidden in (({"race": {"c"}}, True), ({"sex": {"c"}}, False), ({"race": {"b"}}, False)):
+        (found,) = rules.about_policies(judged, look=1, share=1.0, few=few)
+        assert found.status == "FAIL"
+        assert ("0.278" not in found.reason) is hidden
+        assert ("rests on c" in found.reason) is hidden
+        assert found.figures.get("value") == (None if hidden else 0.278)
+
+
 def test_robustness_is_judged_in_the_worst_group() -> None:
     good, bad = {"value": 0.95, "low": 0.93, "high": 0.97}, {"value": 0.5, "low": 0.4, "high": 0.6}
     figures = {"noise_agreement": {**good, "groups": {"sex": {"f": bad, "m": good}}}}
