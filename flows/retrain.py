@@ -27,6 +27,7 @@ from evenhand.config import (
     SearchConfig,
     SplitConfig,
     WeightConfig,
+    check_features,
 )
 from flows.again import finished_already
 from flows.lock import one_at_a_time
@@ -46,6 +47,7 @@ from tasks.reference import keep_reference
 from tasks.register import register_model
 from tasks.registry import latest_contract
 from tasks.split import split_rows
+from tasks.step import read_json, store
 from tasks.stress import stress_model
 from tasks.tracking import deliver_all
 from tasks.tune import tune_model
@@ -136,6 +138,7 @@ def _steps(config: Config) -> dict[str, Any]:
     data, split, weight, seed = config.data, config.split, config.weight, config.seed
     promised = latest_contract(config.model) if data.contract == "enforce" else None
     rows = ingest_data(data, promised)
+    check_features(config, read_json(store().folder(rows) / "about.json")["features"])
     with tracked_run(config, rows) as run:
         parts = split_rows(rows, split, promised, seed)
         develop, holdout = parts["develop"], parts["holdout"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evenhand.config import load_config, parse_config
+from evenhand.config import check_features, load_config, parse_config
 from evenhand.exceptions import ConfigError
 
 Write = Callable[[Any], Path]
@@ -321,3 +321,13 @@ def test_a_policy_may_be_about_an_intersection(write: Write, base: Change, tmp_p
     assert load_config(write({**base, "audit": {"policies": ["own.yaml"]}})).audit.policies == [
         str(tmp_path / "own.yaml")
     ]
+
+
+def test_what_is_said_of_features_is_held_to_the_rows(base: Change) -> None:
+    config = parse_config({**base, "audit": {"legitimate_factors": ["rent"]}, "score": {"reasons": {"rnet": "Rent"}}})
+    with pytest.raises(ConfigError) as caught:
+        check_features(config, ["rent", "income"])
+    assert [str(problem) for problem in caught.value.problems] == [
+        "score.reasons: 'rnet' is no feature (did you mean 'rent'?)"
+    ]
+    check_features(config, ["rent", "rnet"])
