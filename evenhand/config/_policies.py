@@ -2,19 +2,25 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evenhand.config._errors import shown
 from evenhand.config._paths import is_path
 from evenhand.config.root import Config
 from evenhand.exceptions import ConfigError, Problem, nearest
 
+if TYPE_CHECKING:
+    from evenhand.fairness.policies.model import Policy
+
 __all__ = ["check_policies"]
 
 
 def check_policies(config: Config) -> list[Problem]:
-    """What is wrong with the policies that a configuration with absolute paths names by their files."""
-    named = [*(("audit.policies", name) for name in config.audit.policies), ("mitigate.policy", config.mitigate.policy)]
-    return [problem for where, name in named if is_path(name) for problem in _problems(where, name, config)]
+    """What is wrong with the policies that a configuration with absolute paths names by their files, or has to keep."""
+    named = [("audit.policies", name) for name in config.audit.policies if is_path(name)]
+    if config.mitigate.policy:
+        named.append(("mitigate.policy", config.mitigate.policy))
+    return [problem for where, name in named for problem in _problems(where, name, config)]
 
 
 def _problems(where: str, name: str, config: Config) -> Iterator[Problem]:
@@ -28,8 +34,26 @@ def _problems(where: str, name: str, config: Config) -> Iterator[Problem]:
         if not error.problems:
             yield Problem(where, error.summary)
         return
+    yield from _attributes(where, policy, config)
+    if where == "mitigate.policy":
+        yield from _limits(where, policy)
+
+
+def _attributes(where: str, policy: "Policy", config: Config) -> Iterator[Problem]:
     for attribute in dict.fromkeys(attribute for rule in policy.rules for attribute in rule.attributes):
         for part in attribute.split(" & "):
             if part not in config.data.sensitive:
                 told = f"policy {policy.name} is about {shown(attribute)}, and {shown(part)} is no sensitive attribute"
                 yield Problem(where, told, nearest(part, config.data.sensitive))
+
+
+def _limits(where: str, policy: "Policy") -> Iterator[Problem]:
+    """A mitigation can keep limits on rates only."""
+    from evenhand.fairness.policies.families import metric_names
+
+    if not policy.rules:
+        yield Problem(where, f"policy {policy.name} has no limits that a model could be made to keep")
+    for rule in policy.rules:
+        if rule.metric not in metric_names():
+            told = f"policy {policy.name} limits {shown(rule.metric)}, which no model is made to keep"
+            yield Problem(where, told, nearest(rule.metric, metric_names()))

@@ -331,3 +331,19 @@ def test_what_is_said_of_features_is_held_to_the_rows(base: Change) -> None:
         "score.reasons: 'rnet' is no feature (did you mean 'rent'?)"
     ]
     check_features(config, ["rent", "rnet"])
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        ("nyc-ll144", "policy nyc-ll144 has no limits that a model could be made to keep"),
+        ("own.yaml", "policy own limits 'roc_auc_difference', which no model is made to keep"),
+        ("us-four-fifth", "did you mean 'us-four-fifths'?"),
+    ],
+)
+def test_a_mitigation_needs_limits_on_rates(write: Write, base: Change, tmp_path: Path, policy: str, told: str) -> None:
+    (tmp_path / "own.yaml").write_text((POLICY % "sex").replace("demographic_parity_ratio", "roc_auc_difference"))
+    with pytest.raises(ConfigError) as caught:
+        load_config(write({**base, "mitigate": {"policy": policy}}))
+    assert told in str(caught.value)
+    assert load_config(write({**base, "mitigate": {"policy": "us-four-fifths"}})).mitigate.policy == "us-four-fifths"
