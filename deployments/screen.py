@@ -4,6 +4,7 @@ A terminal gets ticks, colours and bars; a pipe gets plain lines. Names of colum
 they are shown as text: neither Rich's markup nor a control sequence in them has any effect.
 """
 
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -249,7 +250,7 @@ def _place_rows(outcome: Outcome) -> Iterable[tuple[str, str]]:
     served = outcome.run_url.startswith("http")
     yield "MLflow run", outcome.run_url if served else outcome.run_id
     if outcome.run_url and not served:
-        yield "", f"mlflow ui --backend-store-uri {outcome.run_url.partition('#')[0]}"
+        yield "", f"mlflow ui --backend-store-uri {shlex.quote(outcome.run_url.rpartition('#')[0])}"
     if outcome.flow_run_name or outcome.flow_run_id:
         yield "Prefect run", outcome.flow_run_url or outcome.flow_run_name or outcome.flow_run_id
     if outcome.decision == "hold":

@@ -75,6 +75,13 @@ def test_every_width_shows_every_figure_and_commands_in_one_piece(outcome: Outco
     assert f"mlflow ui --backend-store-uri {outcome.run_url.partition('#')[0]}\n" in text
 
 
+def test_a_command_can_be_copied_whatever_the_folder_is_called(outcome: Outcome) -> None:
+    from dataclasses import replace
+
+    text = printed(replace(outcome, run_url="sqlite:////data/50% of #1/mlflow.db#0123"))
+    assert "mlflow ui --backend-store-uri 'sqlite:////data/50% of #1/mlflow.db'\n" in text
+
+
 def test_a_run_with_little_to_say(outcome: Outcome) -> None:
     from dataclasses import replace
 
