@@ -32,7 +32,7 @@ check: $(STAMP) ## Lint, format, types and the direction of imports
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
 e2e: $(STAMP) ## Tests with real servers, kills and a real browser
-	@$(BIN)/python -m pytest -q -m "e2e and not e2e_long" -n 3 --dist loadfile tests # they wait more than they compute
+	@$(BIN)/python -m pytest -q -m "e2e and not e2e_long" -n 3 --dist loadfile --no-loadscope-reorder tests # they wait more than they compute
 
 e2e-story: $(STAMP) ## One model's life: trained, drifted, held, approved in the browser, rolled back
 	@$(BIN)/python -m pytest -q tests/e2e/test_story.py

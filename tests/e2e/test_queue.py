@@ -5,17 +5,35 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
+import yaml
 
+from .conftest import ROOT
 from .service import Service, service, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 
+SMALL = {
+    "search": {"trials": 2, "folds": 2, "candidates": ["logistic"]},
+    "evaluate": {"replicates": 100},
+    "explain": {"rows": 20, "background_rows": 20, "features": 1, "repeats": 2},
+    "audit": {"replicates": 100},
+    "robustness": {"enabled": False},
+    "monitor": {"attribution_rows": 0},
+    "gate": {"ask_on_page": False},
+}
+"""Ten processes start at once, and run one after the other: what each computes is next to nothing."""
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for the whole module; every test has a model of its own."""
-    models = {"killed": {}, "lost": {}, "queue": {"form": ["search", "seed"]}}
-    with service(tmp_path_factory.mktemp("queue"), models) as started:
+    folder = tmp_path_factory.mktemp("queue")
+    (folder / "configuration").mkdir()
+    example = yaml.safe_load((ROOT / "examples" / "loan-approval.yaml").read_text(encoding="utf-8"))
+    (folder / "configuration" / "small.yaml").write_text(yaml.safe_dump({**example, **SMALL}))
+    models = {"killed": {}, "lost": {}, "queue": {"config": "small.yaml", "form": ["search", "seed"]}}
+    with service(folder, models) as started:
         yield started
 
 

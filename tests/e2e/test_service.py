@@ -24,7 +24,7 @@ from .test_train import artifacts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
-MODELS = ("loan-approval", "clock", "late")
+MODELS = ("loan-approval", "clock", "late", "narrow")
 
 
 HOLD = """
@@ -39,7 +39,10 @@ with one_at_a_time(sys.argv[1]):
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for the whole module; every test has a model of its own."""
-    about = {"loan-approval": {"description": "Mortgage applications in Boston, 1990."}}
+    about = {
+        "loan-approval": {"description": "Mortgage applications in Boston, 1990."},
+        "narrow": {"form": ["search", "seed"]},
+    }
     with service(tmp_path_factory.mktemp("service"), {name: about.get(name, {}) for name in MODELS}) as started:
         yield started
 
@@ -152,11 +155,11 @@ def _look_at_mlflow(served: Service, page, flow_run_id: str) -> None:
 
 
 def test_deploying_again_changes_what_changed_and_nothing_else(served: Service) -> None:
-    before = served.deployment("queue")
+    before = served.deployment("narrow")
     said = deploy(served)
     assert "created" not in said
     assert "updated" not in said
-    assert served.deployment("queue")["updated"] == before["updated"]
+    assert served.deployment("narrow")["updated"] == before["updated"]
     change(served, "extra", {"retrain": {"cron": "0 3 * * *", "timezone": "Europe/Berlin"}})
     assert re.search(r"created +deployment +retrain/extra +0 3 \* \* \* Europe/Berlin", deploy(served))
     made = served.deployment("extra")
@@ -174,7 +177,7 @@ def test_deploying_again_changes_what_changed_and_nothing_else(served: Service) 
 
 
 def test_a_value_that_breaks_the_schema_or_the_form_starts_nothing(served: Service) -> None:
-    path = f"/deployments/{served.deployment('queue')['id']}/create_flow_run"
+    path = f"/deployments/{served.deployment('narrow')['id']}/create_flow_run"
     for wrong in (
         {"search": {"trials": 0}},
         {"source": "/etc/passwd"},
