@@ -36,9 +36,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     before = {name: os.environ.get(name) for name in ("EVENHAND_HOME", "MLFLOW_TRACKING_URI", "EVENHAND_LEDGER")}
     os.environ.update(EVENHAND_HOME=str(folder), MLFLOW_TRACKING_URI=f"sqlite:///{folder / 'mlflow.db'}")
     os.environ.pop("EVENHAND_LEDGER", None)
+    store = mlflow.get_tracking_uri()  # of the steps that later modules go on with
     mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
     yield folder
-    mlflow.set_tracking_uri("")
+    mlflow.set_tracking_uri(store)
     for name, value in before.items():
         if value is None:
             os.environ.pop(name, None)
