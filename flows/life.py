@@ -19,12 +19,12 @@ from prefect.runtime import deployment
 
 from tasks.step import flow_run_id
 
-__all__ = ["ALIVE", "LIES_DOWN", "SIGN_SECONDS", "alive"]
+__all__ = ["ALIVE", "LIES_DOWN", "alive"]
 
 ALIVE, LIES_DOWN = "evenhand.flow-run.alive", "evenhand.flow-run.lies-down"
 """The events: the run works; the run has ended its process and waits to be resumed."""
 
-SIGN_SECONDS = 20.0
+_SECONDS = 20.0
 """Between two signs of life."""
 
 _PATIENCE = 10.0
@@ -64,7 +64,7 @@ def alive(work: Callable[P, R]) -> Callable[P, R]:
 def _give_signs(ended: threading.Event) -> None:
     while not ended.is_set():
         _say(ALIVE)
-        ended.wait(SIGN_SECONDS)
+        ended.wait(_SECONDS)
 
 
 def _stop(signs: threading.Thread, ended: threading.Event) -> None:

@@ -8,7 +8,6 @@ import pandas as pd
 
 from evenhand.config import AuditConfig
 from evenhand.data.dataset import Dataset
-from evenhand.exceptions import ConfigError, Problem, nearest, shorten
 from evenhand.fairness import AuditReport, BiasDetector
 from evenhand.fairness.page import render_page
 from evenhand.fairness.tables import audit_figures, audit_sentence, group_table, policy_table
@@ -98,13 +97,6 @@ def _scores(scores: Any, classes: list[Any], favorable_label: Any) -> Any:
 
 def _factors(test: Dataset, names: Sequence[str]) -> pd.DataFrame | None:
     """The columns that may explain a difference."""
-    missing = [
-        Problem("audit.legitimate_factors", f"{shorten(name)} is no feature", nearest(name, test.X.columns))
-        for name in names
-        if name not in test.X.columns
-    ]
-    if missing:
-        raise ConfigError("the configuration does not fit the data", missing)
     return test.X[list(names)] if names else None
 
 

@@ -55,6 +55,7 @@ def check_features(config: Config, features: Sequence[str]) -> None:
 def _limits(config: Config) -> Found:
     fairness, mitigate = config.search.fairness, config.mitigate
     yield from _attributes("search.fairness.attributes", fairness.attributes, config)
+    yield from _attributes("weight.attributes", config.weight.attributes, config)
     yield from _attributes("mitigate.attributes", mitigate.attributes, config)
     if fairness.metric:
         yield from _limit("search.fairness", fairness.metric, fairness.limit)

@@ -156,13 +156,14 @@ SERVED = """
 import json
 from deployments.local import services
 with services():
+    from evenhand.exceptions import ConfigError
     from flows import served
     found = [served.score(source="new"), served.audit(source="same", policies=["statistical"]), served.reproduce("1")]
     refused = []
     for call in (lambda: served.score(source="other"), lambda: served.audit(policies=["/etc/passwd"])):
         try:
             call()
-        except Exception as error:  # whichever it is, its words are looked at
+        except ConfigError as error:
             refused.append(str(error))
 print(json.dumps([*found, *refused]))
 """

@@ -24,6 +24,7 @@ from evenhand.reproduction import (
     check_trials,
     model_parameters,
 )
+from evenhand.reproduction.checks import Found
 
 TOLERANCE = 1e-6
 FIGURES = st.dictionaries(st.sampled_from("abcd"), st.one_of(st.floats(-1e3, 1e3), st.just(float("nan"))), min_size=1)
@@ -37,9 +38,15 @@ def search(*means: float | None, selected: int = 0) -> dict[str, Any]:
     return {"trials": trials, "selected": {"number": selected}}
 
 
-def outcome(**found: str) -> Reproduction:
-    every = {"data": "identical", "split": "identical", "predictions": "identical", "metrics": "identical", **found}
-    return Reproduction((), tuple(Check(name, each, "") for name, each in every.items()), TOLERANCE)  # type: ignore[arg-type]  # any text stands for a finding
+def outcome(**found: Found) -> Reproduction:
+    every: dict[str, Found] = {
+        "data": "identical",
+        "split": "identical",
+        "predictions": "identical",
+        "metrics": "identical",
+        **found,
+    }
+    return Reproduction((), tuple(Check(name, each, "") for name, each in every.items()), TOLERANCE)
 
 
 def test_the_verdict_is_the_worst_and_the_first_difference_is_named() -> None:
