@@ -131,8 +131,7 @@ def _split(config: Config) -> Found:
 
 
 def _weight(config: Config) -> Found:
-    attributes = config.data.sensitive
-    if config.weight.method == "reweighing" and not attributes:
+    if config.weight.method == "reweighing" and not config.data.sensitive:
         yield Problem("weight.method", "reweighing needs a sensitive attribute", "declare one in data.sensitive")
 
 
