@@ -31,7 +31,8 @@ def told(claim: Claim, pairs: Pairs, verdict: Verdict, reading: Reading, undefin
     side = "at most" if claim.kind == "difference" else "at least"
     bound = f"a {claim.kind} of {side} {claim.limit:g}"
     if verdict == "PASS":
-        return f"all {len(pairs)} comparisons show {bound}"
+        every = "the one comparison shows" if len(pairs) == 1 else f"all {len(pairs)} comparisons show"
+        return f"{every} {bound}"
     if verdict == "FAIL":
         at = reading.clearest
         return f"{pairs.first[at]} against {pairs.second[at]} shows that {bound} does not hold"
