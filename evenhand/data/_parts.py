@@ -96,13 +96,19 @@ class _ParquetParts:
         return int(np.clip(PART_BYTES / each, _FEWEST, _MOST))
 
     def _batches(self, columns: Sequence[str]) -> Iterator[Any]:
-        # A reader over all row groups keeps what it has read: one group at a time does not.
+        import pyarrow as pa
+
+        # A reader over all row groups keeps what it has read: one group at a time does not. Nor does the allocator,
+        # which otherwise holds on to as much again as is in use.
+        pool = pa.default_memory_pool()
         options = {"columns": list(columns), "batch_size": self._batch, "use_threads": False, "batch_readahead": 1}
         for piece in self._data.get_fragments():
             for group in piece.split_by_row_group():
                 for batch in group.to_batches(schema=self._data.schema, **options):
                     if batch.num_rows:
                         yield batch
+                batch = None  # what is still referred to cannot be given back
+                pool.release_unused()
 
     def frames(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         stored = [name for name in columns if name in self._stored]
