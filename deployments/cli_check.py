@@ -9,7 +9,7 @@ from rich.text import Text
 
 from deployments.local import default_addresses, home_folder
 from deployments.screen import console, plain
-from evenhand.config import Config, check_features, load_config
+from evenhand.config import Config, check_rows, load_config
 from evenhand.data.dataset import Dataset
 from evenhand.data.findings import find_all
 from evenhand.data.splits import split_dataset
@@ -26,7 +26,7 @@ def check_configuration(path: Path, overrides: Sequence[str]) -> int:
     from tasks.ingest import load_rows
 
     rows = load_rows(config.data)
-    check_features(config, list(rows.X.columns))
+    check_rows(config, list(rows.X.columns), len(rows.classes))
     for line in _about(rows, config):
         _say(out, line)
     split = split_dataset(rows, **config.split.model_dump(), seed=config.seed)

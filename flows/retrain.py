@@ -27,7 +27,7 @@ from evenhand.config import (
     SearchConfig,
     SplitConfig,
     WeightConfig,
-    check_features,
+    check_rows,
 )
 from flows.again import finished_already
 from flows.lock import one_at_a_time
@@ -138,7 +138,8 @@ def _steps(config: Config) -> dict[str, Any]:
     data, split, weight, seed = config.data, config.split, config.weight, config.seed
     promised = latest_contract(config.model) if data.contract == "enforce" else None
     rows = ingest_data(data, promised)
-    check_features(config, read_json(store().folder(rows) / "about.json")["features"])
+    about = read_json(store().folder(rows) / "about.json")
+    check_rows(config, about["features"], len(about["classes"]))
     with tracked_run(config, rows) as run:
         parts = split_rows(rows, split, promised, seed)
         develop, holdout = parts["develop"], parts["holdout"]

@@ -1,6 +1,6 @@
 """The configuration: one frozen pydantic model a step; pydantic stays in here."""
 
-from evenhand.config._names import check_features
+from evenhand.config._rows import check_rows
 from evenhand.config._secrets import redact, secret_in
 from evenhand.config.audit import AuditConfig
 from evenhand.config.card import CardConfig
@@ -56,7 +56,7 @@ __all__ = [
     "SourceConfig",
     "SplitConfig",
     "WeightConfig",
-    "check_features",
+    "check_rows",
     "config_digest",
     "config_schema",
     "load_config",

@@ -11,7 +11,7 @@ from evenhand.exceptions import ConfigError, Problem, nearest
 from evenhand.modeling.figure_names import FIGURES
 from evenhand.modeling.robustness_names import FIGURES as ROBUSTNESS
 
-__all__ = ["check_features", "check_names"]
+__all__ = ["check_names"]
 
 Found = Iterator[Problem]
 
@@ -22,34 +22,6 @@ def check_names(config: Config) -> Found:
     yield from _floors(config)
     yield from _plan(config)
     yield from _space(config)
-
-
-def check_features(config: Config, features: Sequence[str]) -> None:
-    """Make sure that what a configuration says of features is about features of the rows.
-
-    Parameters
-    ----------
-    config
-        The configuration.
-    features
-        The names of the features, known once the rows were read.
-
-    Raises
-    ------
-    ConfigError
-        With every name that is none: a later step would miss it after the search, or when rows are scored.
-    """
-    named = [
-        *(("audit.legitimate_factors", name) for name in config.audit.legitimate_factors),
-        *(("score.reasons", name) for name in config.score.reasons),
-    ]
-    problems = [
-        Problem(where, f"{shown(name)} is no feature", nearest(name, features))
-        for where, name in named
-        if name not in features
-    ]
-    if problems:
-        raise ConfigError("the configuration does not fit the data", problems)
 
 
 def _limits(config: Config) -> Found:

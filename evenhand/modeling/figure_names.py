@@ -1,14 +1,24 @@
 """The figures of an evaluation that can be held to a floor, and of which less is better."""
 
-__all__ = ["FIGURES", "LOSSES"]
+__all__ = ["FIGURES", "LOSSES", "figures_of"]
 
 LOSSES = ("log_loss", "brier_score", "expected_calibration_error")
 """Of these less is better: what is a floor elsewhere is a ceiling here."""
 
-FIGURES = (
-    "accuracy", "balanced_accuracy",
-    "precision", "recall", "f1", "roc_auc", "average_precision",  # of two classes
-    "precision_macro", "recall_macro", "f1_macro", "roc_auc_ovr", "average_precision_macro",  # of more
-    *LOSSES,
-)  # fmt: skip
+_TWO = ("precision", "recall", "f1", "roc_auc", "average_precision")
+_MORE = ("precision_macro", "recall_macro", "f1_macro", "roc_auc_ovr", "average_precision_macro")
+
+FIGURES = ("accuracy", "balanced_accuracy", *_TWO, *_MORE, *LOSSES)
 """As :func:`evenhand.modeling.evaluation.evaluate` calls them, but the calibration line, of which no more is better."""
+
+
+def figures_of(classes: int) -> tuple[str, ...]:
+    """Those of a model with so many labels.
+
+    Examples
+    --------
+    >>> "roc_auc" in figures_of(2), "roc_auc" in figures_of(3)
+    (True, False)
+    """
+    other = _MORE if classes == 2 else _TWO
+    return tuple(name for name in FIGURES if name not in other)

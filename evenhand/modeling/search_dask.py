@@ -227,6 +227,8 @@ class _Cluster:
             ) from error
         except ModuleNotFoundError as error:
             raise _not_installed(error) from error
+        except _closed_errors() as error:
+            raise _gone(error) from error
         return found
 
     def close(self) -> None:
@@ -347,7 +349,12 @@ def _cancelled_errors() -> tuple[type[BaseException], ...]:
     return FutureCancelledError, FuturesCancelledError
 
 
-def _connection_errors() -> tuple[type[BaseException], ...]:
+def _closed_errors() -> tuple[type[BaseException], ...]:
+    """What a connection that ends raises; an OSError of a fit on a worker is none of these."""
     from distributed.comm.core import CommClosedError
 
-    return OSError, CommClosedError, *_cancelled_errors()
+    return CommClosedError, *_cancelled_errors()
+
+
+def _connection_errors() -> tuple[type[BaseException], ...]:
+    return OSError, *_closed_errors()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evenhand.config import check_features, load_config, parse_config
+from evenhand.config import check_rows, load_config, parse_config
 from evenhand.exceptions import ConfigError
 
 Write = Callable[[Any], Path]
@@ -326,11 +326,59 @@ def test_a_policy_may_be_about_an_intersection(write: Write, base: Change, tmp_p
 def test_what_is_said_of_features_is_held_to_the_rows(base: Change) -> None:
     config = parse_config({**base, "audit": {"legitimate_factors": ["rent"]}, "score": {"reasons": {"rnet": "Rent"}}})
     with pytest.raises(ConfigError) as caught:
-        check_features(config, ["rent", "income"])
+        check_rows(config, ["rent", "income"], 2)
     assert [str(problem) for problem in caught.value.problems] == [
         "score.reasons: 'rnet' is no feature (did you mean 'rent'?)"
     ]
-    check_features(config, ["rent", "rnet"])
+    check_rows(config, ["rent", "rnet"], 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "classes", "told"),
+    [
+        ({"gate": {"floors": {"roc_auc": 0.7}}}, 3, "gate.floors: a model of 3 labels has no 'roc_auc' (did you mean"),
+        ({"gate": {"floors": {"f1_macro": 0.7}}}, 2, "gate.floors: a model of 2 labels has no 'f1_macro' (choose one"),
+        (
+            {"mitigate": {"method": "auto", "limits": {"demographic_parity_ratio": 0.8}}},
+            3,
+            "mitigate.limits: demographic_parity_ratio is for two labels: limit a difference",
+        ),
+        (
+            {"mitigate": {"method": "auto", "policy": "us-four-fifths"}},
+            4,
+            "mitigate.policy: demographic_parity_ratio is for two labels",
+        ),
+        (
+            {"data": {"favorable_label": None}, "search": {"fairness": {"metric": "equal_opportunity_difference"}}},
+            3,
+            "search.fairness: equal opportunity compares the recall of favorable labels: declare them",
+        ),
+        (
+            {"audit": {"policies": ["own.yaml"]}},
+            3,
+            "audit.policies: own: a verdict on roc_auc_difference is for two labels, and there are 3",
+        ),
+    ],
+)
+def test_what_these_labels_do_not_have_is_told_with_the_rows(
+    base: Change, tmp_path: Path, change: Change, classes: int, told: str
+) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text((POLICY % "sex").replace("demographic_parity_ratio", "roc_auc_difference"))
+    for section, values in change.items():
+        base[section] = {**base.get(section, {}), **values}
+    if "audit" in change:
+        base["audit"]["policies"] = [str(own)]
+    config = parse_config(base)
+    with pytest.raises(ConfigError) as caught:
+        check_rows(config, ["rent"], classes)
+    (problem,) = caught.value.problems
+    assert str(problem).startswith(told)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_what_the_defaults_say_is_there_with_any_number_of_labels(base: Change, classes: int) -> None:
+    check_rows(parse_config(base), ["rent"], classes)
 
 
 @pytest.mark.parametrize(

@@ -261,3 +261,21 @@ def test_a_scheduler_that_dies_is_an_error_within_seconds(tmp_path: Path, monkey
         assert len(log.read_text().splitlines()) >= 2
     finally:
         short.stop()
+
+
+def test_a_scheduler_that_dies_before_a_finished_fit_was_fetched_is_the_same_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = Cluster(tmp_path)
+    short.start()
+    try:
+        short.add_worker()
+        monkeypatch.setenv("EVENHAND_DASK_SCHEDULER", short.address)
+        with search_dask.open_dask_pool() as pool:
+            done = pool._client.submit(abs, -1)
+            wait_for(lambda: done.status == "finished")
+            short.stop()
+            with pytest.raises(ServiceError, match="the Dask scheduler went away during the search"):
+                pool.outcome(done)
+    finally:
+        short.stop()

@@ -1,0 +1,99 @@
+"""What a configuration says of features, labels and disparities, held to the rows once they were read."""
+
+from collections.abc import Iterator, Sequence
+
+from evenhand.config._errors import shown
+from evenhand.config.root import Config
+from evenhand.exceptions import ConfigError, DataError, Problem, nearest
+from evenhand.modeling.figure_names import figures_of
+
+__all__ = ["check_rows"]
+
+Found = Iterator[Problem]
+
+
+def check_rows(config: Config, features: Sequence[str], classes: int) -> None:
+    """Make sure that a configuration speaks of features, figures and disparities that these rows have.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    features
+        The names of the features, known once the rows were read.
+    classes
+        How many labels the target has.
+
+    Raises
+    ------
+    ConfigError
+        With everything that these rows cannot have: a later step would miss it after the search, or when rows are
+        scored.
+    """
+    problems = [*_features(config, features), *_floors(config, classes), *_disparities(config, classes)]
+    if problems:
+        raise ConfigError("the configuration does not fit the data", problems)
+
+
+def _features(config: Config, features: Sequence[str]) -> Found:
+    for where, names in (
+        ("audit.legitimate_factors", config.audit.legitimate_factors),
+        ("score.reasons", config.score.reasons),
+    ):
+        for name in names:
+            if name not in features:
+                yield Problem(where, f"{shown(name)} is no feature", nearest(name, features))
+
+
+def _floors(config: Config, classes: int) -> Found:
+    known = figures_of(classes)
+    for name in config.gate.floors:
+        if name not in known:
+            told = f"a model of {classes} labels has no {shown(name)}"
+            yield Problem("gate.floors", told, nearest(name, known))
+
+
+def _disparities(config: Config, classes: int) -> Found:
+    from evenhand.fairness.policies.load import load_policy  # what it needs takes seconds to import
+
+    rules = [
+        (f"audit.policies: {policy.name}", rule.metric)
+        for policy in map(load_policy, config.audit.policies)
+        for rule in policy.rules
+    ]
+    if config.search.fairness.metric:
+        rules.append(("search.fairness", config.search.fairness.metric))
+    for where, metric in rules:
+        why = _refused(metric, classes, favorable=config.data.favorable_label is not None)
+        if why:
+            yield Problem(where, why)
+    yield from _kept(config, classes)
+
+
+def _refused(metric: str, classes: int, *, favorable: bool) -> str:
+    """Why there is no verdict on a disparity with so many labels, or nothing."""
+    import numpy as np
+
+    from evenhand.fairness.policies.families import ConfusionCounts, families
+
+    table = np.ones((2, classes, classes), dtype=np.int64)
+    try:
+        families(metric, ConfusionCounts(("a", "b"), table, (classes - 1,) if favorable else ()))
+    except ConfigError as error:
+        return error.summary
+    return ""
+
+
+def _kept(config: Config, classes: int) -> Found:
+    """Limits that a mitigation is to keep."""
+    from evenhand.fairness.mitigation_limits import as_limits
+    from evenhand.fairness.policies.load import load_policy
+
+    mitigate = config.mitigate
+    if mitigate.method == "none" or not (mitigate.limits or mitigate.policy):
+        return
+    where = "mitigate.limits" if mitigate.limits else "mitigate.policy"
+    try:
+        as_limits(mitigate.limits or load_policy(mitigate.policy), "binary" if classes == 2 else "multiclass")
+    except DataError as error:
+        yield Problem(where, str(error))
