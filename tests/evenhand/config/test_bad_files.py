@@ -99,14 +99,12 @@ def test_data_given_as_a_configuration_is_recognised(tmp_path: Path) -> None:
         load_config(path)
 
 
-def test_a_file_of_a_hundred_megabytes_is_not_read(tmp_path: Path) -> None:
+def test_a_file_that_fits_in_no_memory_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "big.yaml"
     with path.open("wb") as stream:
-        stream.truncate(100_000_000)
-    began = time.perf_counter()
-    with pytest.raises(ConfigError, match="100,000,000 bytes"):
+        stream.truncate(10**12)  # a hole, which takes no room on the disk
+    with pytest.raises(ConfigError, match="1,000,000,000,000 bytes"):
         load_config(path)
-    assert time.perf_counter() - began < 1
 
 
 def test_an_error_of_syntax_does_not_quote_the_line(write: Write) -> None:

@@ -248,13 +248,9 @@ def test_wrong_input_is_named(y: list, decided: list, p: object, error: type[Exc
         evaluate(y, decided, y_proba=p, classes=[0, 1])
 
 
-def test_a_hundred_thousand_rows_are_thinned_and_quick() -> None:
-    from time import perf_counter
-
+def test_curves_of_a_hundred_thousand_rows_are_thinned() -> None:
     codes, p = world(100_000, 4)
-    began = perf_counter()
     result = assess(codes, p)
-    assert perf_counter() - began < 5  # a third of a second on a quiet machine
     assert all(len(curve["fpr"]) <= 200 for curve in result.curves["roc"])
     roc = result.curves["roc"][0]
     area = np.trapezoid(roc["tpr"], roc["fpr"])
