@@ -201,7 +201,8 @@ def _groups(groups: Sequence[GroupRow]) -> list[RenderableType]:
     for attribute, rows in groupby(groups, key=lambda row: row.attribute):
         name = plain(attribute)
         for row in rows:
-            rates = [figure(getattr(row, field)) for field in columns.values()]
+            values = [getattr(row, field) for field in columns.values()]
+            rates = ["withheld" if value is None and "withheld" in row.reason else figure(value) for value in values]
             table.add_row(Text(name), Text(plain(row.group)), f"{row.n:,}", *rates, _flags(row))
             name = ""
     if any(row.four_fifths for row in groups):

@@ -75,7 +75,7 @@ def _train_again(config: Config, rows: Ref, run: RunRef) -> dict[str, Ref]:
         mine = {"develop": develop, "holdout": holdout, "weights": weights}
         fitted = mitigate_model(mine, found, fitted, config.mitigate, config.evaluate, weight, seed=seed, run=run)
     evidence = evaluate_model(fitted, holdout, config.evaluate, seed=seed, run=run)
-    audit_groups(evidence, holdout, config.audit, seed=seed, run=run)
+    audit_groups(evidence, holdout, config.audit, min_cell=config.explain.min_cell, seed=seed, run=run)
     return {"rows": rows, "develop": develop, "holdout": holdout, "found": found, "fitted": fitted}
 
 

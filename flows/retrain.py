@@ -151,7 +151,7 @@ def _steps(config: Config) -> dict[str, Any]:
             asked = (config.mitigate, config.evaluate, weight)
             fitted = mitigate_model(mine, found, fitted, *asked, seed=seed, run=run)
         evidence = evaluate_model(fitted, holdout, config.evaluate, seed=seed, run=run)
-        groups = audit_groups(evidence, holdout, config.audit, seed=seed, run=run)
+        groups = audit_groups(evidence, holdout, config.audit, min_cell=config.explain.min_cell, seed=seed, run=run)
         reasons = explain_model(fitted, develop, holdout, config.explain, seed=seed, run=run)
         keep_reference(rows, fitted, develop, holdout, evidence, config.monitor, seed=seed, run=run)
         results = {
@@ -175,7 +175,9 @@ def _steps(config: Config) -> dict[str, Any]:
         page = write_card({**results, "decision": decision}, whole, run=run)
         version = register_model(rows, parts, fitted, page, config.record, config=whole, run=run)
         decided = enact_decision(results, decision, page, version, config, run=run)
-        return conclude_run({**results, "decision": decision}, page, version, decided, run=run)
+        return conclude_run(
+            {**results, "decision": decision}, page, version, decided, min_cell=config.explain.min_cell, run=run
+        )
 
 
 def run_retrain(config: Config, *, on_event: Callable[[Event], None] | None = None) -> Outcome:

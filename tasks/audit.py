@@ -20,7 +20,7 @@ __all__ = ["audit_groups"]
 
 
 @step("audit", "Compares the model's decisions between groups and their intersections on the test part.")
-def audit_groups(evidence: Ref, holdout: Ref, audit: AuditConfig, *, seed: int, run: RunRef) -> Ref:
+def audit_groups(evidence: Ref, holdout: Ref, audit: AuditConfig, *, min_cell: int, seed: int, run: RunRef) -> Ref:
     """Every group's figures and the disparities between groups.
 
     Parameters
@@ -29,6 +29,8 @@ def audit_groups(evidence: Ref, holdout: Ref, audit: AuditConfig, *, seed: int, 
         Results of earlier steps: the predictions, and the sensitive columns of the same rows.
     audit
         The configuration's section.
+    min_cell
+        Prefect's page, which more people read than the audit itself, tells nothing that rests on fewer rows.
     seed
         Of replicates and permutations.
     run
@@ -45,7 +47,8 @@ def audit_groups(evidence: Ref, holdout: Ref, audit: AuditConfig, *, seed: int, 
     folder = store().folder(ref)
     found = read_json(folder / "audit.json")
     groups = pd.read_csv(folder / "groups.csv", keep_default_na=False, dtype=str)
-    table("groups", groups.to_dict("records"), "Every group on the test part")
+    shown = group_table(found, min_cell)
+    table("groups", shown.to_dict("records"), f"Every group on the test part; withheld: fewer than {min_cell} rows")
     asked = policy_table(found)
     table("policy-tables", asked.to_dict("records"), "Tables that the policies ask for, on the test part")
     log(run, _items(folder, found, groups, asked))

@@ -9,6 +9,7 @@ from typing import Any
 from prefect.artifacts import create_link_artifact
 from prefect.context import FlowRunContext
 
+from evenhand.fairness.tables import rests_on_few
 from evenhand.store import Ref, write_text
 from tasks.registry import Version
 from tasks.step import home, in_flow, markdown, note, plain_markdown, read_json, step, store
@@ -30,6 +31,7 @@ HEADLINE = (
     "brier_score",
     "log_loss",
 )
+SHOWN_RATES = ("selection_rate", "true_positive_rate", "accuracy")
 ALGORITHMS = {
     "logistic": "logistic regression",
     "boosting": "histogram gradient boosting",
@@ -39,7 +41,7 @@ ALGORITHMS = {
 
 @step("conclude", "Puts the results into one folder and says what came out.")
 def conclude_run(
-    results: dict[str, Ref], page: Ref, version: Version, decided: dict[str, Any], *, run: RunRef
+    results: dict[str, Ref], page: Ref, version: Version, decided: dict[str, Any], *, min_cell: int, run: RunRef
 ) -> dict[str, Any]:
     """What the screen, Prefect's page and `evenhand show` tell of the run.
 
@@ -51,6 +53,8 @@ def conclude_run(
         The registered version.
     decided
         The decision as it stands in the ledger.
+    min_cell
+        Nothing is told of a group that rests on fewer rows.
     run
         The run.
     """
@@ -66,7 +70,7 @@ def conclude_run(
         "alias": version.alias,
         "folder": str(folder),
         "card_path": str(folder / "card.html"),
-        "summary": _summary(at),
+        "summary": _summary(at, min_cell),
         "waiting": waits,
         "decision": decided["outcome"],
         "decision_reasons": decided["reasons"],
@@ -108,7 +112,7 @@ def _collect(folder: Path, at: dict[str, Path]) -> None:
                 shutil.copyfile(path, folder / "results" / path.name)
 
 
-def _summary(at: dict[str, Path]) -> dict[str, Any]:
+def _summary(at: dict[str, Path], min_cell: int) -> dict[str, Any]:
     search = read_json(at["found"] / "search.json")
     evaluation = read_json(at["evidence"] / "evaluation.json")
     split = read_json(at["develop"] / "split.json")
@@ -120,7 +124,7 @@ def _summary(at: dict[str, Path]) -> dict[str, Any]:
             for name in HEADLINE
             if (metric := evaluation["metrics"].get(name)) is not None
         ],
-        "groups": _groups(read_json(at["groups"] / "audit.json")),
+        "groups": _groups(read_json(at["groups"] / "audit.json"), min_cell),
         "findings": [f"{finding['column']} {finding['message']}" for finding in findings],
         "rows": split["counts"],
         "trials": search["n_trials"],
@@ -141,30 +145,39 @@ def _notes(at: dict[str, Path], search: dict[str, Any]) -> list[str]:
     return notes
 
 
-def _groups(audit: dict[str, Any]) -> list[dict[str, Any]]:
+def _groups(audit: dict[str, Any], min_cell: int) -> list[dict[str, Any]]:
     rows = []
     for attribute, audited in {**audit["attributes"], **audit["intersections"]}.items():
-        rates = [(group["metrics"].get("selection_rate") or {}).get("value") for group in audited["groups"]]
-        known = [rate for rate, group in zip(rates, audited["groups"], strict=True) if not group["unknown"]]
+        told = [_told(group["metrics"], min_cell) for group in audited["groups"]]
+        known = [
+            one["selection_rate"] for one, group in zip(told, audited["groups"], strict=True) if not group["unknown"]
+        ]
         highest = max((rate for rate in known if rate is not None), default=None)
-        for group, rate in zip(audited["groups"], rates, strict=True):
+        for group, one in zip(audited["groups"], told, strict=True):
+            rate = one["selection_rate"]
             ratio = rate / highest if rate is not None and highest else None
-            tpr = group["metrics"].get("true_positive_rate") or {}
             rows.append(
                 {
                     "attribute": attribute,
                     "group": group["group"],
                     "n": group["n"],
-                    "selection_rate": rate,
-                    "true_positive_rate": tpr.get("value"),
-                    "accuracy": (group["metrics"].get("accuracy") or {}).get("value"),
+                    **one,
                     "impact_ratio": ratio,
                     "four_fifths": None if ratio is None else ratio < 0.8,
                     "small": group["small"],
-                    "reason": tpr.get("reason", ""),
                 }
             )
     return rows
+
+
+def _told(metrics: dict[str, Any], min_cell: int) -> dict[str, Any]:
+    """The rates of a group that are shown, and why one is not."""
+    found = {name: metrics.get(name) or {"value": None, "n": 0, "reason": ""} for name in SHOWN_RATES}
+    few = [name for name, metric in found.items() if rests_on_few(metric, min_cell)]
+    reason = found["true_positive_rate"]["reason"]
+    if few:
+        reason = f"{'rates' if len(few) > 1 else few[0].replace('_', ' ')} of fewer than {min_cell} rows withheld"
+    return {name: None if name in few else metric["value"] for name, metric in found.items()} | {"reason": reason}
 
 
 def _prefect_run() -> dict[str, str]:
@@ -198,8 +211,9 @@ def _summary_page(outcome: dict[str, Any]) -> str:
         lines.append(f"| {plain_markdown(metric['name'])} | {value} | {ends} |")
     lines += ["", "| group | n | selection rate | ratio to the highest | |", "|---|---|---|---|---|"]
     for group in summary["groups"]:
+        missing = "withheld" if "withheld" in group["reason"] else "undefined"
         rate, ratio = (
-            "undefined" if group[key] is None else f"{group[key]:.3f}" for key in ("selection_rate", "impact_ratio")
+            missing if group[key] is None else f"{group[key]:.3f}" for key in ("selection_rate", "impact_ratio")
         )
         flag = "under 4/5" if group["four_fifths"] else ""
         name = plain_markdown(f"{group['attribute']}: {group['group']}") + (" (small)" if group["small"] else "")

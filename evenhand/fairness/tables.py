@@ -5,7 +5,16 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["SHOWN", "audit_figures", "audit_sentence", "group_table", "groups_of_few", "policy_table", "worst_verdict"]
+__all__ = [
+    "SHOWN",
+    "audit_figures",
+    "audit_sentence",
+    "group_table",
+    "groups_of_few",
+    "policy_table",
+    "rests_on_few",
+    "worst_verdict",
+]
 
 SHOWN = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "accuracy", "roc_auc")
 """The metrics of a group that are shown and recorded."""
@@ -14,13 +23,15 @@ _RATES = {"impact_ratio": "selection_rate", "scoring_rate": "scoring_rate"}
 _WORST = ("FAIL", "INCONCLUSIVE", "PASS")
 
 
-def group_table(found: Mapping[str, Any]) -> pd.DataFrame:
+def group_table(found: Mapping[str, Any], least: int = 0) -> pd.DataFrame:
     """A row a group and intersection, each metric as text with its interval.
 
     Parameters
     ----------
     found
         What :meth:`evenhand.fairness.AuditReport.to_dict` gives.
+    least
+        What rests on fewer rows than this is withheld, since it would tell of single people.
 
     Examples
     --------
@@ -35,7 +46,8 @@ def group_table(found: Mapping[str, Any]) -> pd.DataFrame:
         for group in audited["groups"]:
             name = group["group"] + (" (small)" if group["small"] else "")
             row = {"attribute": attribute, "group": name, "n": group["n"]}
-            row |= {name: _shown(group["metrics"].get(name)) for name in SHOWN if name in group["metrics"]}
+            known = {name: group["metrics"][name] for name in SHOWN if name in group["metrics"]}
+            row |= {name: "withheld" if rests_on_few(each, least) else _shown(each) for name, each in known.items()}
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -99,6 +111,17 @@ def groups_of_few(found: Mapping[str, Any], least: int) -> dict[str, frozenset[s
         name: frozenset(group["group"] for group in audited["groups"] if group["n"] < least)
         for name, audited in _audits(found).items()
     }
+
+
+def rests_on_few(metric: Mapping[str, Any], least: int) -> bool:
+    """Whether a figure rests on fewer rows than `least`, so that it would tell of single people.
+
+    Examples
+    --------
+    >>> rests_on_few({"value": 1.0, "n": 3}, 10), rests_on_few({"value": None, "n": 0}, 10)
+    (True, False)
+    """
+    return metric["value"] is not None and (metric["n"] or 0) < least
 
 
 def audit_sentence(found: Mapping[str, Any]) -> str:
