@@ -89,6 +89,10 @@ class Service:
         asked = {"logs": {"flow_run_id": {"any_": [run_id]}}, "sort": "TIMESTAMP_ASC", "limit": 200}
         return "\n".join(entry["message"] for entry in self.ask("POST", "/logs/filter", json=asked))
 
+    def says(self, run_id: str, line: str) -> None:
+        """Wait until a run's log has this line: the last ones arrive some seconds after its end."""
+        until(lambda: line in self.logs(run_id).splitlines(), seconds=60, otherwise=lambda: self.logs(run_id))
+
     def wait(self, run_id: str, *, state: str | tuple[str, ...] = ENDED, seconds: float = 400) -> dict[str, Any]:
         """Wait until a run is in a state, by its type; the run."""
         wanted = (state,) if isinstance(state, str) else state

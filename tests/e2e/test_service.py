@@ -206,8 +206,8 @@ def test_sql_reads_only_and_its_password_stands_nowhere(served: Service) -> None
     deploy(served)
     run = served.wait(served.start("sql", source="warehouse"))
     assert run["state"]["type"] == "FAILED"
+    until(lambda: "no_such_column" in served.logs(run["id"]), seconds=60, otherwise=lambda: served.logs(run["id"]))
     everything = json.dumps([run, served.deployment("sql")]) + served.logs(run["id"]) + served.worker_log()
-    assert "no_such_column" in served.logs(run["id"])
     secret = served.database.passwords["postgres"]
     for word in (secret, quote(secret, safe=""), "LOANS_PASSWORD"):
         assert word not in everything
