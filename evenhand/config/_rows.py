@@ -79,8 +79,8 @@ def _refused(metric: str, classes: int, *, favorable: bool) -> str:
     table = np.ones((2, classes, classes), dtype=np.int64)
     try:
         families(metric, ConfusionCounts(("a", "b"), table, (classes - 1,) if favorable else ()))
-    except ConfigError as error:
-        return error.summary
+    except (ConfigError, DataError) as error:
+        return str(error)
     return ""
 
 

@@ -78,26 +78,33 @@ def beyond_p_values(
 
 
 def _score_p_values(pairs: Pairs, limit: float, kind: Kind) -> tuple[Array, Array]:
-    """Those of the score tests; 1 where a figure rests on too few rows to be tested."""
-    counts = (pairs.k1, pairs.n1, pairs.k2, pairs.n2)
-    if pairs.slack is None:
-        return score_p_values(*counts, np.full(len(pairs), limit), kind)
-    within, beyond = figure_p_values(*counts, np.full(len(pairs), limit), pairs.slack)
-    few = too_few(pairs, limit)
+    """Those of the score tests; 1 where effective counts rest on too few rows to be tested."""
+    within, beyond = plain_p_values(pairs, limit, kind)
+    few = too_few(pairs, limit, kind)
     return np.where(few, 1.0, within), np.where(few, 1.0, beyond)
 
 
-def too_few(pairs: Pairs, limit: float) -> npt.NDArray[np.bool_]:
-    """Comparisons of a figure that rest on too few rows for its test, shape (pairs,); none of rates of rows.
+def plain_p_values(pairs: Pairs, limit: float, kind: Kind) -> tuple[Array, Array]:
+    """P-values of the score tests, whatever they rest on; shape (pairs,) each."""
+    counts = (pairs.k1, pairs.n1, pairs.k2, pairs.n2)
+    if pairs.slack is None:
+        return score_p_values(*counts, np.full(len(pairs), limit), kind)
+    return figure_p_values(*counts, np.full(len(pairs), limit), pairs.slack)
 
-    A group is short of rows, or fewer than ``FEW_EXPECTED`` effective successes or failures are expected in the
-    smaller group, at the pooled value or at one that is ``limit`` away from its end.
+
+def too_few(pairs: Pairs, limit: float, kind: Kind) -> npt.NDArray[np.bool_]:
+    """Comparisons of effective counts that rest on too few rows for a test, shape (pairs,); none that are exactable.
+
+    Fewer than ``FEW_EXPECTED`` effective successes or failures are expected in the smaller group, at the pooled value
+    or, of a difference, at one that is ``limit`` away from its end; or a group is short of rows for a figure.
     """
-    if pairs.growth is None:
-        return np.zeros(len(pairs), dtype=bool)
     pooled = (pairs.k1 + pairs.k2) / (pairs.n1 + pairs.n2)
-    rarer = np.clip(np.minimum(pooled, 1 - pooled), min(limit, 0.5), 0.5)
-    return np.asarray((pairs.growth > 1) | (np.minimum(pairs.n1, pairs.n2) * rarer < FEW_EXPECTED))
+    rarer = np.minimum(pooled, 1 - pooled)
+    if kind == "difference":
+        rarer = np.clip(rarer, min(limit, 0.5), 0.5)
+    few = np.minimum(pairs.n1, pairs.n2) * rarer < FEW_EXPECTED
+    short = np.zeros(len(pairs), dtype=bool) if pairs.growth is None else pairs.growth > 1
+    return np.asarray(~pairs.exactable & (few | short))
 
 
 def figure_p_values(k1: Array, n1: Array, k2: Array, n2: Array, limit: Array, slack: Array) -> tuple[Array, Array]:

@@ -14,7 +14,7 @@ from evenhand.fairness.statistics.margins import (
     FEW_EXPECTED,
     beyond_p_values,
     expected_counts,
-    figure_p_values,
+    plain_p_values,
     too_few,
     within_p_values,
 )
@@ -53,7 +53,7 @@ def detectable_gap(pairs: Pairs, limit: float, kind: Kind, level: float, *, powe
     >>> round(detectable_gap(pairs, 0.1, "difference", 0.05), 2)
     0.28
     """
-    pairs = pairs.take(~too_few(pairs, limit))
+    pairs = pairs.take(~too_few(pairs, limit, kind))
     if not len(pairs):
         return None
     reach = float(special.ndtri(1 - level) + special.ndtri(power))
@@ -117,11 +117,10 @@ def more_rows(
 
 
 def _closest(pairs: Pairs, limit: float, kind: Kind) -> int:
-    """The comparison that is nearest to being shown beyond; of figures also one that has too few rows so far."""
-    if pairs.slack is None:
+    """The comparison that is nearest to being shown beyond, also when it rests on too few rows so far."""
+    if pairs.exactable.all():
         return int(beyond_p_values(pairs, limit, kind).argmin())
-    counts = (pairs.k1, pairs.n1, pairs.k2, pairs.n2)
-    return int(figure_p_values(*counts, np.full(len(pairs), limit), pairs.slack)[1].argmin())
+    return int(plain_p_values(pairs, limit, kind)[1].argmin())
 
 
 class _Rule(NamedTuple):
@@ -139,7 +138,7 @@ def _scarce(pairs: Pairs, rule: _Rule, closest: int) -> set[str]:
     else:
         unsettled = beyond_p_values(pairs, rule.limit, rule.kind) > rule.level
         relevant = np.arange(len(pairs)) == closest
-    few = expected_counts(pairs) < FEW_EXPECTED if pairs.growth is None else too_few(pairs, rule.limit)
+    few = expected_counts(pairs) < FEW_EXPECTED if pairs.growth is None else too_few(pairs, rule.limit, rule.kind)
     found: set[str] = set()
     for at in np.flatnonzero((unsettled | few) & relevant):
         first, second = float(pairs.n1[at]), float(pairs.n2[at])

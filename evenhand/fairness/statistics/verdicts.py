@@ -193,7 +193,7 @@ class _Test:
 
     def few(self) -> npt.NDArray[np.bool_]:
         """Comparisons that rest on too few rows to be tested."""
-        return too_few(self.pairs, self.claim.tested)
+        return too_few(self.pairs, self.claim.tested, self.claim.kind)
 
     def shown_within(self) -> bool:
         """Whether every comparison is shown to lie inside the limit."""
@@ -275,7 +275,8 @@ def _agreeing(test: _Test, level: float, low: float, high: float) -> tuple[float
     """
     limit = test.claim.tested
     if test.few().any():
-        high = 1.0  # these rows do not bound a gap that they cannot test; figures have differences only
+        # These rows do not bound a gap that they cannot test.
+        low, high = (low, 1.0) if test.claim.kind == "difference" else (0.0, high)
     excluded_above, excluded_below = test.shown_within(), test.shown_beyond(level)
     if test.claim.kind == "ratio":
         excluded_above, excluded_below = excluded_below, excluded_above

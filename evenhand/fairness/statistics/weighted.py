@@ -72,7 +72,9 @@ def effective_rates(
     The variance of the ratio sum(w z) / sum(w) is Taylor's linearisation for unequal weights and
     independent rows: sum(w^2 (z - p)^2) / sum(w)^2 (Woodruff 1971, JASA 66:411-414). Effective sizes are
     p (1 - p) over that variance and never above n (Korn and Graubard 1998, Survey Methodology
-    24:193-201). At p = 0 and 1, where the variance would be 0, the size is Kish's sum(w)^2 / sum(w^2).
+    24:193-201). Nor are they above Kish's sum(w)^2 / sum(w^2) (1965, "Survey Sampling"): where few rows carry the
+    weight, the variance that they give is small by accident just when the rate is far off, and verdicts would be wrong
+    up to four times too often. At p = 0 and 1, where the variance would be 0, the size is Kish's.
 
     Examples
     --------
@@ -101,6 +103,6 @@ def effective_rates(
     simple = p * (1 - p)
     inner = (hits > 0) & (hits < total) & (variance > 0)
     size = np.where(inner, simple / np.where(inner, variance, 1.0), kish)
-    size = np.minimum(size, rows)
+    size = np.minimum(np.minimum(size, np.nan_to_num(kish)), rows)
     effective = np.where(total > 0, size, 0.0)
     return EffectiveRates(p, np.nan_to_num(p) * effective, effective, divide(rows, effective))

@@ -358,6 +358,11 @@ def test_what_is_said_of_features_is_held_to_the_rows(base: Change) -> None:
             3,
             "audit.policies: own: a verdict on roc_auc_difference is for two labels, and there are 3",
         ),
+        (
+            {"search": {"fairness": {"metric": "demographic_parity_difference"}}},
+            12,
+            "search.fairness: prediction: total variation is compared over all sets of classes, possible up to 10",
+        ),
     ],
 )
 def test_what_these_labels_do_not_have_is_told_with_the_rows(

@@ -249,9 +249,9 @@ def test_too_few_rows_decide_nothing_and_say_what_is_missing():
 
 def test_few_expected_events_are_not_tested():
     pairs = pairs_of([area_rates(["a", "b"], [0.99, 0.98], [1e-4, 1e-4], [20, 20], [20, 20])])
-    assert too_few(pairs, 0.05).all()
-    assert not too_few(pairs, 0.3).any()
-    assert not too_few(pairs_of([Rates([1, 0], [2, 2], ["a", "b"])]), 0.05).any()
+    assert too_few(pairs, 0.05, "difference").all()
+    assert not too_few(pairs, 0.3, "difference").any()
+    assert not too_few(pairs_of([Rates([1, 0], [2, 2], ["a", "b"])]), 0.05, "difference").any()
 
 
 def test_the_error_of_a_histogram_counts_against_every_verdict():
