@@ -214,7 +214,7 @@ def _groups(groups: Sequence[GroupRow]) -> list[RenderableType]:
 def _flags(row: GroupRow) -> Text:
     flags = [
         ("under four fifths", "bold yellow") if row.four_fifths else None,
-        ("few rows", "dim") if row.small else None,
+        ("few rows", "dim") if row.small and "withheld" not in row.reason else None,
         (plain(row.reason), "dim") if row.reason else None,
     ]
     return Text(", ").join(Text(*flag) for flag in flags if flag is not None)

@@ -176,7 +176,8 @@ def _told(metrics: dict[str, Any], min_cell: int) -> dict[str, Any]:
     few = [name for name, metric in found.items() if rests_on_few(metric, min_cell)]
     reason = found["true_positive_rate"]["reason"]
     if few:
-        reason = f"{'rates' if len(few) > 1 else few[0].replace('_', ' ')} of fewer than {min_cell} rows withheld"
+        what = f"{few[0].replace('_', ' ')} " if len(few) == 1 else ""
+        reason = f"{what}withheld: fewer than {min_cell} rows"
     return {name: None if name in few else metric["value"] for name, metric in found.items()} | {"reason": reason}
 
 

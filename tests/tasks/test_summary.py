@@ -26,7 +26,7 @@ def test_rates_of_few_people_are_withheld_and_set_no_ratio(audit: dict) -> None:
         assert [
             rows[few][name] for name in ("selection_rate", "true_positive_rate", "impact_ratio", "four_fifths")
         ] == [None] * 4
-        assert rows[few]["reason"] == "rates of fewer than 10 rows withheld"
+        assert rows[few]["reason"] == "withheld: fewer than 10 rows"
     assert rows["age", "young"]["impact_ratio"] == 1, "against those who are told of, and not the nine"
     assert rows["sex", "f"]["selection_rate"] == pytest.approx(
         audit["attributes"]["sex"]["groups"][0]["metrics"]["selection_rate"]["value"]
