@@ -202,7 +202,7 @@ def _groups(groups: Sequence[GroupRow]) -> list[RenderableType]:
         name = plain(attribute)
         for row in rows:
             values = [getattr(row, field) for field in columns.values()]
-            rates = ["withheld" if value is None and "withheld" in row.reason else figure(value) for value in values]
+            rates = ["withheld" if value is None and row.withheld else figure(value) for value in values]
             table.add_row(Text(name), Text(plain(row.group)), f"{row.n:,}", *rates, _flags(row))
             name = ""
     if any(row.four_fifths for row in groups):
@@ -214,7 +214,7 @@ def _groups(groups: Sequence[GroupRow]) -> list[RenderableType]:
 def _flags(row: GroupRow) -> Text:
     flags = [
         ("under four fifths", "bold yellow") if row.four_fifths else None,
-        ("few rows", "dim") if row.small and "withheld" not in row.reason else None,
+        ("few rows", "dim") if row.small and not row.withheld else None,
         (plain(row.reason), "dim") if row.reason else None,
     ]
     return Text(", ").join(Text(*flag) for flag in flags if flag is not None)

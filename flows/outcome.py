@@ -42,6 +42,8 @@ class GroupRow:
         Why a value is undefined.
     accuracy
         What is shown where no label is favorable.
+    withheld
+        Whether a rate is not told since it rests on too few rows.
     """
 
     attribute: str
@@ -54,6 +56,7 @@ class GroupRow:
     small: bool = False
     reason: str = ""
     accuracy: float | None = None
+    withheld: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from prefect.artifacts import create_link_artifact
 from prefect.context import FlowRunContext
 
-from evenhand.fairness.tables import rests_on_few
+from evenhand.disclosure import rests_on_few
 from evenhand.store import Ref, write_text
 from tasks.registry import Version
 from tasks.step import home, in_flow, markdown, note, plain_markdown, read_json, step, store
@@ -178,7 +178,10 @@ def _told(metrics: dict[str, Any], min_cell: int) -> dict[str, Any]:
     if few:
         what = f"{few[0].replace('_', ' ')} " if len(few) == 1 else ""
         reason = f"{what}withheld: fewer than {min_cell} rows"
-    return {name: None if name in few else metric["value"] for name, metric in found.items()} | {"reason": reason}
+    return {name: None if name in few else metric["value"] for name, metric in found.items()} | {
+        "withheld": bool(few),
+        "reason": reason,
+    }
 
 
 def _prefect_run() -> dict[str, str]:
@@ -212,7 +215,7 @@ def _summary_page(outcome: dict[str, Any]) -> str:
         lines.append(f"| {plain_markdown(metric['name'])} | {value} | {ends} |")
     lines += ["", "| group | n | selection rate | ratio to the highest | |", "|---|---|---|---|---|"]
     for group in summary["groups"]:
-        missing = "withheld" if "withheld" in group["reason"] else "undefined"
+        missing = "withheld" if group["withheld"] else "undefined"
         rate, ratio = (
             missing if group[key] is None else f"{group[key]:.3f}" for key in ("selection_rate", "impact_ratio")
         )

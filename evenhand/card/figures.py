@@ -9,6 +9,7 @@ from evenhand.card.inputs import Inputs
 from evenhand.card.sections.data import PARTS, split_rows
 from evenhand.card.sections.performance import LOWER_IS_BETTER
 from evenhand.card.text import number, percent, plain, words
+from evenhand.disclosure import rests_on_few
 from evenhand.plotting import GRID, INK, MUTED, PALETTE, figure_style, figure_to_svg, new_figure, plain_label
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def _group_rates_svg(panels: Mapping[str, Sequence[Point | None]], labels: Seque
 
 def _showable(group: Mapping[str, Any], rate: str, min_cell: int) -> Mapping[str, Any] | None:
     metric: Mapping[str, Any] | None = group["metrics"].get(rate)
-    return metric if metric and metric.get("value") is not None and (metric.get("n") or 0) >= min_cell else None
+    shown = metric is not None and metric.get("value") is not None and not rests_on_few(metric, min_cell)
+    return metric if shown else None
 
 
 def _group_words(rate: str, groups: Sequence[Mapping[str, Any]], min_cell: int) -> str:

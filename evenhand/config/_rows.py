@@ -86,12 +86,12 @@ def _refused(metric: str, classes: int, *, favorable: bool) -> str:
 
 def _kept(config: Config, classes: int) -> Found:
     """Limits that a mitigation is to keep."""
-    from evenhand.fairness.mitigation_limits import as_limits
-    from evenhand.fairness.policies.load import load_policy
-
     mitigate = config.mitigate
     if mitigate.method == "none" or not (mitigate.limits or mitigate.policy):
         return
+    from evenhand.fairness.mitigation_limits import as_limits
+    from evenhand.fairness.policies.load import load_policy
+
     where = "mitigate.limits" if mitigate.limits else "mitigate.policy"
     try:
         as_limits(mitigate.limits or load_policy(mitigate.policy), "binary" if classes == 2 else "multiclass")

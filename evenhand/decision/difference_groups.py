@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from evenhand.card.text import count, plain, words
 from evenhand.decision.difference_lines import Line, Pair, Values, entries, figure_text, keys_of, line_of
+from evenhand.disclosure import rests_on_few
 
 __all__ = ["group_lines", "policy_lines"]
 
@@ -40,8 +41,7 @@ def _rate(metric: Values | None, min_cell: int) -> str | None:
     """A rate with its interval, unless so few people stand behind it that it would tell what happened to each."""
     if metric is None:
         return None
-    few = metric.get("value") is not None and (metric.get("n") or 0) < min_cell
-    return f"withheld, fewer than {min_cell} rows" if few else figure_text(metric)
+    return f"withheld, fewer than {min_cell} rows" if rests_on_few(metric, min_cell) else figure_text(metric)
 
 
 def _verdicts(side: Values | None, min_cell: int) -> dict[str, tuple[str, str]]:

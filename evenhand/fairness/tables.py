@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from evenhand.disclosure import rests_on_few
+
 __all__ = [
     "SHOWN",
     "audit_figures",
@@ -12,7 +14,6 @@ __all__ = [
     "group_table",
     "groups_of_few",
     "policy_table",
-    "rests_on_few",
     "worst_verdict",
 ]
 
@@ -111,17 +112,6 @@ def groups_of_few(found: Mapping[str, Any], least: int) -> dict[str, frozenset[s
         name: frozenset(group["group"] for group in audited["groups"] if group["n"] < least)
         for name, audited in _audits(found).items()
     }
-
-
-def rests_on_few(metric: Mapping[str, Any], least: int) -> bool:
-    """Whether a figure rests on fewer rows than `least`, so that it would tell of single people.
-
-    Examples
-    --------
-    >>> rests_on_few({"value": 1.0, "n": 3}, 10), rests_on_few({"value": None, "n": 0}, 10)
-    (True, False)
-    """
-    return metric["value"] is not None and (metric["n"] or 0) < least
 
 
 def audit_sentence(found: Mapping[str, Any]) -> str:

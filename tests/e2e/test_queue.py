@@ -22,7 +22,7 @@ SMALL = {
     "monitor": {"attribution_rows": 0},
     "gate": {"ask_on_page": False},
 }
-"""Ten processes start at once, and run one after the other: what each computes is next to nothing."""
+"""Ten runs and more, one after the other: what each computes is next to nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def _came_out_once(served: Service, model: str, run_id: str, kept: dict[str, int
     assert not list(served.home.glob("under-way/*.json"))
 
 
-@pytest.mark.e2e_long  # one at a time by design, and every process that waits starts beside the others
+@pytest.mark.e2e_long  # one at a time by design: minutes, most of which every process spends on its start
 @pytest.mark.parametrize("many", [10, 50])
 def test_runs_queued_at_once_on_two_workers_all_end_each_exactly_once(served: Service, many: int) -> None:
     served.stack.start("worker-3")

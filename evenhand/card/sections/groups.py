@@ -7,6 +7,7 @@ from typing import Any
 from evenhand.card.blocks import Block, Cell, Section, Table, Text, Tone
 from evenhand.card.inputs import Inputs
 from evenhand.card.text import count, join, metric_cell, number, percent, plain, words
+from evenhand.disclosure import rests_on_few
 
 __all__ = [
     "GAPS",
@@ -120,7 +121,7 @@ def _group_row(group: Mapping[str, Any], names: tuple[str, ...], min_cell: int) 
 
 def _rate(metric: Mapping[str, Any] | None, min_cell: int) -> Cell:
     """A rate, unless it rests on so few people that it would tell what happened to each."""
-    if metric is not None and metric.get("value") is not None and (metric.get("n") or 0) < min_cell:
+    if metric is not None and rests_on_few(metric, min_cell):
         return Cell("withheld", tone="muted", detail=f"fewer than {min_cell} rows")
     return metric_cell(metric)
 

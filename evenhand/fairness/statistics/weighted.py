@@ -74,7 +74,7 @@ def effective_rates(
     p (1 - p) over that variance and never above n (Korn and Graubard 1998, Survey Methodology
     24:193-201). Nor are they above Kish's sum(w)^2 / sum(w^2) (1965, "Survey Sampling"): where few rows carry the
     weight, the variance that they give is small by accident just when the rate is far off, and verdicts would be wrong
-    up to four times too often. At p = 0 and 1, where the variance would be 0, the size is Kish's.
+    several times too often. At p = 0 and 1, where the variance would be 0, the size is Kish's.
 
     Examples
     --------
