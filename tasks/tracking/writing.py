@@ -1,13 +1,21 @@
-"""How each kind of record is written to MLflow; every one may be written again after a kill and stands once."""
+"""How each kind of record is written to MLflow; every one may be written again after a kill and stands once.
 
+MLflow looks whether a data set, a name or an alias is there and inserts it then, in two steps: of two runs that do so
+at once the slower one meets a row that it had not seen. It writes again, and sees it.
+"""
+
+import random
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from evenhand.exceptions import EvenhandError, ServiceError
 from tasks.tracking.outbox import Outbox, Record
 from tasks.tracking.service import artifact_location, client, unknown
 
 __all__ = ["RunGoneError", "alias_holder", "set_alias", "write"]
+
+T = TypeVar("T")
 
 RUN_KEY, FLOW_RUN = "evenhand.run_key", "evenhand.flow_run_id"
 _CLASHES = 10
@@ -32,8 +40,27 @@ def write(outbox: Outbox, record: Record, *, late: bool) -> dict[str, str]:
     if record.kind != "open" and "run_id" not in receipts:
         raise RunGoneError(f"MLflow did not take the run that the records in {outbox.folder} belong to")
     if record.kind == "version":
-        return _write_version(record, receipts, late=late)
-    return _WRITERS[record.kind](outbox, record, receipts)
+        return _unclashed(lambda: _write_version(record, receipts, late=late))
+    return _unclashed(lambda: _WRITERS[record.kind](outbox, record, receipts))
+
+
+def _unclashed(call: Callable[[], T]) -> T:
+    """Call again when another run has just written the same row."""
+    from mlflow.exceptions import MlflowException
+
+    for attempt in range(_CLASHES - 1):
+        try:
+            return call()
+        except MlflowException as error:
+            if not _clashed(error):
+                raise
+        time.sleep(0.05 * 2**attempt * random.random())  # noqa: S311 (two that clashed do not come back together)
+    return call()
+
+
+def _clashed(error: Exception) -> bool:
+    """Whether a row was there already: by the words of SQLite's, PostgreSQL's and MySQL's drivers, or MLflow's own."""
+    return any(word in str(error) for word in ("IntegrityError", "UniqueViolation", "Model Version creation error"))
 
 
 def _write_open(outbox: Outbox, record: Record, receipts: Mapping[str, str]) -> dict[str, str]:
@@ -246,17 +273,8 @@ def _move_alias(model: str, alias: str) -> None:
 
 
 def set_alias(model: str, alias: str, version: str) -> None:
-    """Let an alias point to a version, also while others set it: MLflow looks first and inserts then, and may clash."""
-    from mlflow.exceptions import MlflowException
-
-    for attempt in range(_CLASHES):
-        try:
-            client().set_registered_model_alias(model, alias, version)
-        except MlflowException as error:
-            if "registered_model_alias" not in str(error) or attempt == _CLASHES - 1:
-                raise
-        else:
-            return
+    """Let an alias point to a version, also while others set it."""
+    _unclashed(lambda: client().set_registered_model_alias(model, alias, version))
 
 
 def alias_holder(model: str, alias: str) -> str | None:

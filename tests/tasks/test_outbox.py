@@ -4,15 +4,20 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 import pytest
+from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModelAlias
+from mlflow.store.tracking.dbmodels.models import SqlDataset
+from sqlalchemy import event
 
 from evenhand.exceptions import StoreError
 from tasks.registry import Version, latest_contract, register_version
@@ -398,6 +403,58 @@ def test_of_versions_made_at_once_the_newest_has_the_alias(store: str) -> None:
     assert sorted(int(version.version) for version in versions) == [1, 2, 3, 4]
     assert str(client().get_model_version_by_alias("loans", "challenger").version) == "4"
     assert current(runs[0]).run_id == runs[0].run_id
+
+
+@pytest.fixture
+def ahead(store: str) -> Iterator[Callable[[type], list[str]]]:
+    """Another run that writes the very row, once, between MLflow's look and its insertion."""
+    undone = []
+
+    def be_ahead(table: type) -> list[str]:
+        clashes: list[str] = []
+
+        def insert_first(_mapper: object, _connection: object, row: object) -> None:
+            if clashes:
+                return
+            columns = {c.name: getattr(row, c.name) for c in row.__table__.columns if getattr(row, c.name) is not None}
+            if "dataset_uuid" in columns:
+                columns["dataset_uuid"] = "0" * 32
+            names, values = ", ".join(columns), tuple(columns.values())
+            with closing(sqlite3.connect(store.removeprefix("sqlite:///"))) as other, other:
+                places = ", ".join("?" * len(values))
+                other.execute(f"INSERT INTO {row.__tablename__} ({names}) VALUES ({places})", values)
+            clashes.append(row.__tablename__)
+
+        event.listen(table, "before_insert", insert_first)
+        undone.append((table, insert_first))
+        return clashes
+
+    yield be_ahead
+    for table, function in undone:
+        event.remove(table, "before_insert", function)
+
+
+def test_a_data_set_that_another_run_records_in_this_moment_is_shared(
+    store: str, ahead: Callable[[type], list[str]]
+) -> None:
+    run = opened()
+    clashes = ahead(SqlDataset)
+    data = {"name": "rows", "digest": "0123", "source_type": "local", "source": "{}", "schema": "{}", "profile": "{}"}
+    box(run.key).append("dataset", data)
+    deliver(box(run.key))
+    assert clashes == ["datasets"]
+    entries = client().get_run(run.run_id).inputs.dataset_inputs
+    assert [(entry.dataset.name, entry.dataset.digest) for entry in entries] == [("rows", "0123")]
+    assert not box(run.key).pending()
+
+
+def test_an_alias_that_another_run_sets_in_this_moment_is_set(store: str, ahead: Callable[[type], list[str]]) -> None:
+    clashes = ahead(SqlRegisteredModelAlias)
+    run = opened()
+    log_model_of(run)
+    assert register_version(run, alias="challenger", tags={}, description="").version == "1"
+    assert clashes == ["registered_model_aliases"]
+    assert str(client().get_model_version_by_alias("loans", "challenger").version) == "1"
 
 
 def test_what_a_killed_process_left_on_another_machine_is_ended(
