@@ -16,7 +16,7 @@ from evenhand.journal import Journal
 from evenhand.provenance import code_version, git_commit
 from evenhand.store import Ref, digest_json
 from tasks.step import emit, flow_run_id, home, listening, prefect_answers
-from tasks.tracking import Params, RunRef, finish_run, log, open_run, run_url
+from tasks.tracking import Params, RunRef, beside, finish_run, log, open_run, run_url
 
 __all__ = ["own_run", "resumed_run", "tracked_run", "watched"]
 
@@ -93,7 +93,8 @@ def _ended(run: RunRef) -> Iterator[None]:
     """End the run as the block ends: FINISHED, FAILED, or KILLED when a person or a signal ended it."""
     status = "FAILED"
     try:
-        yield
+        with beside():
+            yield
         status = "FINISHED"
     except (KeyboardInterrupt, TerminationSignal):
         status = "KILLED"
@@ -109,7 +110,8 @@ def watched(on_event: Callable[[Event], None] | None) -> Iterator[None]:
     Parameters
     ----------
     on_event
-        Called with each event, in this thread.
+        Called with each event, in this thread; a note that MLflow is silent, or answers again, may come from the thread
+        that sends the records.
     """
     # The heartbeat thread makes a flow wait a second at its end; a watched process needs no heartbeat.
     with listening(on_event), prefect_answers(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):

@@ -11,6 +11,7 @@ from evenhand.modeling.persistence import TRUSTED_TYPES
 from evenhand.provenance import serving_requirements
 from tasks.registry.contracts import CONTRACT_TAG, NOT_COMPARED, was_held
 from tasks.tracking import RunRef
+from tasks.tracking.beside import caught_up, send
 from tasks.tracking.delivery import box, deliver
 from tasks.tracking.items import link
 
@@ -76,7 +77,7 @@ def log_model(run: RunRef, model: Any, file: Path, *, signature: Any, tags: dict
     outbox = box(run.key)
     digest = tags["evenhand.model_digest"]
     outbox.append("model", {"tags": tags}, fill=partial(_save, model, file, signature), identity=f"model-{digest}")
-    deliver(outbox)
+    send(outbox)
 
 
 def _save(model: Any, file: Path, signature: Any, folder: Path) -> None:
@@ -111,6 +112,7 @@ def register_version(run: RunRef, *, alias: str, tags: dict[str, str], descripti
         Without a number as long as MLflow does not answer.
     """
     outbox = box(run.key)
+    caught_up()  # a run of which MLflow refused something makes no version
     if not was_held(run.model):
         tags = {**tags, CONTRACT_TAG: NOT_COMPARED}
     body = {"model": run.model, "alias": alias, "tags": tags, "description": description}

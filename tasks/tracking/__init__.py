@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from evenhand.data.dataset import Dataset
+from tasks.tracking.beside import beside, caught_up, send
 from tasks.tracking.delivery import Delivery, box, deliver, deliver_all, root, run_address, say, settle
 from tasks.tracking.items import (
     Child,
@@ -44,6 +45,7 @@ __all__ = [
     "Table",
     "Tags",
     "Text",
+    "beside",
     "client",
     "current",
     "deliver_all",
@@ -117,6 +119,7 @@ def finish_run(run: RunRef, status: str) -> Delivery:
 
 def waiting(run: RunRef) -> str:
     """A sentence on records that MLflow has not got yet, after another attempt; "" when it has all of them."""
+    caught_up()
     return deliver(box(run.key), last=True).message
 
 
@@ -125,7 +128,7 @@ def log(run: RunRef, items: Iterable[Item]) -> None:
     items = list(items)
     outbox = box(run.key)
     outbox.append("items", to_body(items), fill=lambda folder: lay_out(items, folder))
-    deliver(outbox)
+    send(outbox)
 
 
 def run_url(run: RunRef) -> str:
@@ -157,7 +160,7 @@ def log_dataset(run: RunRef, name: str, digest: str, source: str, train: Dataset
     }
     outbox = box(run.key)
     outbox.append("dataset", body)
-    deliver(outbox)
+    send(outbox)
 
 
 def started_on(run: RunRef) -> str:

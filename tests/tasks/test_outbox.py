@@ -31,6 +31,7 @@ from tasks.tracking import (
     Series,
     Table,
     Tags,
+    beside,
     client,
     current,
     deliver_all,
@@ -478,3 +479,38 @@ def test_what_a_killed_process_left_on_another_machine_is_ended(
 
     status = {run: client().get_run(run).info.status for run in (left, other, goes_on)}
     assert status == {left: "KILLED", other: "RUNNING", goes_on: "RUNNING"}
+
+
+def test_beside_the_computing_records_arrive_in_order_and_all_of_them(store: str, tmp_path: Path) -> None:
+    run = opened()
+    with beside():
+        log_everything(run, tmp_path / "made")
+        for step in range(5):
+            log(run, [Series({"loss": [(step, float(step))]})])
+    assert not box(run.key).pending()
+    assert held(run.run_id)["points"] == {"auc": 1, "score": 2, "loss": 5}
+    finish_run(run, "FINISHED")
+    assert client().get_run(run.run_id).info.status == "FINISHED"
+
+
+def test_what_mlflow_refuses_beside_the_computing_ends_the_block_and_registers_nothing(store: str) -> None:
+    run = opened()
+
+    def work() -> None:
+        log(run, [Params({"depth": 3})])
+        log(run, [Params({"depth": 4})])  # MLflow takes no second value
+        log_model_of(run)
+        register_version(run, alias="challenger", tags={}, description="")
+
+    with pytest.raises(RefusedError, match="record 2"), beside():
+        work()
+    assert client().search_model_versions("name = 'loans'") == []
+    finish_run(run, "FAILED")
+    assert client().get_run(run.run_id).info.status == "FAILED"
+
+
+def test_a_refusal_of_the_last_record_is_told_at_the_end_of_the_block(store: str) -> None:
+    run = opened()
+    log(run, [Params({"depth": 3})])
+    with pytest.raises(RefusedError, match="record 2"), beside():
+        log(run, [Params({"depth": 4})])
