@@ -135,7 +135,7 @@ def _draw(found: Any, evidence: dict[str, Any]) -> None:
     """Every figure that the steps leave."""
     from evenhand.explain.plots_local import force_html, plot_beeswarm, plot_waterfall
     from evenhand.modeling import evaluation_plots as plots
-    from evenhand.plotting import figure_to_png, figure_to_svg
+    from evenhand.plotting import figure_to_png, figure_to_svg, laid_out
 
     drawings = (
         plots.plot_roc, plots.plot_precision_recall, plots.plot_reliability, plots.plot_scores, plots.plot_confusion
@@ -149,8 +149,9 @@ def _draw(found: Any, evidence: dict[str, Any]) -> None:
         *reasons.plots().values(),
     ]
     for figure in figures:
-        figure_to_svg(figure)
-        figure_to_png(figure)
+        with laid_out(figure):
+            figure_to_svg(figure)
+            figure_to_png(figure)
     label = reasons.labels[-1]
     shown = list(dict.fromkeys(case.row for case in reasons.local.cases if case.row is not None))
     for figure in (plot_beeswarm(reasons.local, label), *(plot_waterfall(reasons.local, row, label) for row in shown)):

@@ -8,7 +8,7 @@ called ``$x_1$`` shows as it is written, since names come from other people's da
 import io
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ __all__ = [
     "figure_style",
     "figure_to_png",
     "figure_to_svg",
+    "laid_out",
     "new_figure",
     "plain_label",
 ]
@@ -83,6 +84,8 @@ _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _PROLOGUE = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 _lock = RLock()
+_laid: "list[Figure]" = []
+"""Figures within :func:`laid_out`; only who holds the lock draws."""
 
 
 @contextmanager
@@ -162,21 +165,60 @@ def figure_to_svg(figure: "Figure") -> str:
     Equal figures give equal strings. :data:`INK`, :data:`MUTED` and :data:`GRID` stand in it as they are written here,
     so that a page can replace them by its own colours.
     """
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     buffer = io.StringIO()
-    with figure_style():
-        _settle(figure)
-        figure.savefig(buffer, format="svg", facecolor="none", metadata={"Date": None, "Creator": None})
+    with laid_out(figure), _printing(figure, FigureCanvasSVG, facecolor="none") as canvas:
+        canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
     svg = _PROLOGUE.sub("", buffer.getvalue(), count=1)
     return _NOT_XML.sub("", _METADATA.sub("", _COMMENT.sub("", svg)))
 
 
 def figure_to_png(figure: "Figure", dpi: int = 144) -> bytes:
     """The figure as a PNG on white, without date and version, so that equal figures give equal bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     buffer = io.BytesIO()
-    with figure_style():
-        _settle(figure)
-        figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    with laid_out(figure), _printing(figure, FigureCanvasAgg, facecolor="white", dpi=dpi) as canvas:
+        canvas.print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
+
+
+@contextmanager
+def laid_out(figure: "Figure") -> Iterator[None]:
+    """Lay a figure out once for all that is made of it in the block.
+
+    Matplotlib's own ``savefig`` draws a figure that lays itself out twice, each time it is saved.
+    """
+    with figure_style():
+        if figure in _laid:
+            yield
+            return
+        _settle(figure)
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(figure)
+        figure.set_layout_engine("none")
+        _laid.append(figure)
+        try:
+            yield
+        finally:
+            _laid.remove(figure)
+            figure.set_layout_engine(engine)
+
+
+@contextmanager
+def _printing(figure: "Figure", canvas: Callable[["Figure"], Any], *, facecolor: str, dpi: float = 72) -> Iterator[Any]:
+    """A canvas for the figure; afterwards the figure is as it was."""
+    before = figure.canvas, figure.dpi, figure.get_facecolor()
+    figure.set_facecolor(facecolor)
+    figure.dpi = dpi
+    try:
+        yield canvas(figure)
+    finally:
+        figure.set_canvas(before[0])
+        figure.dpi = before[1]
+        figure.set_facecolor(before[2])
 
 
 def _settle(figure: "Figure") -> None:

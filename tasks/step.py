@@ -278,12 +278,13 @@ def read_json(path: Path) -> Any:
 
 def keep_figure(folder: Path, name: str, figure: Any, *, title: str, alt: str) -> None:
     """Leave a figure in `figures/` as PNG for MLflow's page and as SVG for the card, with its words beside it."""
-    from evenhand.plotting import figure_to_png, figure_to_svg
+    from evenhand.plotting import figure_to_png, figure_to_svg, laid_out
 
     drawn = folder / "figures"
     drawn.mkdir(exist_ok=True)
-    (drawn / f"{name}.png").write_bytes(figure_to_png(figure))
-    (drawn / f"{name}.svg").write_text(figure_to_svg(figure), encoding="utf-8")
+    with laid_out(figure):
+        (drawn / f"{name}.png").write_bytes(figure_to_png(figure))
+        (drawn / f"{name}.svg").write_text(figure_to_svg(figure), encoding="utf-8")
     write_json(drawn / f"{name}.json", {"title": title, "alt": alt})
 
 
