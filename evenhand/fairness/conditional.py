@@ -14,7 +14,7 @@ import numpy as np
 from evenhand.fairness.arrays import Array, Floats, divide
 from evenhand.fairness.assess import Estimate, View
 from evenhand.fairness.counts import CountTable
-from evenhand.fairness.groups import JOINT
+from evenhand.fairness.groups import joined
 from evenhand.fairness.replicated import Options
 from evenhand.fairness.report import AttributeAudit, Disparity, GroupResult, MetricValue
 from evenhand.fairness.statistics import bootstrap_interval, equality_p_value
@@ -69,7 +69,7 @@ def stratified(table: CountTable, view: View, factors: Sequence[str]) -> tuple[A
             place = strata.index(group[:depth]), groups.index(group[depth:])
             out[place] = everybody[at] - accepted[at], accepted[at]
         found.append(out)
-    return found[0], found[1], tuple(JOINT.join(stratum) for stratum in strata)
+    return found[0], found[1], tuple(joined(stratum) for stratum in strata)
 
 
 def with_conditional(
@@ -82,11 +82,11 @@ def with_conditional(
     totals = weighed.sum(axis=1)
     left_out = [name for name, both in zip(strata, (totals > 0).all(axis=1).tolist(), strict=True) if not both]
     note = f"left out, for want of refused or of accepted: {', '.join(left_out)}" if left_out else ""
-    found = _estimate(weighed, counts, note, options, weighted=view.marginal.weights is not None)
+    weighted = view.marginal.weights is not None
+    found = _estimate(weighed, counts, note, options, weighted=weighted)
     groups = {label: _with_metric(group, found, at) for at, (label, group) in enumerate(audit.groups.items())}
-    return replace(
-        audit, groups=groups, disparities={**audit.disparities, NAME: _largest(audit, counts, found, note, options)}
-    )
+    largest = _largest(audit, counts, found, note, replace(options, intervals=options.intervals and not weighted))
+    return replace(audit, groups=groups, disparities={**audit.disparities, NAME: largest})
 
 
 def _estimate(weighed: Array, counts: Array, note: str, options: Options, *, weighted: bool) -> Estimate:
@@ -99,7 +99,7 @@ def _estimate(weighed: Array, counts: Array, note: str, options: Options, *, wei
         return Estimate(values, n, (note,) * len(n))
     if weighted or len(n) * size * options.replicates > _MOST_DRAWN:
         why = "no replicates under sampling weights" if weighted else "too many strata for replicates"
-        return Estimate(values, n, (note or why,) * len(n))
+        return Estimate(values, n, ("; ".join(filter(None, (note, why))),) * len(n))
     own = np.arange(len(n))
 
     def statistic(cells: Floats) -> Floats:
@@ -134,7 +134,7 @@ def _largest(audit: AttributeAudit, counts: Array, found: Estimate, note: str, o
         return Disparity(NAME, audit.name, float("nan"), reason=found.reasons[0])
     at = int(np.nanargmax(found.values))
     p_value = None
-    if options.intervals and "sampling weights" not in found.reasons[at]:
+    if options.intervals:
         p_value = equality_p_value(
             counts, combine="mean", alpha=options.alpha, replicates=options.replicates, seed=options.seed
         ).value

@@ -228,7 +228,7 @@ def _p_values(view: View, options: Options) -> dict[str, float | None]:
         if metric.kind == "rate" and metric.condition is not None:
             hits, rows = _sums(view.marginal.counts, metric)
             table = np.stack([rows - hits, hits], axis=1)
-            key = np.sort(table, axis=1).tobytes()
+            key = min(table.tobytes(), table[:, ::-1].tobytes())
             if key not in done:
                 done[key] = _test(table, options)
             found[headline(metric.name)] = done[key]
