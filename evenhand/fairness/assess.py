@@ -12,7 +12,7 @@ from evenhand.fairness.arrays import Floats
 from evenhand.fairness.combined import combine, multiclass_gaps
 from evenhand.fairness.counts import CountTable, Marginal
 from evenhand.fairness.disparities import Gap, difference, ratio
-from evenhand.fairness.groups import JOINT, views
+from evenhand.fairness.groups import joined, views
 from evenhand.fairness.metrics import Metric, binary_metrics, multiclass_metrics
 from evenhand.fairness.report import AttributeAudit, Disparity, FourFifths, GroupResult, MetricValue, headline
 
@@ -264,9 +264,9 @@ def join_reference(attributes: Sequence[str], reference: Mapping[str, Any]) -> s
     >>> join_reference(("race", "sex"), {"race": "white", "sex": "male"})
     'white & male'
     """
-    name = JOINT.join(attributes)
+    name = joined(attributes)
     if name in reference:
         return str(reference[name])
     if all(attribute in reference for attribute in attributes):
-        return JOINT.join(str(reference[attribute]) for attribute in attributes)
+        return joined([str(reference[attribute]) for attribute in attributes])
     return None

@@ -14,7 +14,7 @@ import numpy as np
 
 from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.arrays import Floats, Ints
-from evenhand.fairness.groups import JOINT
+from evenhand.fairness.groups import joined
 from evenhand.fairness.scores import ScoreSums
 
 __all__ = ["CountTable", "Marginal", "merge", "merge_labels"]
@@ -48,12 +48,12 @@ class Marginal:
     @property
     def name(self) -> str:
         """The attributes' names, joined."""
-        return JOINT.join(self.attributes)
+        return joined(self.attributes)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The groups' names, joined."""
-        return tuple(JOINT.join(group) for group in self.groups)
+        return tuple(joined(group) for group in self.groups)
 
     @property
     def table(self) -> Floats | Ints:

@@ -12,13 +12,26 @@ import pandas as pd
 from evenhand.data.dataset import UNKNOWN
 from evenhand.exceptions import DataError, nearest, shorten
 
-__all__ = ["JOINT", "Coded", "band_labels", "encode_groups", "encode_values", "views"]
+__all__ = ["JOINT", "Coded", "band_labels", "encode_groups", "encode_values", "joined", "views"]
 
 JOINT = " & "
 """What joins the names of attributes and groups in an intersection: ``race & sex``, ``black & female``."""
 
 _MOST_NUMBERS = 50
 _SMALL_RANGE = 256
+
+
+def joined(parts: Sequence[str]) -> str:
+    """The name of an intersection; a part that holds the joint itself is quoted, so that no two names are the same.
+
+    Examples
+    --------
+    >>> joined(["black", "female"]), joined(["x & y", "z"]), joined(["x & y"])
+    ('black & female', '"x & y" & z', 'x & y')
+    """
+    if len(parts) == 1:
+        return parts[0]
+    return JOINT.join(f'"{part}"' if JOINT in part else part for part in parts)
 
 
 @dataclass(frozen=True)
@@ -124,8 +137,10 @@ def band_labels(edges: Sequence[float]) -> list[str]:
     --------
     >>> band_labels([25, 62])
     ['under 25', '25 to under 62', '62 and over']
+    >>> band_labels([1_000_000.5])
+    ['under 1000000.5', '1000000.5 and over']
     """
-    text = [f"{edge:g}" for edge in edges]
+    text = [np.format_float_positional(float(edge), trim="-") for edge in edges]
     inner = [f"{low} to under {high}" for low, high in pairwise(text)]
     return [f"under {text[0]}", *inner, f"{text[-1]} and over"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from evenhand.exceptions import DataError, nearest, shorten
-from evenhand.fairness.groups import JOINT
+from evenhand.fairness.groups import JOINT, joined
 from evenhand.fairness.report_values import (
     AttributeAudit,
     Disparity,
@@ -86,13 +86,22 @@ class AuditReport:
             raise DataError(f"{shorten(attribute)} was not audited: {nearest(attribute, self.audits)}")
         return found
 
-    def group(self, attribute: str, group: str | tuple[str, ...]) -> GroupResult:
-        """Every metric of a group, by name: ``report.group("race", "black")["selection_rate"].value``."""
-        groups = self.audit(attribute).groups
-        label = group if isinstance(group, str) else JOINT.join(str(part) for part in group)
-        if label not in groups and str(group) not in groups:
-            raise DataError(f"{attribute} has no group {shorten(label)}: {nearest(label, groups)}")
-        return groups.get(label) or groups[str(group)]
+    def group(self, attribute: str, group: Any) -> GroupResult:
+        """Every metric of a group, by name: ``report.group("race", "black")["selection_rate"].value``.
+
+        Parameters
+        ----------
+        attribute
+            An attribute, or an intersection with its attributes in any order.
+        group
+            The group as it is named in the report, or the values of the attributes in the order asked for.
+        """
+        audit = self.audit(attribute)
+        labels = _group_labels(audit, attribute, group)
+        found = next((label for label in labels if label in audit.groups), None)
+        if found is None:
+            raise DataError(f"{attribute} has no group {shorten(labels[0])}: {nearest(labels[0], audit.groups)}")
+        return audit.groups[found]
 
     def disparity(
         self,
@@ -186,3 +195,15 @@ class AuditReport:
         from evenhand.fairness.render import render_html
 
         return render_html(self)
+
+
+def _group_labels(audit: AttributeAudit, attribute: str, group: Any) -> list[str]:
+    """What a group may be called in the audit: its values in the order that was asked for, then as they are given."""
+    parts = tuple(str(part) for part in group) if isinstance(group, tuple | list) else (str(group),)
+    labels = [joined(parts)]
+    asked = tuple(attribute.split(JOINT))
+    values = tuple(parts[0].split(JOINT)) if len(parts) == 1 else parts
+    if attribute != audit.name and len(values) == len(asked):
+        value = dict(zip(asked, values, strict=True))
+        labels.insert(0, joined([value[name] for name in audit.attributes]))
+    return labels

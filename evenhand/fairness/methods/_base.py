@@ -17,6 +17,7 @@ from evenhand.fairness.methods._problem import (
     attribute_names,
     group_codes,
     group_labels,
+    in_fitted_order,
     read_labels,
     read_weights,
     split_estimator,
@@ -122,7 +123,8 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
                     f"{type(self).__name__} needs the sensitive attribute at prediction time: pass sensitive_features"
                 )
             return None
-        return group_codes(group_labels(sensitive_features, len(X)), self.groups_)
+        given = in_fitted_order(sensitive_features, self.attributes_)
+        return group_codes(group_labels(given, len(X)), self.groups_)
 
     def _encode(self, X: Any, *, fit: bool = False) -> Any:
         """The rows as the inner classifier takes them."""

@@ -14,7 +14,7 @@ from sklearn.utils.validation import has_fit_parameter
 from evenhand.data.dataset import UNKNOWN
 from evenhand.data.digest import mix, row_digests, text_key
 from evenhand.exceptions import DataError, ModelError, nearest, shorten
-from evenhand.fairness.groups import JOINT
+from evenhand.fairness.groups import joined
 from evenhand.modeling.fit import as_labels, check_weights
 from evenhand.modeling.preprocessing import check_features, make_preprocessor
 
@@ -89,11 +89,11 @@ def group_labels(sensitive_features: Any, n: int) -> npt.NDArray[Any]:
     if not frame.shape[1]:
         raise DataError("sensitive_features has no column: name at least one attribute")
     columns = [frame.iloc[:, at] for at in range(frame.shape[1])]
-    texts = [column.astype(object).where(column.notna(), UNKNOWN).astype(str).to_numpy(object) for column in columns]
-    joined = texts[0]
-    for text in texts[1:]:
-        joined = joined + JOINT + text
-    return np.asarray(joined, dtype=object)
+    texts = [column.astype(object).where(column.notna(), UNKNOWN).astype(str) for column in columns]
+    if len(texts) == 1:
+        return texts[0].to_numpy(object)
+    codes, found = pd.factorize(pd.MultiIndex.from_arrays(texts))
+    return np.array([joined(parts) for parts in found], dtype=object)[codes]
 
 
 def attribute_names(sensitive_features: Any) -> list[str]:
@@ -106,6 +106,33 @@ def attribute_names(sensitive_features: Any) -> list[str]:
     """
     frame = sensitive_features if isinstance(sensitive_features, pd.DataFrame) else pd.DataFrame(sensitive_features)
     return [str(name) for name in frame.columns]
+
+
+def in_fitted_order(sensitive_features: Any, attributes: list[str]) -> Any:
+    """The sensitive columns in the order of the fit, by their names where both have names.
+
+    Raises
+    ------
+    DataError
+        When the columns are other ones.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"sex": ["f"], "race": ["a"]})
+    >>> in_fitted_order(people, ["race", "sex"]).columns.tolist()
+    ['race', 'sex']
+    """
+    names = attribute_names(sensitive_features)
+    by_place = [str(place) for place in range(len(names))]
+    if len(names) == len(attributes) and (names in (attributes, by_place) or attributes == by_place):
+        return sensitive_features
+    if sorted(names) != sorted(attributes):
+        raise DataError(
+            f"sensitive_features has the columns {shorten(names)} and the model was fitted on {shorten(attributes)}: "
+            "give the same columns"
+        )
+    frame = pd.DataFrame(sensitive_features)
+    return frame.iloc[:, [names.index(name) for name in attributes]]
 
 
 def group_codes(labels: npt.NDArray[Any], groups: npt.NDArray[Any]) -> Codes:
