@@ -2,7 +2,7 @@
 
 import re
 
-from evenhand.config._yaml import scalar
+from evenhand.yaml_reader import scalar
 
 __all__ = ["quote"]
 

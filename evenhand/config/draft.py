@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evenhand.config._quote import quote
-from evenhand.config._yaml import scalar
 from evenhand.data.inspect import ColumnInspection, Inspection
+from evenhand.yaml_reader import scalar
 
 __all__ = ["FILL_IN", "Draft", "draft_config", "model_name"]
 

@@ -16,9 +16,9 @@ from evenhand.config._paths import anchor
 from evenhand.config._policies import check_policies
 from evenhand.config._secrets import redact
 from evenhand.config._tree import Path, dotted, prepare
-from evenhand.config._yaml import MAX_BYTES, Document, decode, parse_yaml
 from evenhand.config.root import Config
 from evenhand.exceptions import ConfigError, Problem, nearest, shorten
+from evenhand.yaml_reader import MAX_BYTES, Document, decode, parse_yaml
 
 __all__ = ["collected", "config_digest", "config_schema", "load_config", "parse_config", "read_text", "with_line"]
 

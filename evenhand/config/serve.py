@@ -13,12 +13,12 @@ from evenhand.config._errors import explain, shown
 from evenhand.config._paths import anchor, anchor_source, is_path
 from evenhand.config._roots import READ_ONLY_SERVERS, anchor_root, outside
 from evenhand.config._tree import prepare
-from evenhand.config._yaml import Document, parse_yaml
 from evenhand.config.data import SourceConfig
 from evenhand.config.load import collected, load_config, parse_config, read_text, with_line
 from evenhand.config.root import Config
 from evenhand.config.service import ServedModelConfig, ServedMonitorConfig, ServiceConfig
 from evenhand.exceptions import ConfigError, DataError, Problem, nearest
+from evenhand.yaml_reader import Document, parse_yaml
 
 __all__ = ["NO_SOURCE", "OWN_SOURCE", "ServedModel", "Service", "load_service"]
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from evenhand.exceptions import ConfigError, Problem, nearest, shorten
 from evenhand.fairness.policies.families import figure_names, metric_names
 from evenhand.fairness.policies.model import Policy, Rule
 from evenhand.fairness.policies.no_verdict import why_no_verdict
+from evenhand.yaml_reader import parse_yaml
 
 _INCLUSIONS = ("report", "require")
 _TABLES = ("impact_ratio", "scoring_rate")
@@ -81,15 +81,11 @@ def _read(path: Path) -> str:
 
 def parse_policy(text: str, *, origin: str = "policy") -> Policy:
     """Policy from YAML text; ``origin`` names it in errors."""
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark else "somewhere"
-        raise ConfigError(f"{origin} is not YAML ({where})") from error
+    document = parse_yaml(text, origin)
+    data = document.value
     if not isinstance(data, Mapping):
         raise ConfigError(f"{origin} must be a mapping with the keys {', '.join(_REQUIRED)}")
-    check = _Checker()
+    check = _Checker(document.problems)
     check.keys(data, [field.name for field in fields(Policy)], _REQUIRED, "")
     rules = tuple(check.rule(rule, f"rules[{at}]") for at, rule in enumerate(check.items(data, "rules")))
     values = check.policy(data)
@@ -98,11 +94,21 @@ def parse_policy(text: str, *, origin: str = "policy") -> Policy:
     return Policy(rules=rules, **values)
 
 
+def _day(value: object) -> date | None:
+    """The day that a text such as 2025-01-31 names, or None: the calendar has no 2026-02-30."""
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
+
+
 class _Checker:
     """Collects every problem of a policy instead of stopping at the first."""
 
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = list(problems)
 
     def add(self, where: str, message: str, remedy: str = "") -> None:
         """Note a problem."""
@@ -181,9 +187,9 @@ class _Checker:
         for key in _TEXTS:
             if key in data and not (isinstance(data[key], str) and data[key].strip()):
                 self.add(key, f"must be a text, got {shorten(data[key])}")
-        effective = data.get("effective")
-        if "effective" in data and type(effective) is not date:
-            self.add("effective", f"must be a day such as 2025-01-31, got {shorten(effective)}")
+        effective = _day(data.get("effective"))
+        if "effective" in data and effective is None:
+            self.add("effective", f"must be a day such as 2025-01-31, got {shorten(data['effective'])}")
         tables = self.texts(data, "tables")
         for table in tables:
             if table not in _TABLES:

@@ -291,7 +291,7 @@ rules: [{metric: demographic_parity_ratio, limit: 0.8, attributes: [%s]}]
     [
         (None, "there is no policy file"),
         (b"\xff\xfe\x00", "it is not text in UTF-8"),
-        (b"{", "own.yaml is not YAML (line 1)"),
+        (b"{", "own.yaml, line 2, column 1: not valid YAML"),
         (b"name: own", "own.yaml: rules: is missing"),
         (
             (POLICY % "sex").replace("demographic", "demografic").encode(),

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evenhand.config import load_config, parse_config
-from evenhand.config._yaml import parse_yaml
 from evenhand.config.draft import FILL_IN, Draft, draft_config, model_name
 from evenhand.data.inspect import inspect_frame
+from evenhand.yaml_reader import parse_yaml
 
 NASTY = [
     "a: b", "#hash", "=1+1", "@at", "it's", 'say "hi"', "back\\slash", "a/b/../c", "new\nline", "tab\there",

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from evenhand.config import Config, config_digest, config_schema, load_config, parse_config
 from evenhand.config._quote import quote
 from evenhand.config._secrets import redact, secret_in
-from evenhand.config._yaml import parse_yaml
+from evenhand.yaml_reader import parse_yaml
 
 Write = Callable[[Any], Path]
 EXAMPLES = sorted(

@@ -124,6 +124,31 @@ def test_every_mistake_at_once_with_the_nearest_name():
         assert piece in told
 
 
+def test_a_key_given_twice_is_a_mistake_wherever_it_stands():
+    # Keys of a mapping are unique (YAML 1.2.2, section 3.2.1.3): of two limits neither may win in silence.
+    text = (
+        "name: mine\ntitle: T\ndescription: D\nsource: S\njurisdiction: J\neffective: 2025-02-01\n"
+        "alpha: 0.05\nrules:\n  - metric: accuracy_equality_difference\n    limit: 0.05\n    limit: 0.5\nalpha: 0.4\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        parse_policy(text)
+    assert {(problem.where, problem.message) for problem in caught.value.problems} == {
+        ("rules.0.limit", "given twice, on lines 10 and 11"),
+        ("alpha", "given twice, on lines 7 and 12"),
+    }
+
+
+@pytest.mark.parametrize("day", ["2026-02-30", "2026-13-01", "20260201", "2026-W05-1", "2026-02-01T00:00:00", "2026"])
+def test_a_day_that_the_calendar_lacks_is_told_with_every_other_mistake(day):
+    text = (
+        "name: mine\ntitle: T\ndescription: D\nsource: S\njurisdiction: J\n"
+        f"effective: {day}\nrules: []\nminimum_group: 0\n"
+    )
+    with pytest.raises(ConfigError, match="effective: must be a day such as 2025-01-31, got") as caught:
+        parse_policy(text)
+    assert [problem.where for problem in caught.value.problems] == ["effective", "minimum_group"]
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [("statistcal", "statistical"), ("nowhere.yaml", "there is no policy file"), ("", "unknown policy")],
@@ -133,7 +158,9 @@ def test_unknown_policies(name, told):
         load_policy(name)
 
 
-@pytest.mark.parametrize(("text", "told"), [("- 1\n", "must be a mapping"), ("a: [\n", "is not YAML")])
+@pytest.mark.parametrize(
+    ("text", "told"), [("- 1\n", "must be a mapping"), ("a: [\n", "line 2, column 1: not valid YAML")]
+)
 def test_what_is_no_policy(text, told):
     with pytest.raises(ConfigError, match=told):
         parse_policy(text)
