@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from evenhand.data.alignment import refuse_reordered
 from evenhand.data.finding import Finding
 from evenhand.exceptions import DataError, nearest, shorten
 
@@ -19,7 +20,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Dataset:
-    """Features, target and sensitive columns of the same rows.
+    """Features, target and sensitive columns of the same rows, matched by position whatever their indexes.
 
     Attributes
     ----------
@@ -55,10 +56,11 @@ class Dataset:
     findings: tuple[Finding, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
-        for part in ("y", "sensitive_features", "key", "time", "group"):
-            value = getattr(self, part)
+        parts = {part: getattr(self, part) for part in ("X", "y", "sensitive_features", "key", "time", "group")}
+        for part, value in parts.items():
             if value is not None and len(value) != len(self.X):
                 raise DataError(f"{part} has {len(value)} rows and X has {len(self.X)}: give the same rows to both")
+        refuse_reordered(parts)
         shared = sorted(set(self.X.columns) & set(self.sensitive_features.columns))
         if shared:
             raise DataError(f"sensitive columns stand among the features: {', '.join(map(shorten, shared))}")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from evenhand.data.alignment import refuse_reordered
 from evenhand.data.dataset import Dataset
 from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.assess import Estimate, View, audit_view, build_views, group_results, join_reference
@@ -93,6 +94,7 @@ class BiasDetector:
         for name in legitimate_factors:
             if name not in dataset.X.columns:
                 raise DataError(f"legitimate_factors names {shorten(name)}: {nearest(name, dataset.X.columns)}")
+        refuse_reordered({"y": dataset.y, "sample_weight": sample_weight, "frequency_weight": frequency_weight})
         y_pred = predict(model, dataset)
         given = Given(
             dataset.y,
@@ -131,7 +133,8 @@ class BiasDetector:
         y_true, y_pred
             Labels and predicted labels, shape (n,): integers, booleans or strings.
         sensitive_features
-            Shape (n, a): one column for each attribute; rows stand in the order of `y_true`, whatever the index.
+            Shape (n, a): one column for each attribute. Rows are matched by position, whatever the index; two indexes
+            of the same labels in another order are refused.
         favorable_label
             The label that is good for the person: required for two labels; for more, one label, several, or None.
         y_score
@@ -148,7 +151,7 @@ class BiasDetector:
         given = Given(
             y_true,
             y_pred,
-            sensitive_features,
+            as_frame(sensitive_features),
             sample_weight=sample_weight,
             frequency_weight=frequency_weight,
             bins=bins,
@@ -156,6 +159,7 @@ class BiasDetector:
             score_bins=score_bins,
             factors=None if legitimate_factors is None else as_frame(legitimate_factors),
         )
+        refuse_reordered(vars(given))
         self._count(given, favorable_label)
         return self
 

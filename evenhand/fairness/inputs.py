@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
+from evenhand.data.alignment import refuse_reordered
 from evenhand.data.dataset import Dataset
 from evenhand.exceptions import DataError, ModelError, nearest, shorten
 from evenhand.fairness.assess import Task
@@ -135,11 +136,22 @@ def as_frame(sensitive: Any) -> pd.DataFrame:
     if isinstance(sensitive, pd.DataFrame):
         return sensitive
     if isinstance(sensitive, Mapping):
-        return pd.DataFrame(dict(sensitive))
+        return _by_position(sensitive)
     array = np.asarray(sensitive)
     if array.ndim != 1:
         raise DataError("sensitive_features must name its columns: give a DataFrame, a Series or a dict of columns")
     return pd.DataFrame({"sensitive_feature": array})
+
+
+def _by_position(columns: Mapping[Any, Any]) -> pd.DataFrame:
+    """A frame of columns as they stand: pandas would move the rows of Series to where their indexes meet."""
+    refuse_reordered({str(name): column for name, column in columns.items()})
+    sizes = {str(name): len(column) for name, column in columns.items()}
+    if len(set(sizes.values())) > 1:
+        raise DataError(f"sensitive_features has columns of {shorten(sizes)} rows: give the same rows to all")
+    index = next((column.index for column in columns.values() if isinstance(column, pd.Series)), None)
+    plain = {name: getattr(column, "array", column) for name, column in columns.items()}
+    return pd.DataFrame(plain, index=index)
 
 
 def present_labels(table: CountTable, known: Sequence[Any] = ()) -> tuple[Any, ...]:

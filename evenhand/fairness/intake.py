@@ -12,7 +12,6 @@ from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.assess import Estimate
 from evenhand.fairness.counts import CountTable
 from evenhand.fairness.groups import Coded, encode_groups, encode_values
-from evenhand.fairness.inputs import as_frame
 from evenhand.fairness.replicated import Options
 from evenhand.fairness.rows import check_score, count_rows
 from evenhand.fairness.score_estimates import ScoredRows, score_estimates
@@ -27,7 +26,7 @@ class Given:
 
     y_true: Any
     y_pred: Any
-    sensitive_features: pd.DataFrame | pd.Series
+    sensitive_features: pd.DataFrame
     y_score: Any = None
     sample_weight: npt.ArrayLike | None = None
     frequency_weight: npt.ArrayLike | None = None
@@ -84,7 +83,7 @@ def count_given(given: Given, favorable_label: Any, classes: Any = None) -> Coun
 
 
 def _groups(given: Given) -> tuple[dict[str, Coded], tuple[str, ...]]:
-    groups = encode_groups(as_frame(given.sensitive_features), bins=given.bins)
+    groups = encode_groups(given.sensitive_features, bins=given.bins)
     attributes = tuple(groups)
     if given.factors is not None and given.factors.shape[1]:
         factors = encode_groups(given.factors)

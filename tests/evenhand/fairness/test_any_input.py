@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evenhand.data.dataset import Dataset
 from evenhand.exceptions import DataError
 from evenhand.fairness import BiasDetector
 
@@ -80,3 +81,59 @@ def test_one_group_and_one_row_have_no_disparity_and_say_why():
 def test_what_cannot_be_audited_is_named(true, predicted, message):
     with pytest.raises(DataError, match=message):
         audited(true, predicted, pd.DataFrame({"sex": SEX[: len(true)]}), 1)
+
+
+SHUFFLED = np.random.default_rng(1).permutation(120)
+
+
+@pytest.mark.parametrize("part", ["true", "predicted", "groups", "score", "weight", "factor"])
+def test_an_index_in_another_order_is_refused_where_position_would_mix_up_people(part):
+    given = {
+        "true": pd.Series(TRUE),
+        "predicted": pd.Series(PREDICTED),
+        "groups": pd.DataFrame({"sex": SEX}),
+        "score": pd.Series(np.linspace(0, 1, 120)),
+        "weight": pd.Series(np.ones(120)),
+        "factor": pd.DataFrame({"job": SEX}),
+    }
+
+    def audit():
+        return BiasDetector.from_predictions(
+            given["true"],
+            given["predicted"],
+            sensitive_features=given["groups"],
+            favorable_label=1,
+            y_score=given["score"],
+            sample_weight=given["weight"],
+            legitimate_factors=given["factor"],
+        ).counts.n
+
+    assert audit() == 120
+    given[part] = given[part].iloc[SHUFFLED]
+    with pytest.raises(DataError, match="same index in another order, and rows are matched by position"):
+        audit()
+    given[part] = given[part].set_axis(range(500, 620))
+    assert audit() == 120  # names that the others do not have say nothing about the order
+
+
+def test_a_dict_of_series_is_not_moved_to_where_its_indexes_meet():
+    # pandas sorts the union of indexes: rows would leave the place of their label.
+    groups = {"sex": pd.Series(SEX, index=range(119, -1, -1)), "same": pd.Series(SEX, index=range(60, 180))}
+    found = audited(TRUE, PREDICTED, groups, 1)
+    for name in groups:
+        expected = EXPECTED.disparity("equalized_odds_difference", "sex").value
+        assert found.disparity("equalized_odds_difference", name).value == expected
+    with pytest.raises(DataError, match="sex and other have the same index in another order"):
+        audited(TRUE, PREDICTED, {"sex": pd.Series(SEX), "other": pd.Series(SEX).iloc[SHUFFLED]}, 1)
+    with pytest.raises(DataError, match="'other': 119"):
+        audited(TRUE, PREDICTED, {"sex": SEX, "other": SEX[1:]}, 1)
+
+
+def test_a_dataset_refuses_parts_in_another_order():
+    parts = {"X": pd.DataFrame({"x": TRUE}), "y": pd.Series(TRUE), "sensitive_features": pd.DataFrame({"sex": SEX})}
+    data = Dataset(**parts, favorable_label=1)
+    for part in parts:
+        with pytest.raises(DataError, match=f"{part} .*same index in another order|and {part} have the same index"):
+            Dataset(**{**parts, part: parts[part].iloc[SHUFFLED]}, favorable_label=1)
+    with pytest.raises(DataError, match="y and sample_weight have the same index in another order"):
+        BiasDetector(lambda X: X["x"], data, sample_weight=pd.Series(np.ones(120)).iloc[SHUFFLED])
