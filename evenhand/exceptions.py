@@ -113,7 +113,7 @@ class ContractError(_ProblemsError):
 
 
 def nearest(name: object, options: Iterable[object]) -> str:
-    """The remedy for a misspelled name: the nearest option, or all of them.
+    """The remedy for a misspelled name: the same in another type, the nearest option, or all of them.
 
     Examples
     --------
@@ -121,8 +121,14 @@ def nearest(name: object, options: Iterable[object]) -> str:
     "did you mean 'balanced'?"
     >>> nearest("x", ["none", "balanced"])
     "choose one of 'balanced', 'none'"
+    >>> nearest("1", [0, 1])
+    'did you mean 1 (int, not str)?'
     """
-    choices = sorted(str(option) for option in options)
+    known = list(options)
+    twin = next((option for option in known if str(option) == str(name) and type(option) is not type(name)), None)
+    if twin is not None:
+        return f"did you mean {twin!r} ({type(twin).__name__}, not {type(name).__name__})?"
+    choices = sorted(str(option) for option in known)
     close = get_close_matches(str(name), choices, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"

@@ -6,16 +6,20 @@ pages "Measure Pre-training Bias" and "Measure Post-training Data and Model Bias
 undefined here, with a reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from evenhand.data.alignment import refuse_reordered
+from evenhand.data.dataset import UNKNOWN
 from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.arrays import Array, Bools, Floats, divide
 from evenhand.fairness.conditional import conditional_disparity
+from evenhand.fairness.counts import merge_labels
+from evenhand.fairness.groups import Coded, encode_values
+from evenhand.fairness.inputs import refuse_other_terms
 from evenhand.fairness.metrics import binary_metrics
 from evenhand.fairness.report import MetricValue
 
@@ -39,13 +43,21 @@ def clarify_metrics(
     y_true, y_pred
         Labels and predicted labels, shape (n,). Without predictions only the metrics before training.
     facet, group
-        The sensitive column, shape (n,), and the value that is facet d.
+        The sensitive column, shape (n,), and the value that is facet d; everybody else is facet a. Rows without a
+        value are refused: they belong to neither.
     favorable_label
         The label that counts as 1.
     group_variable
-        The strata of CDDL and CDDPL, shape (n,); without them both are left out.
+        The strata of CDDL and CDDPL, shape (n,), missing values a stratum of their own; without them both are left
+        out.
     features
         Numbers, shape (n, f), in which the flip test looks for neighbours; without them FT is left out.
+
+    Raises
+    ------
+    DataError
+        Columns of different rows, missing labels or facets, predictions in other terms than the labels, a group or
+        favorable label that does not occur, or features that are no finite numbers.
 
     Examples
     --------
@@ -53,24 +65,49 @@ def clarify_metrics(
     >>> found["DPL"].value, found["DI"].value
     (0.5, 1.0)
     """
-    truth = np.asarray(y_true)
-    d = np.asarray(facet) == group
-    if d.shape != truth.shape:
-        raise DataError(f"facet has shape {d.shape} and y_true {truth.shape}: give the same rows to both")
+    given = {"y_true": y_true, "y_pred": y_pred, "facet": facet, "group_variable": group_variable}
+    refuse_reordered({**given, "features": features})
+    columns = _columns({name: values for name, values in given.items() if values is not None})
+    truth, predicted = columns["y_true"], columns.get("y_pred")
+    _check_labels(truth, predicted, favorable_label)
+    y, d = _equals(truth, favorable_label), _equals(columns["facet"], group)
     if not d.any() or d.all():
-        values = pd.unique(pd.Series(np.asarray(facet))).tolist()
-        raise DataError(f"facet has no {shorten(group)} beside others: {nearest(group, values)}")
-    if favorable_label not in truth.tolist() and (y_pred is None or favorable_label not in np.asarray(y_pred).tolist()):
-        raise DataError(f"favorable_label {shorten(favorable_label)} is not a label: {nearest(favorable_label, truth)}")
-    strata = None if group_variable is None else pd.factorize(pd.Series(np.asarray(group_variable)))[0]
-    y = truth == favorable_label
+        raise DataError(f"facet has no {shorten(group)} beside others: {nearest(group, columns['facet'].present)}")
+    strata = columns["group_variable"].codes if "group_variable" in columns else None
     found = _before(truth, y, d, strata)
-    if y_pred is not None:
-        y_hat = np.asarray(y_pred) == favorable_label
+    if predicted is not None:
+        y_hat = _equals(predicted, favorable_label)
         found |= _after(y, y_hat, d, strata)
         if features is not None:
             found["FT"] = flip_test(features, y_hat, d)
     return {name: _value(name, value, len(y)) for name, value in found.items()}
+
+
+def _columns(given: Mapping[str, Any]) -> dict[str, Coded]:
+    """The columns as codes: rows without a stratum are one, and without label or facet there is no comparison."""
+    found = {}
+    for name, values in given.items():
+        found[name] = encode_values(values, name=name, missing=UNKNOWN if name == "group_variable" else None)
+        n, rows = len(found[name].codes), len(found["y_true"].codes)
+        if n != rows:
+            raise DataError(f"{name} has {n} rows and y_true {rows}: give the same rows to both")
+    return found
+
+
+def _check_labels(truth: Coded, predicted: Coded | None, favorable_label: Any) -> None:
+    labels = truth.present
+    if predicted is not None:
+        refuse_other_terms(truth.present, predicted.present)
+        labels = merge_labels(labels, predicted.present)
+    if favorable_label not in labels:
+        raise DataError(
+            f"favorable_label {shorten(favorable_label)} is not a label: {nearest(favorable_label, labels)}"
+        )
+
+
+def _equals(column: Coded, value: Any) -> Bools:
+    """Where a column has this value, shape (n,)."""
+    return np.array([label == value for label in column.labels], dtype=bool)[column.codes]
 
 
 def _value(name: str, value: float, n: int) -> MetricValue:
@@ -80,10 +117,9 @@ def _value(name: str, value: float, n: int) -> MetricValue:
     )
 
 
-def _before(labels: Array, y: Bools, d: Bools, strata: Array | None) -> dict[str, float]:
+def _before(truth: Coded, y: Bools, d: Bools, strata: Array | None) -> dict[str, float]:
     n_d, n_a = int(d.sum()), int((~d).sum())
-    codes, classes = pd.factorize(pd.Series(labels), sort=True)
-    p_a, p_d = (np.bincount(codes[at], minlength=len(classes)) / at.sum() for at in (~d, d))
+    p_a, p_d = (np.bincount(truth.codes[at], minlength=len(truth.labels)) / at.sum() for at in (~d, d))
     middle = (p_a + p_d) / 2
     gaps = np.abs(p_a - p_d)
     found = {
@@ -158,8 +194,20 @@ def flip_test(features: npt.ArrayLike, y_hat: npt.ArrayLike, d: npt.ArrayLike, *
     """
     from sklearn.neighbors import NearestNeighbors
 
-    X = np.asarray(features, dtype=float)
     chosen, in_d = np.asarray(y_hat).astype(bool), np.asarray(d).astype(bool)
+    X = _numbers(features, len(in_d))
     near = NearestNeighbors(n_neighbors=min(neighbors, int((~in_d).sum()))).fit(X[~in_d])
     votes = chosen[~in_d][near.kneighbors(X[in_d], return_distance=False)].mean(axis=1) > 0.5
     return float((votes & ~chosen[in_d]).sum() - (~votes & chosen[in_d]).sum()) / int(in_d.sum())
+
+
+def _numbers(features: npt.ArrayLike, n: int) -> Floats:
+    try:
+        X = np.asarray(features, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise DataError("features hold what is no number: encode it, since the flip test measures distances") from error
+    if X.ndim != 2 or len(X) != n:
+        raise DataError(f"features have shape {X.shape} and there are {n} rows: give shape ({n}, f)")
+    if not np.isfinite(X).all():
+        raise DataError(f"features have {int((~np.isfinite(X)).sum())} values that are not finite: fill them in first")
+    return X

@@ -49,6 +49,11 @@ class Coded:
     codes: npt.NDArray[Any]
     labels: tuple[Any, ...]
 
+    @property
+    def present(self) -> tuple[Any, ...]:
+        """The labels that some row has."""
+        return tuple(self.labels[code] for code in np.unique(self.codes).tolist())
+
 
 def encode_values(values: Any, *, name: str, missing: str | None = None) -> Coded:
     """Codes of any column of labels: integers, booleans, strings, categories.
@@ -73,7 +78,8 @@ def encode_values(values: Any, *, name: str, missing: str | None = None) -> Code
     >>> coded.codes.tolist(), coded.labels
     ([1, 0, 1], ('a', 'b'))
     """
-    array = values if isinstance(values, pd.Series | np.ndarray | pd.Categorical) else pd.Series(values)
+    known = pd.Series | pd.DataFrame | np.ndarray | pd.Categorical
+    array = values if isinstance(values, known) else pd.Series(values)
     if array.ndim != 1:
         raise DataError(f"{name} has shape {array.shape}: give one label a row, shape (n,)")
     plain = _plain_integers(array)
@@ -106,7 +112,10 @@ def _encode_range(array: npt.NDArray[Any]) -> Coded | None:
 
 
 def _encode_any(array: Any, name: str, missing: str | None) -> Coded:
-    codes, found = pd.factorize(array, use_na_sentinel=True)
+    try:
+        codes, found = pd.factorize(array, use_na_sentinel=True)
+    except TypeError as error:  # what has no hash
+        raise DataError(f"{name} holds lists or the like: give one label a row, shape (n,)") from error
     values = [_scalar(value) for value in found]
     absent = int((codes < 0).sum())
     if absent and missing is None:

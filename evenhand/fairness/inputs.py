@@ -1,6 +1,7 @@
 """What an audit accepts: models of any kind, frames in several shapes, labels with a favorable one."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Number
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "predict_score",
     "present_labels",
     "refuse_design",
+    "refuse_other_terms",
     "sensitive_columns_of",
 ]
 
@@ -158,13 +160,36 @@ def present_labels(table: CountTable, known: Sequence[Any] = ()) -> tuple[Any, .
     """The labels that occur in the table, and those that the model knows."""
     true, predicted = table.counts.any(axis=(0, 2)), table.counts.any(axis=(0, 1))
     seen = true | predicted
-    if seen.sum() > 2 and not (true & predicted).any():
-        shown = [[table.classes[i] for i in np.flatnonzero(part)] for part in (true, predicted)]
-        raise DataError(
-            f"the labels are {shorten(shown[0])} and the predicted ones {shorten(shown[1])}: "
-            "give both in the same terms"
-        )
+    refuse_other_terms(*([table.classes[i] for i in np.flatnonzero(part)] for part in (true, predicted)))
     return merge_labels([table.classes[i] for i in np.flatnonzero(seen)], known)
+
+
+def refuse_other_terms(true: Sequence[Any], predicted: Sequence[Any]) -> None:
+    """Refuse predictions that share no label with the truth, unless two labels of one kind may be both of a target.
+
+    Examples
+    --------
+    >>> refuse_other_terms([0], [1])
+    >>> refuse_other_terms([1], ["1"])
+    Traceback (most recent call last):
+    ...
+    evenhand.exceptions.DataError: the labels are [1] (int) and the predicted ones ['1'] (str): give both in the same \
+terms
+    """
+    kinds = [_kinds(labels) for labels in (true, predicted)]
+    few = len(true) + len(predicted) <= 2
+    if set(true) & set(predicted) or (few and (kinds[0] == kinds[1] or not all(kinds))):
+        return
+    shown = [
+        f"{shorten(list(labels))} ({', '.join(sorted({type(label).__name__ for label in labels}))})"
+        for labels in (true, predicted)
+    ]
+    raise DataError(f"the labels are {shown[0]} and the predicted ones {shown[1]}: give both in the same terms")
+
+
+def _kinds(labels: Sequence[Any]) -> set[type]:
+    """The types of labels; numbers and booleans are one, since True is 1."""
+    return {float if isinstance(label, Number) else type(label) for label in labels}
 
 
 def order_labels(labels: Sequence[Any], favorable: Any) -> tuple[tuple[Any, ...], Task, tuple[int, ...]]:

@@ -76,11 +76,28 @@ def test_one_group_and_one_row_have_no_disparity_and_say_why():
         ([], [], "no rows to audit"),
         (TRUE, PREDICTED.astype(str), "in the same terms"),
         (np.where(TRUE == 1, 1.0, np.nan), PREDICTED, "missing values"),
+        (
+            [1] * 120,
+            ["1"] * 120,
+            r"labels are \[1\] \(int\) and the predicted ones \['1'\] \(str\): give both in the same",
+        ),
+        (pd.DataFrame({"y": TRUE}), PREDICTED, r"y_true has shape \(120, 1\): give one label a row"),
+        (TRUE, [[label] for label in PREDICTED], "y_pred holds lists or the like: give one label a row"),
     ],
 )
 def test_what_cannot_be_audited_is_named(true, predicted, message):
     with pytest.raises(DataError, match=message):
         audited(true, predicted, pd.DataFrame({"sex": SEX[: len(true)]}), 1)
+
+
+def test_one_label_of_each_kind_is_a_binary_target_where_the_kinds_agree():
+    for true, predicted in (([0] * 120, [1] * 120), ([False] * 120, [1.0] * 120), (["no"] * 120, ["yes"] * 120)):
+        assert audited(true, predicted, pd.DataFrame({"sex": SEX}), predicted[0]).overall["accuracy"].value == 0
+
+
+def test_a_favorable_label_of_another_type_is_told_by_its_type():
+    with pytest.raises(DataError, match=r"'1' is not a label: did you mean 1 \(int, not str\)\?"):
+        audited(TRUE, PREDICTED, pd.DataFrame({"sex": SEX}), "1")
 
 
 SHUFFLED = np.random.default_rng(1).permutation(120)

@@ -1,6 +1,7 @@
 """Clarify's names: strata, the flip test, and what is undefined."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,3 +49,47 @@ def test_a_facet_that_is_nobody_or_everybody_is_refused():
     for facet in (["a", "a"], ["d", "d"]):
         with pytest.raises(DataError, match="facet has no 'd' beside others"):
             clarify_metrics([0, 1], facet=facet, group="d", favorable_label=1)
+
+
+def clarify(y_true=(1, 0, 1, 1, 0, 1), y_pred=(1, 0, 0, 1, 1, 1), facet=tuple("ddaada"), **options):
+    return clarify_metrics(y_true, y_pred, **{"facet": facet, "group": "d", "favorable_label": 1} | options)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_rows_without_a_stratum_are_a_stratum_of_their_own(missing):
+    # Their own stratum, by the formula: sum over strata of n_i * (share of d in the refused - in the accepted) / n
+    # (whitepaper 2021, section 2.1.8).
+    strata = pd.Series(["x", "x", "y", missing, missing, "y"], dtype=object)
+    truth, d = [1, 0, 1, 1, 0, 1], [group == "d" for group in "ddaada"]
+    expected = slow.conditional_disparity([value == 1 for value in truth], d, strata.fillna("z").tolist())
+    assert expected == 0.5  # (2 rows * 0 + 2 rows * 1) / 4; y has nobody refused
+    assert clarify(truth, group_variable=strata)["CDDL"].value == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("given_", "told"),
+    [
+        ({"y_pred": list("100111")}, r"labels are \[0, 1\] \(int\) and the predicted ones \['0', '1'\] \(str\)"),
+        ({"y_true": [1] * 6, "y_pred": ["1"] * 6}, "in the same terms"),
+        ({"y_pred": [2, 3] * 3}, "in the same terms"),
+        ({"y_true": [1, 0, None, 1, 0, 1]}, "y_true has 1 missing values of 6"),
+        ({"y_pred": [1, 0, np.nan, 1, 0, 1]}, "y_pred has 1 missing values of 6"),
+        ({"facet": ["d", "a", None, "d", "a", "a"]}, "facet has 1 missing values of 6"),
+        ({"facet": pd.array(["d", "a", None, "d", None, "a"], dtype="string")}, "facet has 2 missing values of 6"),
+        ({"facet": pd.array([True, False, None] * 2, dtype="boolean"), "group": True}, "facet has 2 missing values"),
+        ({"facet": pd.DataFrame({"f": list("ddaada")})}, r"facet has shape \(6, 1\)"),
+        ({"y_pred": [1, 0, 1]}, "y_pred has 3 rows and y_true 6"),
+        ({"facet": list("dda")}, "facet has 3 rows and y_true 6"),
+        ({"group_variable": list("xy")}, "group_variable has 2 rows and y_true 6"),
+        ({"features": [[1.0]] * 5}, r"features have shape \(5, 1\) and there are 6 rows"),
+        ({"features": [1.0] * 6}, r"features have shape \(6,\)"),
+        ({"features": [["u"]] * 6}, "features hold what is no number"),
+        ({"features": [[np.nan]] * 6}, "features have 6 values that are not finite"),
+        ({"favorable_label": "1"}, r"favorable_label '1' is not a label: did you mean 1 \(int, not str\)"),
+        ({"facet": [0, 0, 1, 1, 0, 1], "group": "1"}, r"facet has no '1' beside others: did you mean 1 \(int, not str"),
+        ({"y_true": pd.Series([1, 0, 1, 1, 0, 1]), "facet": pd.Series(list("ddaada"))[::-1]}, "index in another order"),
+    ],
+)
+def test_what_clarify_cannot_compare_is_one_refusal(given_, told):
+    with pytest.raises(DataError, match=told):
+        clarify(**given_)
