@@ -18,7 +18,6 @@ from evenhand.fairness import BiasDetector
 from evenhand.fairness.columns import PredictionColumns, detector_of
 from evenhand.fairness.judging import wanted_policies
 from evenhand.fairness.page import render_page
-from evenhand.fairness.policies.load import load_policy
 from evenhand.fairness.tables import audit_figures, audit_sentence, group_table, policy_table, worst_verdict
 from evenhand.plotting import figure_to_svg
 from evenhand.store import Ref, write_text
@@ -120,8 +119,7 @@ def _policies(names: Sequence[str] | None, ready: _Prepared) -> list[Any]:
     if not ready.share:
         return []
     wanted = wanted_policies(names, len(ready.detector.counts.classes))
-    loaded = [load_policy(each) if isinstance(each, str) else each for each in wanted]
-    return [policy.spending(ready.share) if ready.share < 1 else policy for policy in loaded]
+    return [policy.spending(ready.share) if ready.share < 1 else policy for policy in wanted]
 
 
 def _predictions(what: PredictionFiles) -> _Prepared:

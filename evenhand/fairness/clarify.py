@@ -107,7 +107,8 @@ def _check_labels(truth: Coded, predicted: Coded | None, favorable_label: Any) -
 
 def _equals(column: Coded, value: Any) -> Bools:
     """Where a column has this value, shape (n,)."""
-    return np.array([label == value for label in column.labels], dtype=bool)[column.codes]
+    equal: Bools = np.array([label == value for label in column.labels], dtype=bool)[column.codes]
+    return equal
 
 
 def _value(name: str, value: float, n: int) -> MetricValue:

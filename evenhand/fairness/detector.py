@@ -25,8 +25,7 @@ from evenhand.fairness.inputs import (
     refuse_design,
 )
 from evenhand.fairness.intake import Given, ScoredLabel, count_given
-from evenhand.fairness.judging import JudgedPolicy, judge_policies, wanted_policies, with_verdicts
-from evenhand.fairness.policies import Policy, load_policy
+from evenhand.fairness.judging import JudgedPolicy, Wanted, judge_policies, wanted_policies, with_verdicts
 from evenhand.fairness.replicated import Options
 from evenhand.fairness.report import AuditReport
 from evenhand.fairness.score_estimates import ScoredRows, score_estimates
@@ -235,7 +234,7 @@ class BiasDetector:
         depth: int = 2,
         reference: Mapping[str, Any] | None = None,
         min_group_size: int = 30,
-        policies: Sequence[str | Policy] | None = None,
+        policies: Wanted = None,
         alpha: float = 0.05,
         confidence: float = 0.95,
         replicates: int = 1000,
@@ -253,8 +252,8 @@ class BiasDetector:
         min_group_size
             Groups of fewer rows are shown and marked.
         policies
-            Whose rules give verdicts: names of shipped policies or policies of your own. The plain statistical one by
-            default; an empty list for none.
+            Whose rules give verdicts: names of shipped policies, or policies of your own as paths of their files or as
+            :class:`~evenhand.fairness.policies.Policy`. The plain statistical one by default; an empty list for none.
         alpha
             Level of the permutation tests of equality, which sets how many draws they need. Verdicts have the level of
             their policy or rule, not this one.
@@ -298,9 +297,7 @@ class BiasDetector:
         }
         return self._report(found[0], everybody, audits, judged, settings)
 
-    def judge(
-        self, *, depth: int = 2, policies: Sequence[str | Policy] | None = None, share: float = 1.0
-    ) -> tuple[JudgedPolicy, ...]:
+    def judge(self, *, depth: int = 2, policies: Wanted = None, share: float = 1.0) -> tuple[JudgedPolicy, ...]:
         """The verdicts of policies alone, which take no longer than the counting.
 
         Parameters
@@ -312,10 +309,7 @@ class BiasDetector:
             one test set err together no more often than alpha says.
         """
         found = build_views(self._table, self._attributes, depth=depth, task=self._task, favorable=self._favorable)
-        wanted = [
-            (load_policy(each) if isinstance(each, str) else each).spending(share)
-            for each in wanted_policies(policies, len(self._table.classes))
-        ]
+        wanted = [policy.spending(share) for policy in wanted_policies(policies, len(self._table.classes))]
         return judge_policies(wanted, found, self._rows)
 
     def _estimates(self, view: View, marginal: Marginal, options: Options) -> dict[str, Estimate]:

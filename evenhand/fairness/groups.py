@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time, timedelta
 from itertools import combinations, pairwise
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,22 @@ import pandas as pd
 from evenhand.data.dataset import UNKNOWN
 from evenhand.exceptions import DataError, nearest, shorten
 
-__all__ = ["JOINT", "Coded", "band_labels", "encode_groups", "encode_values", "joined", "views"]
+__all__ = [
+    "JOINT",
+    "Coded",
+    "band_labels",
+    "encode_groups",
+    "encode_values",
+    "joined",
+    "refuse_identifiers",
+    "views",
+]
 
 JOINT = " & "
 """What joins the names of attributes and groups in an intersection: ``race & sex``, ``black & female``."""
 
 _MOST_NUMBERS = 50
+_DATES = (date, time, timedelta, pd.Period)
 _SMALL_RANGE = 256
 
 
@@ -154,17 +166,29 @@ def band_labels(edges: Sequence[float]) -> list[str]:
     return [f"under {text[0]}", *inner, f"{text[-1]} and over"]
 
 
-def _encode_bands(values: Any, edges: Sequence[float], name: str) -> Coded:
-    cuts = np.asarray(edges, dtype=float)
+def _edges(edges: Any, name: str) -> npt.NDArray[np.float64]:
+    try:
+        cuts = np.asarray(edges, dtype=float)
+    except (TypeError, ValueError):
+        cuts = np.array([])
     if cuts.ndim != 1 or not cuts.size or not (np.diff(cuts) > 0).all() or not np.isfinite(cuts).all():
-        raise DataError(f"bins of {shorten(name)} are {shorten(list(edges))}: give rising numbers")
+        raise DataError(f"bins of {shorten(name)} are {shorten(edges)}: give rising numbers, as in [25, 40, 62]")
+    return cuts
+
+
+def _encode_bands(values: Any, edges: Sequence[float], name: str) -> Coded:
+    cuts = _edges(edges, name)
+    if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
+        raise DataError(f"bins of {shorten(name)} are numbers, and its values are dates: give the year or the age")
     numbers = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     codes = np.searchsorted(cuts, numbers, side="right")
     codes[np.isnan(numbers)] = cuts.size + 1
     return Coded(codes.astype(_narrow(cuts.size + 2)), (*band_labels(edges), UNKNOWN))
 
 
-def encode_groups(frame: pd.DataFrame, *, bins: Mapping[str, Sequence[float]] | None = None) -> dict[str, Coded]:
+def encode_groups(
+    frame: pd.DataFrame, *, bins: Mapping[str, Sequence[float]] | None = None, part: bool = False
+) -> dict[str, Coded]:
     """Codes of each sensitive column, with labels as strings and missing values as ``unknown``.
 
     Parameters
@@ -173,11 +197,15 @@ def encode_groups(frame: pd.DataFrame, *, bins: Mapping[str, Sequence[float]] | 
         Shape (n, a): the sensitive columns.
     bins
         For a continuous column the edges of its bands; each band holds its lower edge.
+    part
+        The rows are a part of those counted, in which most may have a value of their own: whoever adds up the parts
+        calls :func:`refuse_identifiers`.
 
     Raises
     ------
     DataError
-        No column, two of one name, a column of many numbers without `bins`, or `bins` for no column.
+        No column, two of one name, a column of many numbers without `bins`, of many dates or of texts that are nearly
+        all different, or `bins` for no column or for one of dates.
 
     Examples
     --------
@@ -198,20 +226,15 @@ def encode_groups(frame: pd.DataFrame, *, bins: Mapping[str, Sequence[float]] | 
     for position, name in enumerate(names):
         column = frame.iloc[:, position]
         edges = (bins or {}).get(name)
-        coded[name] = _encode_column(column, name) if edges is None else _encode_bands(column, edges, name)
+        coded[name] = _encode_column(column, name, part=part) if edges is None else _encode_bands(column, edges, name)
     return coded
 
 
-def _encode_column(column: pd.Series, name: str) -> Coded:
+def _encode_column(column: pd.Series, name: str, *, part: bool) -> Coded:
     coded = encode_values(column, name=name, missing=UNKNOWN)
-    numbers = sum(isinstance(label, int | float) and not isinstance(label, bool) for label in coded.labels)
-    if numbers > _MOST_NUMBERS:
-        present = len(np.unique(coded.codes))
-        if present > _MOST_NUMBERS:
-            raise DataError(
-                f"{shorten(name)} has {present} different numbers: "
-                f"say how to band them, as in bins={{{name!r}: [25, 40, 62]}}"
-            )
+    _refuse_measures(coded, name)
+    if not part:
+        refuse_identifiers(len(coded.present), len(coded.codes), name)
     labels = [str(label) for label in coded.labels]
     if len(set(labels)) == len(labels):
         return Coded(coded.codes, tuple(labels))
@@ -219,6 +242,44 @@ def _encode_column(column: pd.Series, name: str) -> Coded:
     unique = sorted(set(labels))
     recode = np.array([unique.index(label) for label in labels], dtype=_narrow(len(unique)))
     return Coded(recode[coded.codes], tuple(unique))
+
+
+def _refuse_measures(coded: Coded, name: str) -> None:
+    """Refuse many numbers or dates: every one would be a group of its own."""
+    if len(coded.labels) <= _MOST_NUMBERS:
+        return
+    labels = coded.present
+    numbers = sum(isinstance(label, Number) and not isinstance(label, bool) for label in labels)
+    if numbers > _MOST_NUMBERS:
+        raise DataError(
+            f"{shorten(name)} has {numbers} different numbers: "
+            f"say how to band them, as in bins={{{name!r}: [25, 40, 62]}}"
+        )
+    dates = sum(isinstance(label, _DATES) for label in labels)
+    if dates > _MOST_NUMBERS:
+        raise DataError(
+            f"{shorten(name)} has {dates} different dates: give the year or the age in its place, "
+            f"and say how to band it, as in bins={{{name!r}: [25, 40, 62]}}"
+        )
+
+
+def refuse_identifiers(values: int, rows: int, name: str) -> None:
+    """Refuse a column of which most rows have a value of their own: names or free texts, and no groups.
+
+    Examples
+    --------
+    >>> refuse_identifiers(200, 1000, "occupation")
+    >>> refuse_identifiers(990, 1000, "full_name")
+    Traceback (most recent call last):
+    ...
+    evenhand.exceptions.DataError: 'full_name' has 990 different values in 1000 rows: a group is of several people, so \
+give categories in its place
+    """
+    if values > _MOST_NUMBERS and 2 * values > rows:
+        raise DataError(
+            f"{shorten(name)} has {values} different values in {rows} rows: a group is of several people, "
+            "so give categories in its place"
+        )
 
 
 def views(attributes: Sequence[str], depth: int) -> list[tuple[str, ...]]:
@@ -229,6 +290,6 @@ def views(attributes: Sequence[str], depth: int) -> list[tuple[str, ...]]:
     >>> views(["race", "sex"], 2)
     [('race',), ('sex',), ('race', 'sex')]
     """
-    if depth < 1:
-        raise DataError(f"depth is {depth}: give 1 for no intersections, or more")
+    if not isinstance(depth, int | np.integer) or isinstance(depth, bool) or depth < 1:
+        raise DataError(f"depth is {shorten(depth)}: give 1 for no intersections, or a larger whole number")
     return [view for size in range(1, depth + 1) for view in combinations(attributes, size)]

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from evenhand.exceptions import ConfigError, shorten
 from evenhand.fairness.assess import View
 from evenhand.fairness.inference import MOST_LABELS, confusion
 from evenhand.fairness.policies import (
@@ -22,9 +24,10 @@ from evenhand.fairness.score_estimates import ScoredRows
 from evenhand.fairness.score_figures import score_figures
 from evenhand.fairness.statistics import RuleVerdict
 
-__all__ = ["DEFAULT_POLICY", "JudgedPolicy", "judge_policies", "wanted_policies", "with_verdicts"]
+__all__ = ["DEFAULT_POLICY", "JudgedPolicy", "Wanted", "judge_policies", "wanted_policies", "with_verdicts"]
 
 DEFAULT_POLICY = "statistical"
+Wanted = str | Path | Policy | Sequence[str | Path | Policy] | None
 _WORST = ("FAIL", "INCONCLUSIVE", "PASS")
 
 
@@ -49,16 +52,24 @@ class JudgedPolicy:
         return {**self.assessment.to_dict(), "tables": tables}
 
 
-def wanted_policies(wanted: Sequence[str | Policy] | None, n_labels: int) -> Sequence[str | Policy]:
-    """The policies that were asked for, the plain statistical one where nothing was said."""
+def wanted_policies(wanted: Wanted, n_labels: int) -> list[Policy]:
+    """The policies that were asked for by name, by path or as they are; the plain statistical one without a word."""
     if wanted is not None:
-        return [wanted] if isinstance(wanted, str | Policy) else wanted
+        return [_policy(each) for each in ([wanted] if isinstance(wanted, str | Path | Policy) else wanted)]
     # The default policy compares whole distributions, which many labels do not allow.
-    return (DEFAULT_POLICY,) if n_labels <= MOST_LABELS else ()
+    return [load_policy(DEFAULT_POLICY)] if n_labels <= MOST_LABELS else []
+
+
+def _policy(given: str | Path | Policy) -> Policy:
+    if isinstance(given, Policy):
+        return given
+    if not isinstance(given, str | Path):
+        raise ConfigError(f"policies holds {shorten(given)}: give names, paths of .yaml files, or policies")
+    return load_policy(given)
 
 
 def judge_policies(
-    policies: Sequence[str | Policy], views: Sequence[View], rows: ScoredRows | None
+    policies: Sequence[Policy], views: Sequence[View], rows: ScoredRows | None
 ) -> tuple[JudgedPolicy, ...]:
     """Judge each policy's rules by the counts of the views.
 
@@ -66,8 +77,7 @@ def judge_policies(
     that intersections that nobody declared do not cost the others their power.
     """
     found = []
-    for given in policies:
-        policy = load_policy(given) if isinstance(given, str) else given
+    for policy in policies:
         named = {attribute for rule in policy.rules for attribute in rule.attributes}
         chosen = [view for view in views if len(view.marginal.attributes) == 1 or view.marginal.name in named]
         singles = tuple(view.marginal.name for view in views if len(view.marginal.attributes) == 1)

@@ -6,10 +6,12 @@ for all groups and metrics of a table at once.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from evenhand.exceptions import DataError, shorten
 from evenhand.fairness.arrays import Floats
 from evenhand.fairness.assess import Estimate
 from evenhand.fairness.counts import Marginal
@@ -24,13 +26,29 @@ _RARE = "undefined in more than half of the replicates"
 
 @dataclass(frozen=True)
 class Options:
-    """Level of tests, confidence of intervals, draws and their seed, and whether there are intervals at all."""
+    """Level of tests, confidence of intervals, draws and their seed, and whether there are intervals at all.
+
+    Raises
+    ------
+    DataError
+        A level or confidence outside 0 to 1, or draws or a seed that are no whole number.
+    """
 
     alpha: float = 0.05
     confidence: float = 0.95
     replicates: int = 1000
     seed: int = 0
     intervals: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("alpha", "confidence"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1:
+                raise DataError(f"{name} is {shorten(value)}: give a number between 0 and 1, both excluded")
+        for name, least in (("replicates", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+                raise DataError(f"{name} is {shorten(value)}: give a whole number from {least} on")
 
 
 def replicated(metrics: Sequence[Metric], marginal: Marginal, options: Options) -> dict[str, Estimate]:

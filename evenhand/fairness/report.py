@@ -123,7 +123,7 @@ class AuditReport:
         method
             Between groups, to everybody, or to the reference group that the audit was given.
         agg
-            For equalized odds, the worst case or the mean (average odds).
+            For equalized odds, the worst case or the mean (average odds). No other disparity is of several rates.
         """
         audit = self.audit(attribute)
         tables: dict[str, Mapping[str, Disparity]] = {
@@ -135,6 +135,12 @@ class AuditReport:
             raise DataError(f"method is {shorten(method)}: {nearest(method, tables)}")
         table = tables[method]
         wanted = resolve(name)
+        if agg not in ("worst_case", "mean"):
+            raise DataError(f"agg is {shorten(agg)}: {nearest(agg, ('worst_case', 'mean'))}")
+        if agg == "mean" and not wanted.startswith(("equalized_odds", "average_odds")):
+            raise DataError(
+                f"agg='mean' is the mean of equalized odds' rates, and {shorten(name)} has one: leave agg out"
+            )
         if agg == "mean":
             wanted = wanted.replace("equalized_odds", "average_odds")
         if wanted not in table:

@@ -108,7 +108,10 @@ def check_weight(weight: npt.ArrayLike | None, n: int, name: str, *, whole: bool
     """Weights as float64, shape (n,), or an error that names what is wrong with them."""
     if weight is None:
         return None
-    array = np.asarray(weight, dtype=float)
+    try:
+        array = np.asarray(weight, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} holds what is no number: give one number a row, shape ({n},)") from error
     if array.shape != (n,):
         raise DataError(f"{name} has shape {array.shape} and there are {n} rows: give one weight a row")
     if not np.isfinite(array).all() or (array < 0).any() or not array.any():

@@ -8,7 +8,7 @@ import pandas as pd
 
 from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.counts import CountTable, merge
-from evenhand.fairness.groups import encode_groups, encode_values
+from evenhand.fairness.groups import encode_groups, encode_values, refuse_identifiers
 from evenhand.fairness.rows import count_rows
 from evenhand.fairness.scores import SCORE_BINS
 
@@ -60,7 +60,7 @@ def count_parquet(
             return None if name is None else batch[name].to_numpy()
 
         return count_rows(
-            encode_groups(batch[[*sensitive_features, *legitimate_factors]], bins=bins),
+            encode_groups(batch[[*sensitive_features, *legitimate_factors]], bins=bins, part=True),
             encode_values(batch[y_true], name=y_true),
             encode_values(batch[y_pred], name=y_pred),
             y_score=column(y_score),
@@ -76,6 +76,8 @@ def count_parquet(
         total = table if total is None else merge([total, table])
     if total is None:
         raise DataError("the files have no rows to audit")
+    for name in total.attributes:
+        refuse_identifiers(len(total.marginal([name]).groups), total.n, name)
     return total
 
 

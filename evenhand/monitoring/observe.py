@@ -134,7 +134,9 @@ class _Counter:
             self._count("prediction", self._reference.prediction, labels)
             if len(people.columns):
                 coded = encode_values(labels, name="prediction")
-                self._decisions = [merge([*self._decisions, count_rows(encode_groups(people), coded, coded)])]
+                self._decisions = [
+                    merge([*self._decisions, count_rows(encode_groups(people, part=True), coded, coded)])
+                ]
         if score is not None and self._reference.score is not None:
             kept["score"] = score
             self._count("score", self._reference.score, pd.Series(score))

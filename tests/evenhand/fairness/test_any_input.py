@@ -154,3 +154,103 @@ def test_a_dataset_refuses_parts_in_another_order():
             Dataset(**{**parts, part: parts[part].iloc[SHUFFLED]}, favorable_label=1)
     with pytest.raises(DataError, match="y and sample_weight have the same index in another order"):
         BiasDetector(lambda X: X["x"], data, sample_weight=pd.Series(np.ones(120)).iloc[SHUFFLED])
+
+
+DAYS = pd.date_range("1950-01-01", periods=120, freq="97D")
+
+
+@pytest.mark.parametrize(
+    "column",
+    [DAYS, pd.Series(DAYS.date), DAYS.tz_localize("UTC"), DAYS.to_period("D"), DAYS - DAYS[0], pd.Categorical(DAYS)],
+    ids=["days", "dates", "zone", "periods", "spans", "categories"],
+)
+def test_many_dates_are_refused_without_showing_one(column):
+    with pytest.raises(DataError, match="'born' has 120 different dates: give the year or the age") as told:
+        audited(TRUE, PREDICTED, pd.DataFrame({"born": column}), 1)
+    assert "19" not in str(told.value)
+
+
+def test_few_dates_are_groups_and_bands_are_not_of_dates():
+    quarters = pd.Series(DAYS[np.arange(120) % 4])
+    assert len(audited(TRUE, PREDICTED, pd.DataFrame({"since": quarters}), 1).audit("since").groups) == 4
+    people = pd.DataFrame({"born": DAYS})
+    with pytest.raises(DataError, match="bins of 'born' are numbers, and its values are dates"):
+        BiasDetector.from_predictions(
+            TRUE, PREDICTED, sensitive_features=people, favorable_label=1, bins={"born": [1970]}
+        )
+
+
+def test_texts_that_are_nearly_all_different_are_refused_without_showing_one():
+    people = pd.DataFrame({"name": [f"Ann No. {at}" for at in range(120)]})
+    with pytest.raises(DataError, match="'name' has 120 different values in 120 rows: a group is of several") as told:
+        audited(TRUE, PREDICTED, people, 1)
+    assert "Ann" not in str(told.value)
+    honest = pd.DataFrame(
+        {"town": [f"town {at % 60}" for at in range(120)], "few": [str(at % 50) for at in range(120)]}
+    )
+    assert audited(TRUE, PREDICTED, honest, 1).n == 120  # sixty towns, two people each
+    few = pd.DataFrame({"country": [f"country {at}" for at in range(50)]})
+    assert audited(TRUE[:50], PREDICTED[:50], few, 1).n == 50
+
+
+def test_files_are_judged_by_all_of_their_rows(tmp_path):
+    columns = {"y_true": "y", "y_pred": "p", "favorable_label": 1}
+    rows = pd.DataFrame({"y": TRUE, "p": PREDICTED, "town": [f"town {at % 60}" for at in range(120)]})
+    rows.assign(name=[f"Ann {at}" for at in range(120)]).to_parquet(tmp_path / "rows.parquet")
+    given = {"paths": tmp_path, "batch_rows": 60, **columns}  # in each part every town is there once
+    assert BiasDetector.from_parquet(sensitive_features=["town"], **given).counts.n == 120
+    with pytest.raises(DataError, match="'name' has 120 different values in 120 rows"):
+        BiasDetector.from_parquet(sensitive_features=["name"], **given)
+
+
+@pytest.mark.parametrize("name", ["sample_weight", "frequency_weight"])
+def test_weights_that_are_no_numbers_are_refused(name):
+    people = pd.DataFrame({"sex": SEX})
+    with pytest.raises(DataError, match=f"{name} holds what is no number: give one number a row"):
+        BiasDetector.from_predictions(
+            TRUE, PREDICTED, sensitive_features=people, favorable_label=1, **{name: ["heavy"] * 120}
+        )
+
+
+@pytest.mark.parametrize("edges", [40, [], [40, 30], ["forty"], [[1, 2]], [np.nan]])
+def test_bands_need_rising_edges(edges):
+    people = pd.DataFrame({"age": TRUE + 20})
+    with pytest.raises(DataError, match=r"bins of 'age' are .*: give rising numbers, as in \[25, 40, 62\]"):
+        BiasDetector.from_predictions(
+            TRUE, PREDICTED, sensitive_features=people, favorable_label=1, bins={"age": edges}
+        )
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"alpha": 0}, "alpha is 0: give a number between 0 and 1"),
+        ({"alpha": 2}, "alpha is 2: give a number between 0 and 1"),
+        ({"alpha": np.nan}, "alpha is nan: give a number between 0 and 1"),
+        ({"confidence": 95}, "confidence is 95: give a number between 0 and 1"),
+        ({"confidence": "95%"}, "confidence is '95%': give a number between 0 and 1"),
+        ({"replicates": 0}, "replicates is 0: give a whole number from 1 on"),
+        ({"replicates": 1e3}, "replicates is 1000.0: give a whole number from 1 on"),
+        ({"seed": -1}, "seed is -1: give a whole number from 0 on"),
+        ({"depth": 1.5}, "depth is 1.5: give 1 for no intersections, or a larger whole number"),
+        ({"depth": 0}, "depth is 0: give 1 for no intersections, or a larger whole number"),
+        ({"depth": True}, "depth is True: give 1 for no intersections, or a larger whole number"),
+    ],
+)
+def test_options_out_of_range_are_named(option, told):
+    detector = BiasDetector.from_predictions(TRUE, PREDICTED, sensitive_features={"sex": SEX}, favorable_label=1)
+    with pytest.raises(DataError, match=told):
+        detector.detect_bias(**option)
+
+
+@pytest.mark.parametrize("group", [True, 1, 1.0, ("f", "m"), None])
+def test_a_group_that_does_not_exist_is_named(group):
+    with pytest.raises(DataError, match="sex has no group"):
+        EXPECTED.group("sex", group)
+
+
+def test_groups_are_found_by_their_value():
+    report = audited(TRUE, PREDICTED, {"veteran": PREDICTED == 1, "kids": TRUE}, 1)
+    assert report.group("veteran", True).n == (PREDICTED == 1).sum()
+    assert report.group("kids", 1).n == TRUE.sum()
+    assert report.group("veteran & kids", (True, 1)).n == ((PREDICTED == 1) & (TRUE == 1)).sum()

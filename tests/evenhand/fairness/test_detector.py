@@ -257,8 +257,8 @@ def test_the_flag_is_about_groups_of_known_value():
 
 
 def test_many_categories_are_counted():
-    frame = pd.DataFrame({"town": [f"t{i}" for i in range(2000)]})
-    y = [0, 1] * 1000
+    frame = pd.DataFrame({"town": [f"t{i}" for i in range(2000)] * 2})
+    y = [0, 1] * 2000
     found = BiasDetector.from_predictions(y, y, sensitive_features=frame, favorable_label=1).detect_bias(
         intervals=False
     )

@@ -371,3 +371,15 @@ def test_value_interval_and_verdict_of_a_disparity_are_of_the_same_groups():
     assert set(found.between) == {"f", "m"}
     assert "the value with them is 0" in found.reason
     assert found.verdict == "INCONCLUSIVE" or found.low >= 0.8
+
+
+def test_a_policy_may_be_given_by_the_path_of_its_file():
+    data = {"sensitive_features": {"gender": ["f", "m"] * 30}, "favorable_label": 1}
+    detector = BiasDetector.from_predictions([0, 1, 1] * 20, [0, 1] * 30, **data)
+    (path,) = (path for path in EXAMPLES if path.stem == "gender")
+    expected = [load_policy(path).name]
+    for policies in (path, [path], str(path), [load_policy(path)]):
+        assert [each.assessment.policy.name for each in detector.judge(policies=policies)] == expected
+        assert [each.assessment.policy.name for each in detector.detect_bias(policies=policies).policies] == expected
+    with pytest.raises(ConfigError, match="policies holds 4: give names, paths"):
+        detector.judge(policies=[4])
