@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evenhand.fairness.assess import NO_INTERVAL
 from evenhand.fairness.policies.families import ConfusionCounts, families
 from evenhand.fairness.report_values import AttributeAudit, Disparity
 from evenhand.fairness.statistics.exact import Kind
@@ -149,8 +150,7 @@ def _joined(
             continue
         extreme = min if name.endswith("_ratio") else max
         low, high = extreme(low for low, _ in limits), extreme(high for _, high in limits)
-        left = f"; taken over the other groups: undefined for {', '.join(disparity.undefined)}"
         said = _TO_REST if method == "overall" else "each group against the reference"
-        reason = said + (left if disparity.undefined else "")
+        reason = said if disparity.reason == NO_INTERVAL else f"{said}; {disparity.reason}"
         done[name] = replace(disparity, low=min(low, disparity.value), high=max(high, disparity.value), reason=reason)
     return done

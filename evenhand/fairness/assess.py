@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -16,11 +17,12 @@ from evenhand.fairness.groups import joined, views
 from evenhand.fairness.metrics import Metric, binary_metrics, multiclass_metrics
 from evenhand.fairness.report import AttributeAudit, Disparity, FourFifths, GroupResult, MetricValue, headline
 
-__all__ = ["Estimate", "View", "audit_view", "build_views", "group_results"]
+__all__ = ["NO_INTERVAL", "Estimate", "View", "audit_view", "build_views", "group_results"]
 
 Task = Literal["binary", "multiclass"]
 
 FOUR_FIFTHS = 0.8
+NO_INTERVAL = "no interval: intervals and tests are of gaps between groups"
 
 
 @dataclass(frozen=True)
@@ -179,18 +181,19 @@ def _disparities(
     distributions: Marginal | None = None,
 ) -> dict[str, Disparity]:
     labels = view.marginal.labels
+    method = "between_groups" if bases is None else "to_overall" if distributions is view.overall else "to_reference"
+    own = labels.index(against) if method == "to_reference" else None
     gaps: dict[str, Gap] = {}
     for name, found in estimates.items():
         base = None if bases is None else bases[name]
         named = headline(name)
-        gaps[f"{named}_difference"] = _gap(difference, found, labels, base, against)
+        gaps[f"{named}_difference"] = _gap(partial(difference, own=own), found, labels, base, against)
         if not found.signed:
-            gaps[f"{named}_ratio"] = _gap(ratio, found, labels, base, against)
+            gaps[f"{named}_ratio"] = _gap(partial(ratio, own=own), found, labels, base, against)
     if view.task == "binary":
         gaps |= _equalized_odds(gaps)
     else:
-        gaps |= multiclass_gaps(view, gaps, distributions, against)
-    method = {"": "between_groups", "overall": "to_overall"}.get(against, "to_reference")
+        gaps |= multiclass_gaps(view, gaps, distributions, against, own)
     attribute = view.marginal.name
     return {name: _disparity(name, attribute, gap, method) for name, gap in sorted(gaps.items(), key=_rank)}
 
@@ -209,7 +212,10 @@ def _equalized_odds(gaps: Mapping[str, Gap]) -> dict[str, Gap]:
     """The worse of the two rates' disparities, and their mean."""
     found: dict[str, Gap] = {}
     for form, worse in (("difference", max), ("ratio", min)):
-        parts = [gaps[f"equal_opportunity_{form}"], gaps[f"predictive_equality_{form}"]]
+        parts = {
+            "true_positive_rate": gaps[f"equal_opportunity_{form}"],
+            "false_positive_rate": gaps[f"predictive_equality_{form}"],
+        }
         found |= {f"{name}_{form}": gap for name, gap in combine(parts, worse).items()}
     return found
 
@@ -232,13 +238,19 @@ def _rank(item: tuple[str, Gap]) -> tuple[int, int]:
 
 
 def _disparity(name: str, attribute: str, gap: Gap, method: str) -> Disparity:
-    reason = gap.reason
-    if not reason and method != "between_groups":
-        reason = "no interval: intervals and tests are of gaps between groups"
-    if not gap.reason and gap.undefined:
-        reason = f"taken over the other groups: undefined for {', '.join(gap.undefined)}"
+    reasons = [gap.reason] if gap.reason else []
+    if gap.undefined and not np.isnan(gap.value):
+        reasons.append(f"taken over the other groups: undefined for {', '.join(gap.undefined)}")
+    if not reasons and method != "between_groups":
+        reasons.append(NO_INTERVAL)
     return Disparity(
-        name, attribute, gap.value, reason=reason, between=gap.between, undefined=gap.undefined, method=method
+        name,
+        attribute,
+        gap.value,
+        reason="; ".join(reasons),
+        between=gap.between,
+        undefined=gap.undefined,
+        method=method,
     )
 
 

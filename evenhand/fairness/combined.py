@@ -16,8 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["combine", "multiclass_gaps"]
 
 
-def combine(parts: Sequence[Gap], worse: Any) -> dict[str, Gap]:
-    """The worst of several rates' disparities, ``equalized_odds``, and their mean, ``average_odds``."""
+def combine(named: Mapping[str, Gap], worse: Any) -> dict[str, Gap]:
+    """The worst of several rates' disparities, ``equalized_odds``, and their mean, ``average_odds``.
+
+    Examples
+    --------
+    >>> none = Gap(float("nan"), reason="every value is 0: there is no ratio")
+    >>> combine({"recall": Gap(0.9), "fallout": none}, min)["equalized_odds"].reason
+    'it rests on recall alone; of fallout: every value is 0: there is no ratio'
+    """
+    parts = list(named.values())
     undefined: dict[str, str] = {}
     for part in parts:
         for group, reason in part.undefined.items():
@@ -30,12 +38,21 @@ def combine(parts: Sequence[Gap], worse: Any) -> dict[str, Gap]:
     # A mean over fewer rates would be another quantity; the worst of those that exist is a bound.
     mean = float(np.mean([part.value for part in parts]))
     return {
-        "equalized_odds": Gap(worst.value, worst.between, "", undefined),
+        "equalized_odds": Gap(worst.value, worst.between, _alone(named), undefined),
         "average_odds": Gap(mean, None, next((p.reason for p in parts if np.isnan(p.value)), ""), undefined),
     }
 
 
-def multiclass_gaps(view: "View", gaps: Mapping[str, Gap], base: Marginal | None, against: str) -> dict[str, Gap]:
+def _alone(named: Mapping[str, Gap]) -> str:
+    """Which rates a worst case rests on, where another one is undefined."""
+    known = [name for name, part in named.items() if not np.isnan(part.value)]
+    missing = [f"of {name}: {part.reason}" for name, part in named.items() if np.isnan(part.value)]
+    return "; ".join([f"it rests on {', '.join(known)} alone", *missing]) if missing else ""
+
+
+def multiclass_gaps(
+    view: "View", gaps: Mapping[str, Gap], base: Marginal | None, against: str, own: int | None
+) -> dict[str, Gap]:
     """Total-variation definitions, and gaps over the favorable labels where there are some."""
     labels = view.marginal.labels
     chosen = prediction_distributions(view.marginal.table)
@@ -44,16 +61,18 @@ def multiclass_gaps(view: "View", gaps: Mapping[str, Gap], base: Marginal | None
         parity = [(total_variation(chosen), labels)]
         odds = [(part, labels) for part in total_variation(by_label)]
     else:
-        parity = [(_to_base(chosen, prediction_distributions(base.table)[0]), (*labels, against))]
+        others = [at for at in range(len(labels)) if at != own]
+        names = (*(labels[at] for at in others), against)
+        parity = [(_to_base(chosen[others], prediction_distributions(base.table)[0]), names)]
         bases = confusion_distributions(base.table)[0]
-        odds = [(_to_base(part, bases[k]), (*labels, against)) for k, part in enumerate(by_label)]
+        odds = [(_to_base(part[others], bases[k]), names) for k, part in enumerate(by_label)]
     found = {"demographic_parity_difference": _widest(*parity[0])}
-    parts = [_widest(*part) for part in _named(view, odds)]
+    parts = {f"label {label}": _widest(*part) for label, part in zip(view.classes, _named(view, odds), strict=True)}
     found |= {f"{name}_difference": gap for name, gap in combine(parts, max).items()}
     wanted = [str(view.classes[i]) for i in view.favorable]
     for name, metric in (("equal_opportunity", "true_positive_rate"), ("predictive_parity", "precision")):
         for form, worse in (("difference", max), ("ratio", min)):
-            parts = [gaps[f"{metric}/{label}_{form}"] for label in wanted]
+            parts = {f"{metric}/{label}": gaps[f"{metric}/{label}_{form}"] for label in wanted}
             if parts:
                 found[f"{name}_{form}"] = combine(parts, worse)["equalized_odds"]
     return found

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from evenhand.fairness.arrays import Floats, divide
+from evenhand.fairness.arrays import Floats, Ints, divide
 
 __all__ = ["Form", "Gap", "Method", "difference", "ratio"]
 
@@ -46,8 +46,18 @@ def _too_few(values: Floats) -> str:
     return f"defined in {int((~np.isnan(values)).sum())} of {len(values)} groups: two are needed"
 
 
-def difference(values: Floats, groups: Sequence[str], *, base: float | None = None, against: str = "") -> Gap:
+def _ends(values: Floats, known: Ints) -> tuple[int, int]:
+    """Where the largest and the smallest value stand: at two groups even if all values are equal."""
+    high, low = int(known[np.argmax(values[known])]), int(known[np.argmin(values[known])])
+    return (high, low) if high != low else (int(known[0]), int(known[1]))
+
+
+def difference(
+    values: Floats, groups: Sequence[str], *, base: float | None = None, against: str = "", own: int | None = None
+) -> Gap:
     """Largest less smallest value over the groups where it is defined, or the largest distance to `base`.
+
+    `own` is the place of the group that `base` is of: its distance to itself is none.
 
     Examples
     --------
@@ -59,16 +69,21 @@ def difference(values: Floats, groups: Sequence[str], *, base: float | None = No
     if base is None:
         if known.size < 2:
             return Gap(float("nan"), reason=_too_few(values))
-        high, low = known[np.argmax(values[known])], known[np.argmin(values[known])]
+        high, low = _ends(values, known)
         return Gap(float(values[high] - values[low]), (groups[high], groups[low]))
+    known = known[known != own]
     if np.isnan(base) or not known.size:
         return Gap(float("nan"), reason=f"it is undefined for {against}" if np.isnan(base) else _too_few(values))
     far = known[np.argmax(np.abs(values[known] - base))]
     return Gap(float(abs(values[far] - base)), (groups[far], against))
 
 
-def ratio(values: Floats, groups: Sequence[str], *, base: float | None = None, against: str = "") -> Gap:
+def ratio(
+    values: Floats, groups: Sequence[str], *, base: float | None = None, against: str = "", own: int | None = None
+) -> Gap:
     """Smallest over largest value, or the smallest of value/base and base/value; 0/0 is undefined.
+
+    `own` is as in :func:`difference`.
 
     Examples
     --------
@@ -82,8 +97,9 @@ def ratio(values: Floats, groups: Sequence[str], *, base: float | None = None, a
     if base is None:
         if known.size < 2:
             return Gap(float("nan"), reason=_too_few(values))
-        high, low = known[np.argmax(values[known])], known[np.argmin(values[known])]
+        high, low = _ends(values, known)
         return _quotient(values[low], values[high], (groups[low], groups[high]))
+    known = known[known != own]
     if np.isnan(base) or not known.size:
         return Gap(float("nan"), reason=f"it is undefined for {against}" if np.isnan(base) else _too_few(values))
     low_, high_ = np.minimum(values[known], base), np.maximum(values[known], base)
