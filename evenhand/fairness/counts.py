@@ -17,7 +17,10 @@ from evenhand.fairness.arrays import Floats, Ints
 from evenhand.fairness.groups import joined
 from evenhand.fairness.scores import ScoreSums
 
-__all__ = ["CountTable", "Marginal", "merge", "merge_labels"]
+__all__ = ["CountTable", "Marginal", "check_rows", "check_weights", "merge", "merge_labels"]
+
+_MOST_ROWS = 2**53  # below, a float64 tells every whole number
+_MOST_WEIGHT = 1e100  # squares and products of three stay far from the largest float64
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,11 @@ class CountTable:
     scores
         Sums of the scores by cell and label, or None.
 
+    Raises
+    ------
+    DataError
+        More rows, or heavier ones, than can be added up rightly.
+
     Examples
     --------
     >>> import numpy as np
@@ -111,6 +119,11 @@ class CountTable:
     weights: Floats | None = None
     squares: Floats | None = None
     scores: ScoreSums | None = None
+
+    def __post_init__(self) -> None:
+        check_rows(float(self.counts.sum(dtype=np.float64)))
+        if self.weights is not None:
+            check_weights(float(self.weights.sum()))
 
     @property
     def n(self) -> int:
@@ -188,6 +201,31 @@ class CountTable:
         ]
         scores = None if self.scores is None else ScoreSums(*sums[3:])
         return CountTable(self.attributes, labels, found, classes, sums[0], sums[1], sums[2], scores)
+
+
+def check_rows(rows: float) -> None:
+    """Refuse more rows than a float64 counts one by one.
+
+    Examples
+    --------
+    >>> check_rows(1.6e19)
+    Traceback (most recent call last):
+    evenhand.exceptions.DataError: the rows add up to 1.6e+19, and from 2**53 on they are not told apart: divide ...
+    """
+    if rows >= _MOST_ROWS:
+        raise DataError(
+            f"the rows add up to {rows:g}, and from 2**53 on they are not told apart: divide the frequencies by a "
+            "common factor, or give sample_weight where they stand for a population"
+        )
+
+
+def check_weights(weight: float) -> None:
+    """Refuse sampling weights whose squares and products a float64 does not hold."""
+    if weight > _MOST_WEIGHT:
+        raise DataError(
+            f"the sampling weights add up to {weight:g}, and their squares would be too large: divide them by their "
+            "mean, only their ratios count"
+        )
 
 
 def merge_labels(*parts: Iterable[Any]) -> tuple[Any, ...]:

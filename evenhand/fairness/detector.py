@@ -23,6 +23,7 @@ from evenhand.fairness.inputs import (
     predict_score,
     present_labels,
     refuse_design,
+    refuse_empty,
 )
 from evenhand.fairness.intake import Given, ScoredLabel, count_given
 from evenhand.fairness.judging import JudgedPolicy, Wanted, judge_policies, wanted_policies, with_verdicts
@@ -217,6 +218,7 @@ class BiasDetector:
     _labels: Mapping[str, ScoredLabel] = {}
 
     def _set(self, table: CountTable, favorable_label: Any, attributes: tuple[str, ...], classes: Any = None) -> None:
+        refuse_empty(table)
         known = [] if classes is None else np.asarray(classes).tolist()
         labels, self._task, self._favorable = order_labels(present_labels(table, known), favorable_label)
         self._table = table.with_classes(labels)

@@ -24,11 +24,13 @@ __all__ = [
     "present_labels",
     "refuse_design",
     "refuse_other_terms",
+    "refuse_empty",
     "sensitive_columns_of",
 ]
 
 OTHER = "(no other label)"
 """Stands for the second label of a binary target of which only one occurs."""
+_LEAST_WEIGHT = 1e-100
 
 
 @runtime_checkable
@@ -190,6 +192,17 @@ terms
 def _kinds(labels: Sequence[Any]) -> set[type]:
     """The types of labels; numbers and booleans are one, since True is 1."""
     return {float if isinstance(label, Number) else type(label) for label in labels}
+
+
+def refuse_empty(table: CountTable) -> None:
+    """Refuse a table in which no row counts; those of single chunks may be so."""
+    counted = float((table.counts if table.weights is None else table.weights).sum())
+    if not counted:
+        raise DataError("no row counts, as there are none or their weights are all 0: give some weights above 0")
+    if counted < _LEAST_WEIGHT:
+        raise DataError(
+            f"the sampling weights add up to {counted:g}, and their squares to 0: divide them by their mean"
+        )
 
 
 def order_labels(labels: Sequence[Any], favorable: Any) -> tuple[tuple[Any, ...], Task, tuple[int, ...]]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from evenhand.exceptions import DataError
 from evenhand.fairness.arrays import Floats, Ints
-from evenhand.fairness.counts import CountTable, merge_labels
+from evenhand.fairness.counts import CountTable, check_rows, check_weights, merge_labels
 from evenhand.fairness.groups import Coded
 from evenhand.fairness.scores import CALIBRATION_BINS, ScoreCounter
 
@@ -54,7 +54,8 @@ def count_rows(
     Raises
     ------
     DataError
-        Lengths differ, scores are no probabilities, or weights are negative, not finite or (frequencies) not whole.
+        Lengths differ, scores are no probabilities, or weights are negative, not finite, too large to be added up or
+        (frequencies) not whole. Weights that are all 0 are counted, as those of a chunk may be, and not audited.
 
     Examples
     --------
@@ -114,10 +115,13 @@ def check_weight(weight: npt.ArrayLike | None, n: int, name: str, *, whole: bool
         raise DataError(f"{name} holds what is no number: give one number a row, shape ({n},)") from error
     if array.shape != (n,):
         raise DataError(f"{name} has shape {array.shape} and there are {n} rows: give one weight a row")
-    if not np.isfinite(array).all() or (array < 0).any() or not array.any():
-        raise DataError(f"{name} must be finite, not negative and not all 0")
+    wrong = int((~(np.isfinite(array) & (array >= 0))).sum())
+    if wrong:
+        raise DataError(f"{name} has {wrong} values below 0 or not finite: give weights that are finite, not negative")
     if whole and (array != np.floor(array)).any():
         raise DataError(f"{name} counts observations: give whole numbers, or sample_weight for sampling weights")
+    with np.errstate(over="ignore"):
+        (check_rows if whole else check_weights)(float(array.sum()))
     return array
 
 
@@ -185,7 +189,7 @@ class _Index:
     def locate(self, keep: npt.NDArray[np.intp]) -> Ints:
         """Codes of the cells at these positions, shape (c, a)."""
         if not self.radix:
-            return np.zeros((1, 0), dtype=np.int64)
+            return np.zeros((len(keep), 0), dtype=np.int64)
         keys = keep if self.cells is None else self.cells[keep]
         return np.stack(np.unravel_index(keys, tuple(self.radix)), axis=1).astype(np.int64)
 

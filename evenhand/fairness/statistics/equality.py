@@ -17,6 +17,10 @@ Integers = npt.NDArray[np.int64]
 
 # A count this many standard deviations from its mean has a probability under 1e-22.
 _REACH = 10.0
+# Of a count that spreads so far, log-factorials cancel more digits than a normal probability is off.
+_WIDE = 1e5
+# numpy draws permutations of fewer rows than this.
+_MOST_DRAWN = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ def equality_p_value(
     Returns
     -------
     PValue
-        ``analytic`` when ``replicates`` is under 20 / ``alpha``: fewer draws could not reach the level.
+        ``analytic`` when ``replicates`` is under 20 / ``alpha``, as fewer draws could not reach the level, and for a
+        billion rows and more, of which numpy draws no permutations.
 
     Notes
     -----
@@ -99,6 +104,8 @@ def equality_p_value(
     if counts.shape == (1, 2, 2):
         k, n = counts[0, :, 1].astype(float), counts[0].sum(axis=1).astype(float)
         return PValue(float(exact_pair_p_values(k[:1], n[:1], k[1:], n[1:])[0]), "exact")
+    if counts.sum(axis=(1, 2)).max() >= _MOST_DRAWN:
+        return PValue(_chi_square(counts), "analytic", reason=f"{_MOST_DRAWN:g} rows and more are not permuted")
     if replicates * alpha < 20:
         return PValue(_chi_square(counts), "analytic", reason=_too_few(replicates, alpha))
     return PValue(_permutation(counts, combine, replicates, seed), "permutation", replicates)
@@ -150,7 +157,7 @@ def _exact_pair(k1: float, n1: float, k2: float, n2: float) -> float:
     gap = abs(k1 / n1 - k2 / n2)
     mean = n1 * successes / total
     deviation = float(np.sqrt(mean * (1 - successes / total) * n2 / max(total - 1, 1)))
-    if gap * n1 * n2 / total > _REACH * deviation + 1:
+    if gap * n1 * n2 / total > _REACH * deviation + 1 or deviation > _WIDE:
         return float(2 * special.ndtr(-gap * n1 * n2 / total / deviation)) if deviation else 1.0
     first = max(0.0, successes - n2, float(np.floor(mean - 2 * _REACH * deviation - 2)))
     last = min(n1, successes, float(np.ceil(mean + 2 * _REACH * deviation + 2)))

@@ -103,6 +103,7 @@ def effective_rates(
     simple = p * (1 - p)
     inner = (hits > 0) & (hits < total) & (variance > 0)
     size = np.where(inner, simple / np.where(inner, variance, 1.0), kish)
-    size = np.minimum(np.minimum(size, np.nan_to_num(kish)), rows)
+    # Weights whose squares a float64 rounds to 0 tell no size: that is none.
+    size = np.minimum(np.minimum(np.nan_to_num(size), np.nan_to_num(kish)), rows)
     effective = np.where(total > 0, size, 0.0)
     return EffectiveRates(p, np.nan_to_num(p) * effective, effective, divide(rows, effective))

@@ -225,6 +225,37 @@ def test_sampling_weights_show_their_design_effect(people):
     assert report.group("race", "white")["f1"].interval is None
 
 
+@pytest.mark.parametrize("factor", [1e-90, 1e90])
+def test_only_ratios_of_sampling_weights_count(people, factor):
+    def audit(weights):
+        given = {"sensitive_features": people[["race"]], "favorable_label": 1, "sample_weight": weights}
+        return BiasDetector.from_predictions(people["y"], people["x"] > 0, **given).detect_bias().to_frame()
+
+    people = people.assign(y=people["y"].astype(bool))
+    weights = np.linspace(0.5, 2, len(people))
+    pd.testing.assert_frame_equal(audit(weights * factor), audit(weights), rtol=1e-9)
+
+
+@pytest.mark.parametrize("often", [10**9, 10**15])
+def test_as_many_rows_as_are_told_apart_are_audited(often):
+    """Eight cells of up to 2**53 rows in all: rates as of eight rows, intervals of no more than the rows' width."""
+    given = {"sensitive_features": pd.DataFrame({"g": list("aabbaabb")}), "favorable_label": 1}
+    report = BiasDetector.from_predictions([0, 1] * 4, [0, 1, 1, 1, 0, 0, 1, 1], frequency_weight=[often] * 8, **given)
+    found = report.detect_bias()
+    rate = found.group("g", "a")["selection_rate"]
+    assert (found.n, rate.value) == (8 * often, 0.25)
+    assert rate.high - rate.low == pytest.approx(2 * 1.959964 * np.sqrt(0.1875 / (4 * often)), rel=1e-3)
+    assert found.disparity("demographic_parity_difference", "g").p_value == pytest.approx(0, abs=1e-9)
+
+
+def test_tables_do_not_add_up_past_what_is_told_apart():
+    people = pd.DataFrame({"g": ["a", "b"]})
+    given = {"sensitive_features": people, "favorable_label": 1, "frequency_weight": [2**52, 2**51]}
+    table = BiasDetector.from_predictions([0, 1], [0, 1], **given).counts
+    with pytest.raises(DataError, match=r"from 2\*\*53 on they are not told apart"):
+        table + table
+
+
 def test_same_seed_same_report(dataset):
     detector = BiasDetector(lambda X: (X["x"] > 0.3).astype(int), dataset)
     one, other = (detector.detect_bias(depth=1, seed=3).to_dict() for _ in range(2))
@@ -280,6 +311,12 @@ REFUSED = [
     ({"sample_weight": [1, 1, 1]}, "one weight a row"),
     ({"sample_weight": [1, 1, 1, -1]}, "not negative"),
     ({"frequency_weight": [1, 1, 1, 0.5]}, "whole numbers"),
+    ({"frequency_weight": [10**18] * 3 + [9 * 10**18]}, "add up to 1.2e"),
+    ({"frequency_weight": [2**53, 1, 1, 0]}, "divide the frequencies by a common factor"),
+    ({"frequency_weight": [0] * 4}, "weights above 0"),
+    ({"sample_weight": [1e308] * 4}, "add up to inf, and their squares would be too large"),
+    ({"sample_weight": [1e-170] * 4}, "divide them by their mean"),
+    ({"sample_weight": [0] * 4}, "weights above 0"),
     ({"frequency_weight": [1] * 4, "sample_weight": [1] * 4}, "not both"),
     ({"clusters": [1] * 4}, "clusters of a survey"),
     ({"strata": [1] * 4}, "strata of a survey"),

@@ -59,6 +59,23 @@ def test_weights_from_files(frame, tmp_path):
     assert found.detect_bias().group("race", "w")["selection_rate"].value == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["sample_weight", "frequency_weight"])
+def test_whether_an_audit_runs_does_not_depend_on_the_parts(frame, tmp_path, kind):
+    """A part may hold rows of weight 0 only; all parts together may not."""
+    path = tmp_path / "rows.parquet"
+    frame[:10].assign(weight=[1.0] * 8 + [0.0] * 2).to_parquet(path)
+    given = columns(y_score="score", **{kind: "weight"})
+    whole, *parts = (
+        BiasDetector.from_parquet(path, **given, batch_rows=rows).detect_bias().to_dict() for rows in (10, 4, 1)
+    )
+    for part in parts:
+        pd.testing.assert_frame_equal(pd.json_normalize(part), pd.json_normalize(whole), rtol=1e-12)
+    frame[:10].assign(weight=0.0).to_parquet(path)
+    for rows in (10, 4):
+        with pytest.raises(DataError, match="weights are all 0"):
+            BiasDetector.from_parquet(path, **given, batch_rows=rows)
+
+
 def test_wrong_files(frame, tmp_path):
     with pytest.raises(DataError, match="there is no file"):
         BiasDetector.from_parquet(tmp_path / "none.parquet", **columns())
