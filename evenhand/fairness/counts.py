@@ -5,7 +5,7 @@ that occurs. Rows are read once; tables of chunks, files and workers add up.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -17,7 +17,7 @@ from evenhand.fairness.arrays import Floats, Ints
 from evenhand.fairness.groups import joined
 from evenhand.fairness.scores import ScoreSums
 
-__all__ = ["CountTable", "Marginal", "check_rows", "check_weights", "merge", "merge_labels"]
+__all__ = ["CountTable", "Marginal", "check_rows", "check_weights", "merge", "merge_labels", "single_label"]
 
 _MOST_ROWS = 2**53  # below, a float64 tells every whole number
 _MOST_WEIGHT = 1e100  # squares and products of three stay far from the largest float64
@@ -90,11 +90,13 @@ class CountTable:
         Sums of the sampling weights and of their squares, shape (c, k, k), or None.
     scores
         Sums of the scores by cell and label, or None.
+    scored_label
+        The label whose probability the scores are, None without scores.
 
     Raises
     ------
     DataError
-        More rows, or heavier ones, than can be added up rightly.
+        More rows, or heavier ones, than can be added up rightly, or scores of no named label.
 
     Examples
     --------
@@ -119,8 +121,11 @@ class CountTable:
     weights: Floats | None = None
     squares: Floats | None = None
     scores: ScoreSums | None = None
+    scored_label: Any = None
 
     def __post_init__(self) -> None:
+        if self.scores is not None and self.scored_label is None:
+            raise DataError("there are scores of no label: give favorable_label, whose probability they are")
         check_rows(float(self.counts.sum(dtype=np.float64)))
         if self.weights is not None:
             check_weights(float(self.weights.sum()))
@@ -178,9 +183,8 @@ class CountTable:
 
         tables: list[Any] = [both(part) for part in (self.counts, self.weights, self.squares)]
         scores = None if self.scores is None else ScoreSums(*(rows(part) for part in self.scores.parts()))
-        return CountTable(
-            self.attributes, self.labels, self.cells, tuple(order), tables[0], tables[1], tables[2], scores
-        )
+        counts, weights, squares = tables
+        return replace(self, classes=tuple(order), counts=counts, weights=weights, squares=squares, scores=scores)
 
     def __add__(self, other: "CountTable") -> "CountTable":
         if self.attributes != other.attributes:
@@ -188,6 +192,11 @@ class CountTable:
         for name in ("weights", "scores"):
             if (getattr(self, name) is None) != (getattr(other, name) is None):
                 raise DataError(f"one table has {name} and the other has none: give {name} to both or to none")
+        if self.scored_label != other.scored_label:
+            raise DataError(
+                f"the scores of one table are of {shorten(self.scored_label)}, of the other of "
+                f"{shorten(other.scored_label)}: count both with one favorable_label"
+            )
         classes = merge_labels(self.classes, other.classes)
         labels = tuple(merge_labels(a, b) for a, b in zip(self.labels, other.labels, strict=True))
         parts = [part.with_classes(classes) for part in (self, other)]
@@ -200,7 +209,7 @@ class CountTable:
             for a, b in zip(firsts, seconds, strict=True)
         ]
         scores = None if self.scores is None else ScoreSums(*sums[3:])
-        return CountTable(self.attributes, labels, found, classes, sums[0], sums[1], sums[2], scores)
+        return CountTable(self.attributes, labels, found, classes, sums[0], sums[1], sums[2], scores, self.scored_label)
 
 
 def check_rows(rows: float) -> None:
@@ -238,6 +247,19 @@ def merge_labels(*parts: Iterable[Any]) -> tuple[Any, ...]:
     """
     found = dict.fromkeys(label for part in parts for label in part)
     return tuple(sorted(found, key=lambda label: (str(type(label)), label)))
+
+
+def single_label(favorable: Any) -> Any:
+    """The label of a list of one; anything else as it is.
+
+    Examples
+    --------
+    >>> single_label(["yes"]), single_label("yes")
+    ('yes', 'yes')
+    """
+    if isinstance(favorable, list | tuple | set) and len(favorable) == 1:
+        return next(iter(favorable))
+    return favorable
 
 
 def _fold(part: Any, index: Ints, size: int) -> Any:

@@ -24,6 +24,7 @@ from evenhand.fairness.inputs import (
     present_labels,
     refuse_design,
     refuse_empty,
+    refuse_other_scores,
 )
 from evenhand.fairness.intake import Given, ScoredLabel, count_given
 from evenhand.fairness.judging import JudgedPolicy, Wanted, judge_policies, wanted_policies, with_verdicts
@@ -221,6 +222,7 @@ class BiasDetector:
         refuse_empty(table)
         known = [] if classes is None else np.asarray(classes).tolist()
         labels, self._task, self._favorable = order_labels(present_labels(table, known), favorable_label)
+        refuse_other_scores(table, favorable_label, labels)
         self._table = table.with_classes(labels)
         self._attributes = attributes
         self._factors = tuple(name for name in table.attributes if name not in attributes)

@@ -11,7 +11,7 @@ from evenhand.data.alignment import refuse_reordered
 from evenhand.data.dataset import Dataset
 from evenhand.exceptions import DataError, ModelError, nearest, shorten
 from evenhand.fairness.assess import Task
-from evenhand.fairness.counts import CountTable, merge_labels
+from evenhand.fairness.counts import CountTable, merge_labels, single_label
 
 __all__ = [
     "SENSITIVE_PREFIX",
@@ -25,6 +25,7 @@ __all__ = [
     "refuse_design",
     "refuse_other_terms",
     "refuse_empty",
+    "refuse_other_scores",
     "sensitive_columns_of",
 ]
 
@@ -202,6 +203,19 @@ def refuse_empty(table: CountTable) -> None:
     if counted < _LEAST_WEIGHT:
         raise DataError(
             f"the sampling weights add up to {counted:g}, and their squares to 0: divide them by their mean"
+        )
+
+
+def refuse_other_scores(table: CountTable, favorable: Any, labels: Sequence[Any]) -> None:
+    """Refuse sums of scores that are of another label than the favorable one, or of one among many labels."""
+    if table.scores is None:
+        return
+    if len(labels) > 2:
+        raise DataError(f"scores are audited for two labels and there are {len(labels)}: count without scores")
+    if table.scored_label != single_label(favorable):
+        raise DataError(
+            f"the table's scores are of {shorten(table.scored_label)} and favorable_label is {shorten(favorable)}: "
+            f"audit it with {shorten(table.scored_label)}, or count again with the other label and its scores"
         )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.assess import Estimate
-from evenhand.fairness.counts import CountTable
+from evenhand.fairness.counts import CountTable, single_label
 from evenhand.fairness.groups import Coded, encode_groups, encode_values
 from evenhand.fairness.replicated import Options
 from evenhand.fairness.rows import check_score, count_rows
@@ -111,7 +111,7 @@ def _count(
     )
     if score is None or given.score_bins is not None or given.weighted:
         return table, None
-    codes = [at for at, label in enumerate(true.labels) if label == favorable_label]
+    codes = [at for at, label in enumerate(true.labels) if label == single_label(favorable_label)]
     return table, ScoredRows(score, true.codes == (codes[0] if codes else -1), groups)
 
 

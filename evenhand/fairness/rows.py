@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from evenhand.exceptions import DataError
 from evenhand.fairness.arrays import Floats, Ints
-from evenhand.fairness.counts import CountTable, check_rows, check_weights, merge_labels
+from evenhand.fairness.counts import CountTable, check_rows, check_weights, merge_labels, single_label
 from evenhand.fairness.groups import Coded
 from evenhand.fairness.scores import CALIBRATION_BINS, ScoreCounter
 
@@ -42,7 +42,7 @@ def count_rows(
     y_score
         Probabilities of the favorable label, shape (n,), for two labels.
     favorable_label
-        The label that `y_score` is about.
+        The label that `y_score` is about; the table keeps it, and is audited and merged with no other.
     score_bins
         Bins of the scores' histogram, a multiple of ten.
     sampling_weight
@@ -70,18 +70,19 @@ def count_rows(
         raise DataError("give sample_weight (sampling) or frequency_weight, not both")
     classes = _check_rows(groups, y_true, y_pred)
     n = len(y_true.codes)
+    scored = None if y_score is None else single_label(favorable_label)
     labels = [_onto(y_true, classes), _onto(y_pred, classes)]
     index = _Index.of(groups, labels, score_bins if y_score is not None else 1)
     counter = RowCounter(
         index,
         len(classes),
         score=None if y_score is None else check_score(y_score, n, probabilities=True),
-        favorable=classes.index(favorable_label) if favorable_label in classes else -1,
+        favorable=classes.index(scored) if scored in classes else -1,
         score_bins=score_bins,
         sampling=check_weight(sampling_weight, n, "sample_weight"),
         frequency=check_weight(frequency_weight, n, "frequency_weight", whole=True),
     )
-    return counter.count(tuple(groups), tuple(coded.labels for coded in groups.values()), classes)
+    return counter.count(tuple(groups), tuple(coded.labels for coded in groups.values()), classes, scored)
 
 
 def _check_rows(groups: Mapping[str, Coded], y_true: Coded, y_pred: Coded) -> tuple[Any, ...]:
@@ -221,7 +222,11 @@ class RowCounter:
             self.scores = ScoreCounter(self.slots // labels, score_bins, weighted=sampling is not None)
 
     def count(
-        self, attributes: tuple[str, ...], labels: tuple[tuple[Any, ...], ...], classes: tuple[Any, ...]
+        self,
+        attributes: tuple[str, ...],
+        labels: tuple[tuple[Any, ...], ...],
+        classes: tuple[Any, ...],
+        scored_label: Any,
     ) -> CountTable:
         """Count all rows."""
         # A block that is small beside the tables would spend its time on adding them up.
@@ -234,7 +239,7 @@ class RowCounter:
         weights, squares = (None, None) if self.sums is None else self.sums.reshape(2, -1, k, k)[:, keep]
         scores = None if self.scores is None else self.scores.sums(keep, k)
         cells = self.index.locate(keep)
-        return CountTable(attributes, labels, cells, classes, counts, weights, squares, scores)
+        return CountTable(attributes, labels, cells, classes, counts, weights, squares, scores, scored_label)
 
     def _add(self, rows: slice, slots: npt.NDArray[np.intp]) -> None:
         if self.frequency is not None:

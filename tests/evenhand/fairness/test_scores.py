@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss, roc_auc_score
 
 from evenhand.exceptions import DataError
-from evenhand.fairness import BiasDetector
+from evenhand.fairness import BiasDetector, merge
 from evenhand.fairness.areas import area_of_histogram, exact_areas
 from tests.evenhand.fairness import slow_definitions as slow
 
@@ -91,6 +91,39 @@ def test_histograms_add_up(scored):
     parts = detector(scored[:1000], score_bins=100).counts + detector(scored[1000:], score_bins=100).counts
     assert parts.scores.rows.tolist() == whole.scores.rows.tolist()
     np.testing.assert_allclose(parts.scores.moments, whole.scores.moments, rtol=1e-12)
+
+
+def test_sums_of_scores_are_of_one_label(scored):
+    """Counted for one label and audited for the other, an area would be one less itself and the log-loss the same."""
+    table = detector(scored, score_bins=100).counts
+    again = BiasDetector.from_counts(table, favorable_label=True).detect_bias()
+    assert again.to_dict() == detector(scored, score_bins=100).detect_bias().to_dict()
+    with pytest.raises(DataError, match="the table's scores are of True and favorable_label is False"):
+        BiasDetector.from_counts(table, favorable_label=False)
+    people = scored[["g"]]
+    given = {"sensitive_features": people, "y_score": 1 - scored["score"], "score_bins": 100}
+    other = BiasDetector.from_predictions(scored["y"], scored["p"], favorable_label=False, **given).counts
+    with pytest.raises(DataError, match="of one table are of True, of the other of False"):
+        merge([table, other])
+    plain = BiasDetector.from_predictions(scored["y"], scored["p"], favorable_label=True, sensitive_features=people)
+    assert BiasDetector.from_counts(plain.counts, favorable_label=False).detect_bias().favorable_label is False
+
+
+def test_a_list_of_one_favorable_label_is_that_label(scored):
+    given = {"sensitive_features": scored[["g"]], "y_score": scored["score"]}
+    for bins in (None, 100):
+        one, listed = (
+            BiasDetector.from_predictions(scored["y"], scored["p"], favorable_label=label, score_bins=bins, **given)
+            for label in (True, [True])
+        )
+        assert one.detect_bias().to_dict() == listed.detect_bias().to_dict()
+
+
+def test_scores_of_no_label_are_refused(scored):
+    with pytest.raises(DataError, match="scores of no label"):
+        BiasDetector.from_predictions(
+            scored["y"], scored["p"], sensitive_features=scored[["g"]], y_score=scored["score"]
+        )
 
 
 def test_scores_that_are_no_probabilities_rank_all_the_same(scored):
