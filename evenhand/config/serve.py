@@ -249,13 +249,14 @@ def _unsafe(where: str, source: SourceConfig, roots: Sequence[str]) -> Iterator[
             "is no database that a service reads from",
             f"its transactions must be read-only: sqlite, {', '.join(READ_ONLY_SERVERS)}",
         )
-    if source.sql is not None:
-        from evenhand.data._sql import check_select
+    if source.sql is not None and source.url is not None:
+        from evenhand.data._sql import check_driver, check_select
 
-        try:
-            check_select(source.sql)
-        except DataError as error:
-            yield Problem(f"{where}.sql", str(error))
+        for name, check, value in (("url", check_driver, source.url), ("sql", check_select, source.sql)):
+            try:
+                check(value)
+            except DataError as error:
+                yield Problem(f"{where}.{name}", str(error))
 
 
 def _outside(config: Config, roots: Sequence[str]) -> Iterator[Problem]:

@@ -18,14 +18,28 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError
 
 _CHUNK = 50_000
-# What is text or comment to the database, so that words in it are no statements.
+# What is text or comment to the database, so that words in it are no statements. A dollar that follows a sign of an
+# identifier belongs to it; PostgreSQL counts everything beyond ASCII among those signs.
+# https://www.postgresql.org/docs/15/sql-syntax-lexical.html#SQL-SYNTAX-DOLLAR-QUOTING
 _OPAQUE = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*(?!!).*?\*/", re.DOTALL
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`"
+    r"|(?<![\w$\x80-\U0010ffff])\$((?:[A-Za-z_\x80-\U0010ffff][\w\x80-\U0010ffff]*)?)\$.*?\$\1\$"
+    r"|--[^\n]*|/\*(?!!).*?\*/",
+    re.DOTALL,
 )
+# Where databases differ on what is text: PostgreSQL's E'...' and MySQL go on after \', and PostgreSQL nests comments.
+_AMBIGUOUS = {
+    re.compile(r"\\['\"]"): (
+        "a backslash in front of a quote, which some databases take for text: double the quote inside text (''), "
+        "and let LIKE escape by another sign (ESCAPE '!')"
+    ),
+    re.compile(r"/\*(?:(?!\*/).)*/\*", re.DOTALL): "a comment within a comment: take one of them out",
+}
 _WRITING = re.compile(
     r"\b(insert|update|delete|merge|upsert|drop|alter|create|truncate|grant|revoke|into|attach|detach|vacuum)\b",
     re.IGNORECASE,
 )
+_POSTGRESQL = "postgresql+psycopg"
 _READ_ONLY = {
     "sqlite": "PRAGMA query_only = ON",
     "postgresql": "SET TRANSACTION READ ONLY",
@@ -48,6 +62,9 @@ def check_select(sql: str) -> str:
     "SELECT name FROM loans WHERE note = 'drop; it'"
     """
     statement = sql.strip().rstrip(";").strip()
+    for pattern, reason in _AMBIGUOUS.items():
+        if pattern.search(statement):
+            raise DataError(f"sql holds {reason}; give one SELECT")
     bare = _OPAQUE.sub(" ", statement)
     first = re.match(r"[\s(]*(\w+)", bare)
     word = first.group(1).lower() if first else ""
@@ -60,6 +77,26 @@ def check_select(sql: str) -> str:
         word = shorten(writing.group(1).upper()) if writing else "'/*!'"
         raise DataError(f"sql holds {word}, which could write: give one SELECT; quote a column of that name")
     return statement
+
+
+def check_driver(url: str) -> None:
+    """Refuse a driver for PostgreSQL that sends several statements at once, since the second ends the transaction.
+
+    Raises
+    ------
+    DataError
+        For any driver but psycopg 3, which has the server refuse them.
+
+    Examples
+    --------
+    >>> check_driver("postgresql://reader@host/loans")
+    """
+    driver = url.partition("://")[0].lower()
+    if driver.partition("+")[0] == "postgresql" and driver not in ("postgresql", _POSTGRESQL):
+        raise DataError(
+            f"{shorten(driver)} is no driver that holds PostgreSQL to one statement: write postgresql://, "
+            "which is read by psycopg 3"
+        )
 
 
 def read_query(sql: str, url: str) -> pd.DataFrame:
@@ -83,13 +120,15 @@ def _address(url: str) -> "URL":
     from sqlalchemy.exc import ArgumentError
 
     filled = with_environment(url)
+    check_driver(filled)
     try:
         address = make_url(filled)
     except (ArgumentError, ValueError):
         raise DataError("url is no database address: write it as sqlite:///file.db or postgresql://host/name") from None
     if address.get_backend_name() == "sqlite":
         return _sqlite(address, shown(url))
-    return address
+    # Left open, SQLAlchemy would take psycopg2.
+    return address.set(drivername=_POSTGRESQL) if address.drivername == "postgresql" else address
 
 
 def _sqlite(address: "URL", name: str) -> "URL":

@@ -196,7 +196,7 @@ def test_sql_reads_only_and_its_password_stands_nowhere(served: Service) -> None
             "CREATE FUNCTION add_one() RETURNS int LANGUAGE sql AS 'INSERT INTO loans VALUES (1) RETURNING approve'"
         )
     with pytest.raises(DataError, match="ReadOnlySqlTransaction"):
-        read_source(sql="SELECT add_one() AS approve", url=address.replace("postgresql://", "postgresql+psycopg://"))
+        read_source(sql="SELECT add_one() AS approve", url=address)
     where = address.partition("@")[2]
     source = {
         "sql": "SELECT no_such_column FROM loans",

@@ -81,6 +81,13 @@ def test_everything_wrong_is_told_at_once(folder: Path) -> None:
     assert "hunter2" not in str(found)
 
 
+def test_a_driver_that_sends_several_statements_is_refused_at_load(folder: Path) -> None:
+    source = {"sql": "SELECT 1", "url": "postgresql+psycopg2://me:${PASSWORD}@db/loans"}
+    found = problems(write(folder, {"loans": {"config": "loans.yaml", "sources": {"db": source}}}))
+    assert list(found) == ["models.loans.sources.db.url"]
+    assert "write postgresql://" in found["models.loans.sources.db.url"]
+
+
 def test_a_misspelled_key_names_its_neighbour(folder: Path) -> None:
     found = problems(write(folder, {"loans": {"config": "loans.yaml", "retrian": {"cron": "0 3 * * *"}}}))
     assert "'retrain'" in found["models.loans.retrian"]

@@ -122,6 +122,8 @@ def test_sql_in_chunks_of_different_types(database, monkeypatch):
         "SELECT `delete` FROM t",
         "SELECT updated, created_at, into_account FROM t",
         "SELECT replace(a, 'x', 'y') FROM t",
+        "SELECT $$a; DROP$$, $x$it's; $$ $x$, a$b FROM t",
+        "SELECT E'a\\nb', 'C:\\temp' FROM t /* a comment; ' */",
     ],
 )
 def test_statements_that_read(sql):
@@ -144,6 +146,14 @@ def test_statements_that_read(sql):
         "PRAGMA query_only = OFF",
         "ATTACH 'x' AS y",
         "SELECT 'a''; ' ; DROP TABLE t",
+        # What PostgreSQL and MySQL take for the end of a text is not where standard SQL has it, and so with comments.
+        # https://www.postgresql.org/docs/15/sql-syntax-lexical.html 4.1.2.2, 4.1.2.4, 4.1.1, 4.1.5
+        r"SELECT a, E'\'' AS q FROM people; COMMIT; INSERT INTO people VALUES (99); --'",
+        r"""SELECT "\" ; DROP TABLE t; -- " """,
+        "SELECT a AS a$$ FROM people; COMMIT; DELETE FROM people; SELECT 1 AS b$$",
+        "SELECT a AS ü€$$ FROM people; DELETE FROM people; SELECT 1 AS b$$",
+        "SELECT $€$ ' $€$ ; DELETE FROM people; -- '",
+        "SELECT 1 /* /* */ ' */ ; DELETE FROM people; -- '",
         "VALUES (1)",
         "-- only a comment",
         "",
@@ -155,6 +165,20 @@ def test_statements_that_could_write(sql, database):
     with pytest.raises(DataError):
         read_source(sql=sql, url=f"sqlite:///{database}")
     assert len(read_source(sql="SELECT * FROM loans", url=f"sqlite:///{database}")) == 3
+
+
+@pytest.mark.parametrize("url", ["postgresql://me@host/loans", "postgresql+psycopg://me@host/loans"])
+def test_postgresql_is_read_by_psycopg_3(url):
+    """psycopg2, which SQLAlchemy takes for a plain address, sends `SELECT 1; COMMIT; DROP ...` as it stands."""
+    assert _address(url).drivername == "postgresql+psycopg"
+
+
+@pytest.mark.parametrize("driver", ["psycopg2", "pg8000", "psycopg2cffi"])
+def test_another_driver_for_postgresql_is_refused_with_what_to_write(driver, monkeypatch):
+    monkeypatch.setenv("EVENHAND_TEST_URL", f"postgresql+{driver}://me:h1dden@host/loans")
+    with pytest.raises(DataError, match=rf"'postgresql\+{driver}' .* write postgresql://") as caught:
+        read_source(sql="SELECT 1", url="${EVENHAND_TEST_URL}")
+    assert "h1dden" not in str(caught.value)
 
 
 def test_the_connection_itself_is_read_only(database, monkeypatch):
