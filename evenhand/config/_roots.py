@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from evenhand.config._errors import shown
 
@@ -27,7 +28,8 @@ def anchor_root(root: str, folder: Path) -> str:
 def outside(address: str, roots: Sequence[str]) -> tuple[str, str] | None:
     """What is wrong with reading an address, and the remedy; None where it lies below a root or names no file.
 
-    An address whose variables are not set here says nothing yet: the run, which has them, asks again.
+    Of a folder the links in it are followed too, since its files are what is read. An address whose variables are not
+    set here says nothing yet: the run, which has them, asks again.
 
     Examples
     --------
@@ -44,10 +46,18 @@ def outside(address: str, roots: Sequence[str]) -> tuple[str, str] | None:
     database = _SQLITE.match(filled)
     if database is None and _is_server(filled):
         return None
-    place = database["file"] if database else filled
-    if place in ("", ":memory:") or any(_below(place, root) for root in roots):
+    return _stray(database["file"] if database else filled, shown(address), roots)
+
+
+def _stray(place: str, name: str, roots: Sequence[str]) -> tuple[str, str] | None:
+    if place in ("", ":memory:"):
         return None
-    return f"{shown(address)} lies outside the service's roots", "add its folder or address to roots"
+    if not _below_any(place, roots):
+        return f"{name} lies outside the service's roots", "add its folder or address to roots"
+    if any(not _below_any(str(link), roots) for link in _links(Path(_LOCAL.sub("", place)).expanduser())):
+        # The link's name could tell of a person, so it is not said.
+        return f"{name} holds a link that leads outside the service's roots", "put the file itself there"
+    return None
 
 
 def _filled(address: str) -> str | None:
@@ -62,10 +72,39 @@ def _is_server(address: str) -> bool:
     return scheme in READ_ONLY_SERVERS
 
 
+def _below_any(place: str, roots: Sequence[str]) -> bool:
+    return any(_below(place, root) for root in roots)
+
+
 def _below(place: str, root: str) -> bool:
     place = _LOCAL.sub("", place)
     root = _LOCAL.sub("", root)
     if _SCHEME.match(place) or _SCHEME.match(root):
         inside = place == root or place.startswith(root.rstrip("/") + "/")
-        return inside and ".." not in re.split(r"[/\\]", place)
-    return Path(place).expanduser().resolve().is_relative_to(Path(root).resolve())
+        return inside and not _climbs(place)
+    # Unlike Path.resolve, realpath takes links that lead in a circle.
+    return Path(os.path.realpath(Path(place).expanduser())).is_relative_to(os.path.realpath(root))
+
+
+def _climbs(address: str) -> bool:
+    """Whether a client or a server could read a part of the address as the folder above, however often it is quoted."""
+    while (plain := unquote(address)) != address:
+        address = plain
+    # Clients drop these signs (https://url.spec.whatwg.org/#url-parsing), and servers what follows a semicolon.
+    parts = re.split(r"[/\\?#]", re.sub(r"[\t\r\n]", "", address))
+    return any(part.partition(";")[0].strip() == ".." for part in parts)
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    """The links in a folder and below it, and in the folders that they lead to."""
+    waiting, seen = [os.path.realpath(folder)], set()
+    while waiting:
+        here = waiting.pop()
+        if here in seen or not os.access(here, os.R_OK | os.X_OK) or not Path(here).is_dir():
+            continue
+        seen.add(here)
+        for each in Path(here).iterdir():
+            if each.is_symlink():
+                yield each
+            if each.is_dir():
+                waiting.append(os.path.realpath(each))

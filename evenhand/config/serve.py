@@ -261,9 +261,11 @@ def _unsafe(where: str, source: SourceConfig, roots: Sequence[str]) -> Iterator[
 
 def _outside(config: Config, roots: Sequence[str]) -> Iterator[Problem]:
     """The files of a configuration that lie outside the roots."""
+    named: dict[str, Sequence[str | None]]
     named = {"data.source.path": [config.data.source.path], "data.source.url": [config.data.source.url]}
     named["audit.policies"] = [name for name in config.audit.policies if is_path(name)]
     named["mitigate.policy"] = [name for name in [config.mitigate.policy] if is_path(name)]
+    named["gate.approvers"] = [config.gate.approvers]
     for where, values in named.items():
         for value in values:
             reason = outside(value, roots) if value is not None else None

@@ -176,6 +176,64 @@ def test_roots_hold_links_climbs_prefixes_and_chains(folder: Path) -> None:
     assert [address for address in out if not outside(address, roots)] == []
 
 
+@pytest.mark.parametrize(
+    "climb",
+    ["%2e%2e", "%2E.", "%252e%252e", "%25252e%2e", "..%2f..", "a%2f..", "a%5c..", "..;x", ".%09.", ".\t.", "..?x"],
+)
+def test_a_quoted_climb_does_not_lead_out_of_an_address(climb: str) -> None:
+    """A client or a server takes %2e for a dot: RFC 3986, section 6.2.2.2."""
+    assert outside(f"https://example.org/loans/{climb}/secret.csv", ["https://example.org/loans"])
+
+
+def test_signs_that_are_quoted_for_another_reason_are_no_climb() -> None:
+    inside = ["a%20b.csv", "100%25.csv", "a..b/c.csv", "...", "%2e/a.csv", "a.csv?v=1..2"]
+    roots = ["https://example.org/loans"]
+    assert [name for name in inside if outside(f"{roots[0]}/{name}", roots)] == []
+
+
+def test_a_link_in_a_folder_of_parts_does_not_lead_out(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("outside") / "secret.parquet"
+    elsewhere.write_text("secret")
+    parts = folder / "parts"
+    (parts / "year=2026").mkdir(parents=True)
+    (folder / "more").mkdir()
+    (parts / "b.parquet").write_text("b")
+    (parts / "a.parquet").symlink_to("b.parquet")
+    (parts / "more").symlink_to("../more")
+    (parts / "circle").symlink_to("../parts")
+    (parts / "itself").symlink_to("itself")
+    (parts / "gone.parquet").symlink_to("nowhere.parquet")
+    source = {"path": "parts"}
+    about = {"loans": {"config": "loans.yaml", "sources": {"daily": source}, "score": {"sources": {"new": source},
+             "output": "scored"}, "monitor": {"sources": {"new": source}}}}  # fmt: skip
+    model = load_service(write(folder, about)).models["loans"]
+    assert model.configure().data.source.path == str(parts), "links that stay below the roots are no harm"
+    for place in (parts / "year=2026", folder / "more"):
+        link = place / "borrower-7.parquet"
+        link.symlink_to(elsewhere)
+        assert outside(f"file://{parts}", [str(folder)])
+        with pytest.raises(ConfigError, match="holds a link that leads outside") as caught:
+            model.configure()
+        assert "borrower" not in str(caught.value)
+        places = ("sources.daily", "score.sources.new", "monitor.sources.new")
+        assert list(problems(folder / "service.yaml")) == [f"models.loans.{name}.path" for name in places]
+        link.unlink()
+
+
+def test_the_list_of_approvers_is_held_to_the_roots(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whoever may write it decides who approves."""
+    elsewhere = tmp_path_factory.mktemp("outside") / "approvers"
+    for named in (str(elsewhere), "../approvers", "link"):
+        (folder / "loans.yaml").write_text(yaml.safe_dump({**LOANS, "gate": {"approvers": named}}))
+        (folder / "link").unlink(missing_ok=True)
+        (folder / "link").symlink_to(elsewhere)
+        found = problems(write(folder, {"loans": {"config": "loans.yaml"}}))
+        assert list(found) == ["models.loans.config, gate.approvers"]
+    (folder / "loans.yaml").write_text(yaml.safe_dump({**LOANS, "gate": {"approvers": "approvers"}}))
+    model = load_service(write(folder, {"loans": {"config": "loans.yaml"}})).models["loans"]
+    assert model.configure().gate.approvers == str(folder / "approvers")
+
+
 def test_a_variable_in_a_path_is_held_to_the_roots_once_it_is_set(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
