@@ -11,6 +11,7 @@ import os
 import sys
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ DATABASES = ("prefect", "mlflow", "evenhand")
 """What the databases are called, and the programs that keep them."""
 
 _MANIFEST, _ARTIFACTS, _FORMAT = "evenhand-backup.json", "artifacts.tar", 1
+_FOREIGN = "is no backup of Evenhand, or is cut off: give a file as `evenhand backup` wrote it"
 
 
 class Place(Protocol):
@@ -131,6 +133,8 @@ def restore(place: Place, path: Path, *, replace: bool = False) -> Mapping[str, 
     ServiceError
         When the service or one of its programs does not answer.
     """
+    if not path.is_file():
+        raise DataError(f"{path} is {'a folder' if path.is_dir() else 'not there'}: name a file of `evenhand backup`")
     with tempfile.TemporaryDirectory(prefix=".evenhand-restore-", dir=path.resolve().parent) as scratch:
         folder = Path(scratch)
         manifest = _unpack(path, folder)
@@ -155,15 +159,28 @@ def _unpack(path: Path, folder: Path) -> dict[str, Any]:
     try:
         with tarfile.open(path) as whole:
             whole.extractall(folder, filter="data")
-        manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        found = {name: _described(folder / name) for name in (*DATABASES, _ARTIFACTS)}
-    except (OSError, tarfile.TarError, ValueError) as error:
-        raise DataError(f"{path} is no backup of Evenhand: {error}") from error
-    if manifest.get("format") != _FORMAT:
-        raise DataError(f"{path} has the format {manifest.get('format')}, and this version reads {_FORMAT}")
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} {_FOREIGN}") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be unpacked beside itself: {error.strerror or type(error).__name__}") from error
+    manifest = _manifest(path, folder)
     for name, described in manifest["members"].items():
-        if found.get(name) != described:
-            raise DataError(f"{path} is damaged: {name} is not what was written")
+        if _described(folder / name) != described:
+            raise DataError(f"{path} is damaged: {name} is not what was written; restore another backup")
+    return manifest
+
+
+def _manifest(path: Path, folder: Path) -> dict[str, Any]:
+    """What a backup says of itself, when it is one of this format with all its parts."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        form, members = manifest["format"], set(manifest["members"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DataError(f"{path} {_FOREIGN}") from error
+    if form != _FORMAT:
+        raise DataError(f"{path} has the format {form}, and this version reads {_FORMAT}")
+    if members != {*DATABASES, _ARTIFACTS} or not all((folder / name).is_file() for name in members):
+        raise DataError(f"{path} {_FOREIGN}")
     return manifest
 
 

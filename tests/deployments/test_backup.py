@@ -135,6 +135,50 @@ def test_any_other_file_is_refused_by_name(tmp_path: Path) -> None:
         restore(Files(tmp_path / "new"), tmp_path / "notes.txt")
 
 
+def foreign_tar(path: Path) -> None:
+    with tarfile.open(path, "w") as whole:
+        whole.add(Path(__file__), arcname="test.py")
+
+
+def cut_off(path: Path) -> None:
+    back_up(service(path.parent / "old", runs=2), path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def other_manifest(path: Path) -> None:
+    back_up(service(path.parent / "old", runs=2), path)
+    damage(path, lambda parts: parts.update({"evenhand-backup.json": b"[1]"}))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda _path: None, "is not there"),
+        (lambda path: path.mkdir(), "is a folder"),
+        (lambda path: path.write_text("not a backup"), "is no backup of Evenhand"),
+        (lambda path: path.write_bytes(b""), "is no backup of Evenhand"),
+        (foreign_tar, "is no backup of Evenhand"),
+        (cut_off, "is cut off"),
+        (other_manifest, "is no backup of Evenhand"),
+    ],
+)
+def test_a_refusal_is_one_line_with_what_to_do(make: Callable[[Path], object], said: str, tmp_path: Path) -> None:
+    path = tmp_path / "backup.tar"
+    make(path)
+    with pytest.raises(DataError, match=said) as caught:
+        restore(Files(tmp_path / "new"), path)
+    assert str(caught.value).startswith(str(path))
+    assert "`evenhand backup`" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "Errno" not in str(caught.value)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_backup_in_no_folder_is_not_there_either(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is not there: name a file"):
+        restore(Files(tmp_path / "new"), tmp_path / "nowhere" / "backup.tar")
+
+
 def test_a_service_that_runs_is_not_restored_into(tmp_path: Path) -> None:
     back_up(service(tmp_path / "old", runs=1), tmp_path / "backup.tar")
     (tmp_path / "new").mkdir()
