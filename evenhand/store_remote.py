@@ -175,12 +175,15 @@ class RemoteStore:
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
-        """Turn a store that does not answer, or refuses, into one clear error; what is not there passes."""
+        """Turn a store that is not there, does not answer, or refuses, into one clear error."""
         failures: tuple[type[Exception], ...] = (OSError, *client_errors())
         try:
             yield
-        except FileNotFoundError:
-            raise
+        except FileNotFoundError as error:
+            # What may be missing in the store is caught where it is asked for.
+            raise ServiceError(
+                f"the shared store {self._name} is not there: make its folder or bucket, or correct {VARIABLE}"
+            ) from error
         except PermissionError as error:
             raise ServiceError(f"the shared store {self._name} refuses access: check its credentials") from error
         except failures as error:

@@ -194,3 +194,14 @@ def test_a_store_that_does_not_answer_is_a_service_that_fails(tmp_path: Path) ->
         Store(tmp_path, remote).find("fit", KEY)
     with pytest.raises(ServiceError, match="refuses access"):
         Store(tmp_path, remote).save_work("fit", KEY)
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere/steps", "/proc/nowhere"])
+def test_a_store_whose_place_is_not_there_is_named_with_what_to_do(place: str, tmp_path: Path) -> None:
+    """Nobody can make a folder in /proc: the place is missing, as a bucket is that nobody made."""
+    remote = RemoteStore(*system_of(f"file://{place}"), f"'file://{place}'")
+    store = Store(tmp_path, remote)
+    (store.work_folder("tune", KEY) / "trials.jsonl").write_text("one")
+    for reach in (lambda: put(store), lambda: store.save_work("tune", KEY)):
+        with pytest.raises(ServiceError, match=rf"'file://{place}' is not there: make .* or correct EVENHAND_STORE"):
+            reach()
