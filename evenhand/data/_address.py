@@ -92,11 +92,21 @@ def _nearest_file(path: Path) -> str:
 def _fetched(filled: str, address: str, folder: Path) -> Path:
     import fsspec
 
-    try:
+    with reached(address):
         system, inside = fsspec.core.url_to_fs(filled)
         name = inside.rstrip("/").rsplit("/", 1)[-1] or "data"
         target = folder / re.sub(r"[^\w.-]", "_", name)[-100:]
         system.get_file(inside, str(target))
+    if not target.is_file():
+        raise DataError(f"{shown(address)} is a folder: name one file in it")
+    return target
+
+
+@contextmanager
+def reached(address: str) -> Iterator[None]:
+    """Turn what fsspec raises about an address into one clear error, without what is secret in it."""
+    try:
+        yield
     except ImportError as error:
         # fsspec's message names the package: "Install s3fs to access S3".
         remedy = str(error) if error.name is None else f"install {error.name}"
@@ -108,17 +118,14 @@ def _fetched(filled: str, address: str, folder: Path) -> Path:
     except ValueError:
         raise DataError(f"{shown(address)} is no address that fsspec knows: use file://, s3://, https:// ...") from None
     except OSError as error:
-        raise _unreachable(address, error) from None
+        raise unreachable(shown(address), error) from None
     except client_errors() as error:
-        raise _unreachable(address, error) from None
-    if not target.is_file():
-        raise DataError(f"{shown(address)} is a folder: name one file in it")
-    return target
+        raise unreachable(shown(address), error) from None
 
 
-def _unreachable(address: str, error: Exception) -> ServiceError:
-    reason = type(error).__name__
-    return ServiceError(f"{shown(address)} cannot be fetched ({reason}): check the address and the server")
+def unreachable(name: str, error: Exception) -> ServiceError:
+    """The error of a server that does not answer."""
+    return ServiceError(f"{name} cannot be fetched ({type(error).__name__}): check the address and the server")
 
 
 def client_errors() -> tuple[type[Exception], ...]:

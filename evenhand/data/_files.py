@@ -9,12 +9,13 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 import pandas as pd
 
 from evenhand.data._address import local_file, shown
+from evenhand.data._folders import find_folder, readable
 from evenhand.data.frames import plain_frame
 from evenhand.exceptions import DataError
 
@@ -50,12 +51,11 @@ _DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZ
 
 def read_file(address: str, *, format: str, encoding: str | None, delimiter: str | None) -> pd.DataFrame:  # noqa: A002
     """Read a CSV or Parquet file at any address; see :func:`evenhand.data.sources.read_source`."""
+    name = shown(address)
+    folder = find_folder(address, format=format)
+    if folder is not None:
+        return _read_parquet(folder.path, name, folder.system)
     with local_file(address) as path:
-        name = shown(address)
-        if path.is_dir():
-            if format == "csv" or not any(path.glob("**/*.parquet")):
-                raise DataError(f"{name} is a folder: name one file in it")
-            return _read_parquet(path, name)
         head = _head(path, name)
         if not head.strip(b" \t\r\n\x0c\xef\xbb\xbf\xff\xfe"):
             raise DataError(f"{name} is empty: it has no header and no rows")
@@ -113,15 +113,13 @@ def _read_text(path: Path, name: str, head: bytes, encoding: str | None, delimit
         raise DataError(f"{name} is compressed and damaged or cut off: fetch it again") from error
 
 
-def _read_parquet(path: Path, name: str) -> pd.DataFrame:
-    import pyarrow as pa
+def _read_parquet(path: Path | str, name: str, system: Any = None) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
-    try:
+    with readable(name):
         # A file of one name twice is refused by plain_frame, which names it; the dataset reader would not.
-        table = pq.ParquetFile(path).read() if path.is_file() else pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{name} is a Parquet file that cannot be read: it is damaged or cut off") from error
+        one = system is None and Path(path).is_file()
+        table = pq.ParquetFile(path).read() if one else pq.read_table(path, filesystem=system)
     if not table.num_rows:
         raise DataError(f"{name} has columns and no rows: give it at least a few hundred")
     # An index with a name was a column before somebody made it the index; one without a name says nothing. The rest of

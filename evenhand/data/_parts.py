@@ -11,6 +11,7 @@ import pandas as pd
 
 from evenhand.data._address import local_file, shown
 from evenhand.data._files import named_ranges, starts_as_parquet, without_index
+from evenhand.data._folders import find_folder, readable
 from evenhand.data.frames import check_unique_names, plain_frame
 from evenhand.exceptions import DataError
 
@@ -52,35 +53,30 @@ class WholeFrame:
 @contextmanager
 def open_parts(address: str, *, format: str) -> Iterator[Parts | None]:  # noqa: A002 (as in sources.py)
     """The Parquet file or folder at an address, to be read in parts; None when it is something else."""
+    name = shown(address)
+    folder = find_folder(address, format=format)
+    if folder is not None:
+        with readable(name):
+            yield _ParquetParts(folder.path, name, folder.system)
+        return
     with local_file(address) as path:
-        folder = path.is_dir() and any(path.glob("**/*.parquet"))
-        if format == "csv" or not (folder or starts_as_parquet(path)):
+        if format == "csv" or not starts_as_parquet(path):
             yield None
             return
-        with _readable(shown(address)):
-            yield _ParquetParts(path, shown(address))
-
-
-@contextmanager
-def _readable(name: str) -> Iterator[None]:
-    import pyarrow as pa
-
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{name} is a Parquet file that cannot be read: it is damaged or cut off") from error
+        with readable(name):
+            yield _ParquetParts(path, name)
 
 
 class _ParquetParts:
     """A Parquet file, or a folder of them."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path | str, name: str, system: Any = None) -> None:
         import pyarrow.dataset as ds
         import pyarrow.parquet as pq
 
-        if path.is_file():
+        if system is None and Path(path).is_file():
             check_unique_names(pq.read_schema(path).names)
-        self._data = ds.dataset(path, format="parquet", partitioning="hive")
+        self._data = ds.dataset(path, format="parquet", partitioning="hive", filesystem=system)
         self.rows: int = self._data.count_rows()
         if not self.rows:
             raise DataError(f"{name} has columns and no rows: give it at least a few hundred")

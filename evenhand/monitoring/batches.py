@@ -1,5 +1,6 @@
 """New data as parts: Parquet a batch at a time with its text as codes, anything else as one part."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import pandas as pd
 
 from evenhand.data._address import local_file, shown
 from evenhand.data._files import starts_as_parquet
+from evenhand.data._folders import find_folder, readable
 from evenhand.data.digest import content_digest
 from evenhand.data.frames import check_unique_names
 from evenhand.data.sources import read_source
@@ -36,13 +38,16 @@ class Batch:
     rows: int
     columns: tuple[str, ...]
     _frame: pd.DataFrame | None = None
-    _files: tuple[Path, ...] = ()
+    _files: tuple[Path | str, ...] = ()
+    _system: Any = None
 
     def digest(self) -> str:
         """What tells these data from others: of files their bytes, of anything else its content."""
         if self._frame is not None:
             return content_digest(self._frame)
-        return digest_json([digest_file(file) for file in self._files])
+        if self._system is None:
+            return digest_json([digest_file(Path(file)) for file in self._files])
+        return digest_json([_digest_at(self._system, str(file)) for file in self._files])
 
     def parts(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         """The rows in order, those of these columns that there are; text of Parquet comes as categories."""
@@ -51,7 +56,7 @@ class Batch:
             yield self._frame[wanted]
             return
         for file in self._files:
-            yield from _parquet_parts(file, wanted)
+            yield from _parquet_parts(file, wanted, self._system)
 
 
 @contextmanager
@@ -67,12 +72,12 @@ def open_batch(source: dict[str, Any]) -> Iterator[Batch]:
     if address is None or source.get("format") == "csv":
         yield _whole(read_source(**source))
         return
+    folder = find_folder(address)
+    if folder is not None:
+        yield _parquet(folder.parts, shown(address), folder.system)
+        return
     with local_file(address) as path:
-        files = sorted(path.glob("**/*.parquet")) if path.is_dir() else [path]
-        if not files or not all(starts_as_parquet(file) for file in files):
-            yield _whole(read_source(**source))
-        else:
-            yield _parquet(files, shown(address))
+        yield _parquet([path], shown(address)) if starts_as_parquet(path) else _whole(read_source(**source))
 
 
 def _whole(frame: pd.DataFrame) -> Batch:
@@ -81,32 +86,35 @@ def _whole(frame: pd.DataFrame) -> Batch:
     return Batch(len(frame), tuple(map(str, frame.columns)), _frame=frame)
 
 
-def _parquet(files: Sequence[Path], name: str) -> Batch:
-    import pyarrow as pa
+def _digest_at(system: Any, file: str) -> str:
+    """As :func:`evenhand.store.digest_file`, of a file at an address."""
+    with readable(shown(file)), system.open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _parquet(files: Sequence[Path | str], name: str, system: Any = None) -> Batch:
     import pyarrow.parquet as pq
 
-    try:
-        rows = sum(pq.read_metadata(file).num_rows for file in files)
-        names = pq.read_schema(files[0]).names
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{name} is a Parquet file that cannot be read: it is damaged or cut off") from error
+    with readable(name):
+        rows = sum(pq.read_metadata(file, filesystem=system).num_rows for file in files)
+        names = pq.read_schema(files[0], filesystem=system).names
     check_unique_names(names)
     if not rows:
         raise DataError(f"{name} has columns and no rows: give it at least a few hundred")
-    return Batch(rows, tuple(names), _files=tuple(files))
+    return Batch(rows, tuple(names), _files=tuple(files), _system=system)
 
 
-def _parquet_parts(path: Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+def _parquet_parts(path: Path | str, columns: Sequence[str], system: Any) -> Iterator[pd.DataFrame]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        schema = pq.read_schema(path)
+    with readable(shown(str(path))):
+        schema = pq.read_schema(path, filesystem=system)
         kinds = {field.name: field.type for field in schema}
         texts = [
             n for n in columns if n in kinds and (pa.types.is_string(kinds[n]) or pa.types.is_large_string(kinds[n]))
         ]
-        with pq.ParquetFile(path, read_dictionary=texts) as file:
+        with pq.ParquetFile(path, read_dictionary=texts, filesystem=system) as file:
             # A reader over all row groups keeps what it has read: one group at a time does not.
             for group in range(file.num_row_groups):
                 options = {"batch_size": _ROWS, "row_groups": [group], "columns": list(columns), "use_threads": False}
@@ -115,5 +123,3 @@ def _parquet_parts(path: Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]
                         table = pa.Table.from_batches([batch]).replace_schema_metadata(None)
                         frame = table.to_pandas(split_blocks=True, self_destruct=True)
                         yield frame
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{shown(str(path))} cannot be read: it is damaged, cut off, or lacks a column") from error
