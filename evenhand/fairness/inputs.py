@@ -23,9 +23,9 @@ __all__ = [
     "predict_score",
     "present_labels",
     "refuse_design",
-    "refuse_other_terms",
     "refuse_empty",
     "refuse_other_scores",
+    "refuse_other_terms",
     "sensitive_columns_of",
 ]
 
