@@ -202,6 +202,7 @@ def infer_contract(
     roles += [("open column", name) for name in open_columns] + ([("key", key)] if key is not None else [])
     require_columns(whole, roles)
     require_columns(frame, [("column", str(name)) for name in whole.columns])
+    _check_key(whole, key)
     grouped = (target, *sensitive)
     columns = []
     for name in map(str, whole.columns):
@@ -211,6 +212,16 @@ def infer_contract(
         columns.append(promise)
     groups = tuple(GroupPromise(name, tuple(distinct_texts(whole[name]))) for name in grouped)
     return Contract(target, key, tuple(columns), groups, len(frame), float(tolerance))
+
+
+def _check_key(frame: pd.DataFrame, key: str | None) -> None:
+    """Refuse a key that does not tell rows apart: later rows would break the promise that these do not keep."""
+    shared = 0 if key is None else int(frame[key].duplicated(keep=False).sum())
+    if shared:
+        raise DataError(
+            f"key {shorten(key)}: {shared} of {len(frame)} rows share their key with another row: name a column "
+            "that is different in every row, or none, and data.group for whose row it is"
+        )
 
 
 def contract_of(train: Dataset, *, schema: Dataset | None = None, tolerance: float = 1.0) -> Contract:

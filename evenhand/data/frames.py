@@ -17,6 +17,7 @@ _NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
 _KINDS: dict[str, Kind] = {"b": "boolean", "i": "integer", "u": "integer", "f": "number", "M": "datetime"}
 _INFERRED: dict[str, Kind] = {"boolean": "boolean", "string": "text"}
 _DATES = {"date", "datetime", "datetime64"}
+_WIDEST = 2**63 - 1
 
 
 def value_text(value: object) -> str:
@@ -68,7 +69,7 @@ def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """The same rows with plain dtypes, text column names and a fresh index.
 
     Categories become their values, nullable dtypes their numpy ones, text ``str``, dates ``datetime64`` without zone
-    (UTC), decimals floats; numbers mixed with text become text.
+    (UTC), decimals floats; numbers mixed with text become text, and so do integers of more than 64 bits.
 
     Raises
     ------
@@ -142,8 +143,8 @@ def _plain_numbers(series: pd.Series, dtype: np.dtype[Any]) -> pd.Series:
     if dtype.kind == "m":
         return pd.Series(series.dt.total_seconds() / 86_400)
     if dtype.kind == "u":
-        fits = not len(series) or int(series.max()) <= np.iinfo(np.int64).max
-        return series.astype("int64" if fits else "float64")
+        fits = not len(series) or int(series.max()) <= _WIDEST
+        return series.astype("int64") if fits else _mixed_to_text(series.astype(object))
     if dtype.itemsize != 8 and dtype.kind in "if":
         return series.astype("int64" if dtype.kind == "i" else "float64")
     return series
@@ -165,12 +166,19 @@ def _plain_objects(series: pd.Series) -> pd.Series:
 
 
 def _numbers_from_objects(series: pd.Series) -> pd.Series:
+    """Numbers; integers of more than 64 bits stay as they are written, since floats would take two for the same."""
     present = series.notna()
-    if present.all() and all(isinstance(value, int | np.integer) for value in series):
-        try:
-            return series.astype("int64")
-        except OverflowError:
-            return series.astype("float64")
+    whole = [isinstance(value, int | np.integer) for value in series[present]]
+    wide = sum(abs(int(value)) > _WIDEST for value, is_whole in zip(series[present], whole, strict=True) if is_whole)
+    if wide:
+        if all(whole) and 2 * wide >= len(whole):
+            return _mixed_to_text(series)
+        raise DataError(
+            f"{wide} of {len(whole)} values are integers of more than 64 bits: correct them, or take the column out of "
+            "the data"
+        )
+    if present.all() and all(whole):
+        return series.astype("int64")
     return pd.Series(
         [float(value) if there else np.nan for value, there in zip(series, present, strict=True)],
         index=series.index,
