@@ -1,7 +1,6 @@
 """The flows that a server starts: the same work as the command line's, held to what the service file allows."""
 
 import os
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -17,18 +16,18 @@ from flows.again import finished_already
 from flows.approval import wait_for_person
 from flows.late import replaced_by_newer
 from flows.life import alive
+from flows.made_up import made_up
 from flows.retrain import retrain_model
 
 __all__ = ["in_place_of", "retrain", "run_name", "served_model"]
 
 Change = dict[str, Any] | None
-_MADE_UP = re.compile(r"[A-Za-z]+-[A-Za-z]+")  # what Prefect's command line and its page make up
 
 
 def run_name() -> str:
     """The model and the minute; a name that a person gave stays, and so does that of a run that is taken up again."""
     given = str(flow_run.name)
-    if not _MADE_UP.fullmatch(given):
+    if not made_up(given):
         return given
     return f"{deployment.name} {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
 
