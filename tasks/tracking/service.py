@@ -31,8 +31,8 @@ _QUICK = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # the screen is ours
 }
-_LATER = {"TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED", "PERMISSION_DENIED", "UNAUTHENTICATED",
-          "CUSTOMER_UNAUTHORIZED", "IO_ERROR"}  # fmt: skip
+_CLOSED = {"UNAUTHENTICATED": 401, "CUSTOMER_UNAUTHORIZED": 401, "PERMISSION_DENIED": 403}
+_LATER = {"TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED", "IO_ERROR", *_CLOSED}
 
 
 def address() -> str:
@@ -112,11 +112,28 @@ def reachable() -> Iterator[None]:
     except DBAPIError as error:
         raise ServiceError(_silent(_short(error.orig))) from error
     except OSError as error:
-        raise ServiceError(_silent(_short(error))) from error
+        raise ServiceError(_closed(error) or _silent(_short(error))) from error
     except MlflowException as error:
         if error.error_code not in _LATER and not isinstance(error.__cause__, OSError):
             raise
-        raise ServiceError(_silent(_short(error))) from error
+        raise ServiceError(_closed(error) or _silent(_short(error))) from error
+
+
+def _closed(error: Exception) -> str:
+    """What to do where MLflow, or a proxy before it, answers and does not let us in; empty for another error."""
+    answered = getattr(error, "response", None)  # that of a file's transfer, which raises as requests does
+    code = getattr(answered, "status_code", None) or _CLOSED.get(getattr(error, "error_code", ""))
+    if code == 401:
+        return (
+            f"MLflow at {shown_address()} asks for a name and a password, and does not know those that it was given: "
+            "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        )
+    if code == 403:
+        return (
+            f"MLflow at {shown_address()} does not permit this to its user: have the permission granted, or set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to another's"
+        )
+    return ""
 
 
 def _short(error: object) -> str:
