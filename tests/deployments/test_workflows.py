@@ -56,9 +56,26 @@ class TestEvery:
 
 def test_the_checks_run_what_there_is() -> None:
     run = {step["run"] for step in steps(CHECKS) if "run" in step}
-    assert run == {".ci/run", "make test"}
-    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+    assert run == {"sudo .ci/packages", ".ci/run", "make test"}, "as its own user .ci/run could install nothing"
+    for name in ("run", "packages"):
+        assert (ROOT / ".ci" / name).stat().st_mode & 0o111
     assert re.search(r"^test:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("source", "installed"),
+    [("", False), ("evenhand", False), ("git+https://git.example.org/fairness/evenhand@0123abc", True)],
+)
+def test_their_workflow_installs_from_a_named_place_alone(source: str, installed: bool, tmp_path: Path) -> None:
+    """On the public index the name is not ours."""
+    assert {job["env"]["EVENHAND"] for job in read(THEIRS)["jobs"].values()} == {""}
+    [step] = [step for step in steps(THEIRS) if step.get("name") == "Install Evenhand"]
+    (tmp_path / "python").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "python").chmod(0o700)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "EVENHAND": source}
+    done = subprocess.run(["bash", "-e", "-c", step["run"]], capture_output=True, text=True, env=environment)
+    assert (done.returncode == 0) is installed
+    assert done.stdout.startswith(f"-m pip install {source}" if installed else "::error::set EVENHAND in this workflow")
 
 
 def test_the_checks_cover_every_python_that_the_package_names() -> None:
