@@ -8,10 +8,12 @@ from coolname.data import config
 __all__ = ["made_up"]
 
 _OF_THE_PAGE = frozenset(
-    "Awesome Ergonomic Fantastic Generic Gorgeous Handcrafted Handmade Incredible Intelligent Licensed Practical Refined "
-    "Rustic Sleek Small Tasty Unbranded".split()
+    [
+        *("Awesome", "Ergonomic", "Fantastic", "Generic", "Gorgeous", "Handcrafted", "Handmade", "Incredible"),
+        *("Intelligent", "Licensed", "Practical", "Refined", "Rustic", "Sleek", "Small", "Tasty", "Unbranded"),
+    ]
 )
-"""What its page begins a name with that it makes up: faker's adjectives of products; an animal of six letters follows."""
+"""What a name begins with that the form of its page makes up: faker's adjectives of products; an animal follows."""
 
 
 def made_up(name: str) -> bool:

@@ -22,7 +22,18 @@ def test_a_name_that_the_page_filled_in_is_known(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["bug-hunt", "rerun-anna", "Small-batch", "loan-approval", "from the page", "nightly", "otter-brave", "brave-otter-2", "-", ""],
+    [
+        "bug-hunt",
+        "rerun-anna",
+        "Small-batch",
+        "loan-approval",
+        "from the page",
+        "nightly",
+        "otter-brave",
+        "brave-otter-2",
+        "-",
+        "",
+    ],
 )
 def test_a_name_that_a_person_gave_stays(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not made_up(name)
