@@ -12,7 +12,8 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTag
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.events.schemas.automations import AutomationCore
+from prefect.client.schemas.sorting import AutomationSort
+from prefect.events.schemas.automations import Automation, AutomationCore
 
 from deployments.automations import automations, retrain_on_alarm
 from deployments.kinds import KINDS, Kind
@@ -21,6 +22,13 @@ from evenhand.config import ServedModel, Service
 from evenhand.store import digest_json
 
 __all__ = ["Change", "Planned", "deploy", "plan"]
+
+
+_AT_ONCE, _COLLISION = 1, ConcurrencyLimitStrategy.ENQUEUE
+"""A run that somebody starts waits rather than vanishing; that scheduled ones do not pile up is flows/late.py's."""
+
+_PAGE = 200
+"""As many of a kind as the server gives at once."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +147,7 @@ def _existing(client: SyncPrefectClient, service: str) -> dict[tuple[str, str], 
     flows: dict[Any, str] = {}
     found: dict[tuple[str, str], DeploymentResponse] = {}
     marked = DeploymentFilter(tags=DeploymentFilterTags(all_=["evenhand", f"service:{service}"]))
-    while page := client.read_deployments(deployment_filter=marked, offset=len(found), limit=200):
+    while page := client.read_deployments(deployment_filter=marked, offset=len(found), limit=_PAGE):
         for each in page:
             if each.flow_id not in flows:
                 flows[each.flow_id] = client.read_flow(each.flow_id).name
@@ -154,41 +162,63 @@ def _apply(
     pool: str,
     job: Mapping[str, Any],
 ) -> Change:
-    digest = planned.digest(pool, job)
+    wanted = _wanted(planned, pool, job)
     name = f"{planned.flow}/{planned.name}"
     when = f"{planned.cron} {planned.timezone}" if planned.cron else "started by hand"
-    if existing is not None and existing.version == digest:
+    if existing is not None and _as_wanted(existing, wanted) and _runs_when(existing) == _runs_when(planned):
         return Change("deployment", name, "unchanged", when + _paused(existing))
     client.create_deployment(
         flow_id=client.create_flow_from_name(planned.flow),
         name=planned.name,
-        version=digest,
-        description=planned.description,
-        tags=list(planned.tags),
-        entrypoint=planned.entrypoint,
-        work_pool_name=pool,
-        job_variables=dict(job),
-        parameters=dict(planned.parameters),
-        parameter_openapi_schema=dict(planned.schema),
-        enforce_parameter_schema=True,
-        # A run that somebody starts waits rather than vanishing; that scheduled ones do not pile up is flows/late.py's.
-        concurrency_limit=1,
-        concurrency_options=ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
+        concurrency_options=ConcurrencyOptions(collision_strategy=_COLLISION),
+        concurrency_limit=_AT_ONCE,
         schedules=_schedules(planned, existing),
         paused=existing.paused if existing is not None else False,
+        **wanted,
     )
     return Change("deployment", name, "updated" if existing else "created", when + _paused(existing))
 
 
+def _wanted(planned: Planned, pool: str, job: Mapping[str, Any]) -> dict[str, Any]:
+    """What the server is told of a deployment, and has to have under the same names."""
+    return {
+        "version": planned.digest(pool, job),
+        "description": planned.description,
+        "tags": list(planned.tags),
+        "entrypoint": planned.entrypoint,
+        "work_pool_name": pool,
+        "job_variables": dict(job),
+        "parameters": dict(planned.parameters),
+        "parameter_openapi_schema": dict(planned.schema),
+        "enforce_parameter_schema": True,
+    }
+
+
+def _as_wanted(existing: DeploymentResponse, wanted: Mapping[str, Any]) -> bool:
+    """Whether nobody changed the deployment on the server; its version alone does not tell, since it stays."""
+    limit, options = existing.global_concurrency_limit, existing.concurrency_options
+    one_at_a_time = limit is not None and limit.limit == _AT_ONCE and limit.active
+    waits = options is not None and options.collision_strategy == _COLLISION
+    same = all(digest_json(getattr(existing, name)) == digest_json(value) for name, value in wanted.items())
+    return one_at_a_time and waits and same
+
+
+def _runs_when(found: Planned | DeploymentResponse) -> list[tuple[str, str]]:
+    """The times at which a deployment runs by itself, as the server has them or the service file wants them."""
+    if isinstance(found, Planned):
+        return [(found.cron, found.timezone)] if found.cron else []
+    schedules = [each.schedule for each in found.schedules]
+    return [
+        (each.cron, str(each.timezone)) if isinstance(each, CronSchedule) else (str(each), "") for each in schedules
+    ]
+
+
 def _schedules(planned: Planned, existing: DeploymentResponse | None) -> list[DeploymentScheduleCreate]:
     """The schedule; one that a person switched off on the page stays off."""
-    if planned.cron is None:
-        return []
+    active = not _paused(existing)
     return [
-        DeploymentScheduleCreate(
-            schedule=CronSchedule(cron=planned.cron, timezone=planned.timezone),
-            active=not _paused(existing),
-        )
+        DeploymentScheduleCreate(schedule=CronSchedule(cron=cron, timezone=timezone), active=active)
+        for cron, timezone in _runs_when(planned)
     ]
 
 
@@ -197,9 +227,18 @@ def _paused(existing: DeploymentResponse | None) -> str:
     return "; its schedule is switched off on Prefect's page and stays so" if off else ""
 
 
+def _existing_rules(client: SyncPrefectClient, service: str) -> list[Automation]:
+    """The service's rules on the server."""
+    found: list[Automation] = []
+    while page := client.read_automations(sort=AutomationSort.NAME_ASC, offset=len(found), limit=_PAGE):
+        found += page
+    return [rule for rule in found if {"evenhand", f"service:{service}"} <= set(rule.tags)]
+
+
 def _automations(client: SyncPrefectClient, service: Service) -> Sequence[Change]:
-    mark = f"service:{service.about.name}"
-    existing = {rule.name: rule for rule in client.read_automations() if {"evenhand", mark} <= set(rule.tags)}
+    found_rules = _existing_rules(client, service.about.name)
+    existing = {rule.name: rule for rule in found_rules}
+    doubles = [rule for rule in found_rules if rule.id != existing[rule.name].id]
     rules = [
         *automations(service.about.name, restarts=service.about.restarts, lost_after=service.about.lost_after),
         *_on_alarm(client, service),
@@ -215,9 +254,9 @@ def _automations(client: SyncPrefectClient, service: Service) -> Sequence[Change
             client.update_automation(found.id, wanted.model_copy(update={"enabled": found.enabled}))
             done = "updated"
         changes.append(Change("automation", wanted.name, done))
-    for name, stale in existing.items():
+    for stale in [*existing.values(), *doubles]:
         client.delete_automation(stale.id)
-        changes.append(Change("automation", name, "removed"))
+        changes.append(Change("automation", stale.name, "removed", "it was there twice" if stale in doubles else ""))
     return changes
 
 

@@ -1,0 +1,156 @@
+"""`evenhand deploy` on a Prefect server where others work too: what is there is brought to what the file says."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.events.actions import DoNothing
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+
+from deployments.deploy import deploy
+from deployments.health import answers
+from evenhand.config import load_service
+
+from .conftest import ROOT
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+Client = SyncPrefectClient
+FORM = {"type": "object", "properties": {}}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of a Prefect server, which ends with its standard input."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment = {**kept, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "deployments.local_server", str(port)]
+    server = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
+    try:
+        deadline = time.monotonic() + 120
+        while not answers(f"http://127.0.0.1:{port}/api/health", seconds=2):
+            assert server.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        with SyncPrefectClient(f"http://127.0.0.1:{port}/api") as found:
+            yield found
+    finally:
+        server.communicate()
+
+
+@pytest.fixture
+def again(client: Client, tmp_path: Path) -> Callable[[], dict[str, str]]:
+    """The service deployed once; and what deploying it again does to each thing."""
+    config = yaml.safe_load((ROOT / "examples" / "loan-approval.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "loans.yaml").write_text(yaml.safe_dump(config))
+    about = {"config": "loans.yaml", "retrain": {"cron": "30 5 * * 1-5", "timezone": "America/New_York"}}
+    file = tmp_path / "service.yaml"
+    file.write_text(yaml.safe_dump({"models": {"loans": about}}))
+
+    def once() -> dict[str, str]:
+        return {change.name: change.done for change in deploy(client, load_service(file)) if change.kind != "server"}
+
+    once()
+    return once
+
+
+def retrain(client: Client) -> DeploymentResponse:
+    return client.read_deployment_by_name("retrain/loans")
+
+
+def test_a_deployment_that_nobody_changed_is_unchanged(again: Callable[[], dict[str, str]]) -> None:
+    assert set(again().values()) == {"unchanged"}
+
+
+def clear(client: Client, found: DeploymentResponse) -> None:
+    for schedule in found.schedules:
+        client.delete_deployment_schedule(found.id, schedule.id)
+
+
+def add(client: Client, found: DeploymentResponse, schedule: Any) -> None:
+    client.create_deployment_schedules(found.id, [DeploymentScheduleCreate(schedule=schedule)])
+
+
+def another_time(client: Client, found: DeploymentResponse) -> None:
+    clear(client, found)
+    add(client, found, CronSchedule(cron="0 3 * * *", timezone="UTC"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        clear,
+        another_time,
+        lambda client, found: add(client, found, IntervalSchedule(interval=timedelta(hours=1))),
+        lambda client, found: add(client, found, CronSchedule(cron="30 5 * * 1-5", timezone="America/New_York")),
+        lambda client, found: patch(client, found, {"enforce_parameter_schema": False}),
+        lambda client, found: patch(client, found, {"parameters": {"source": "configured", "seed": 7}}),
+        lambda client, found: patch(client, found, {"parameter_openapi_schema": FORM}),
+        lambda client, found: patch(client, found, {"entrypoint": "elsewhere.retrain"}),
+        lambda client, found: patch(client, found, {"job_variables": {"command": "id"}}),
+        lambda client, found: patch(client, found, {"concurrency_limit": None}),
+        lambda client, found: patch(client, found, {"concurrency_options": {"collision_strategy": "CANCEL_NEW"}}),
+        lambda client, found: patch(client, found, {"description": "Mine."}),
+    ],
+    ids=["cleared", "moved", "interval", "twice", "enforcement", "parameters", "form", "entrypoint", "job", "limit",
+         "collision", "description"],
+)  # fmt: skip
+def test_what_a_person_changed_on_the_server_is_as_the_file_has_it_again(
+    change: Callable[[Client, DeploymentResponse], None], client: Client, again: Callable[[], dict[str, str]]
+) -> None:
+    before = retrain(client)
+    change(client, before)
+    assert again()["retrain/loans"] == "updated"
+    after = retrain(client)
+    for name in ("entrypoint", "parameters", "parameter_openapi_schema", "enforce_parameter_schema", "job_variables"):
+        assert getattr(after, name) == getattr(before, name), name
+    assert [each.schedule for each in after.schedules] == [each.schedule for each in before.schedules]
+    assert after.id == before.id
+    assert set(again().values()) == {"unchanged"}
+
+
+def patch(client: Client, found: DeploymentResponse, change: dict[str, Any]) -> None:
+    client.request("PATCH", "/deployments/{id}", path_params={"id": found.id}, json=change).raise_for_status()
+
+
+def test_a_schedule_that_a_person_switched_off_stays_off(client: Client, again: Callable[[], dict[str, str]]) -> None:
+    found = retrain(client)
+    client.update_deployment_schedule(found.id, found.schedules[0].id, active=False)
+    assert again()["retrain/loans"] == "unchanged"
+    patch(client, found, {"description": "Mine."})
+    assert again()["retrain/loans"] == "updated"
+    assert [each.active for each in retrain(client).schedules] == [False]
+    client.delete_deployment(found.id)
+
+
+def test_the_rules_are_found_among_hundreds_of_others(client: Client, again: Callable[[], dict[str, str]]) -> None:
+    """The server gives at most 200 at once, and the newest or the oldest first: ours lie somewhere between."""
+    trigger = EventTrigger(posture=Posture.Reactive, expect={"never"}, threshold=1, within=timedelta(0))
+    for number in range(420):
+        side = "a" if number % 2 else "z"
+        client.create_automation(AutomationCore(name=f"{side}{number}", trigger=trigger, actions=[DoNothing()]))
+    assert set(again().values()) == {"unchanged"}
+
+
+def test_a_rule_that_was_made_twice_is_there_once(client: Client, again: Callable[[], dict[str, str]]) -> None:
+    name = "evenhand: a killed run is taken up again"
+    [rule] = client.read_automations_by_name(name)
+    client.create_automation(AutomationCore.model_validate(rule.model_dump(exclude={"id"})))
+    again()
+    assert len(client.read_automations_by_name(name)) == 1
+    assert set(again().values()) == {"unchanged"}
