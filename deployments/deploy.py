@@ -17,7 +17,7 @@ from prefect.events.schemas.automations import Automation, AutomationCore
 
 from deployments.automations import automations, retrain_on_alarm
 from deployments.kinds import KINDS, Kind
-from deployments.pools import ensure_pool, environment
+from deployments.pools import ensure_pool, environment, job_variables
 from evenhand.config import ServedModel, Service
 from evenhand.store import digest_json
 
@@ -120,7 +120,7 @@ def deploy(client: SyncPrefectClient, service: Service, *, file_on_worker: Path 
     yield from _server_settings(client)
     pool, done = ensure_pool(client, service, variables)
     yield Change("work pool", f"{pool.name} ({pool.type})", done)
-    job = {} if pool.type == "process" else {"env": variables}
+    job = job_variables(pool, variables)
     existing = _existing(client, service.about.name)
     for planned in plan(service):
         yield _apply(client, planned, existing.pop((planned.flow, planned.name), None), pool.name, job)

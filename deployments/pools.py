@@ -10,7 +10,7 @@ from prefect.exceptions import ObjectNotFound
 from evenhand.config import Service
 from evenhand.exceptions import ConfigError
 
-__all__ = ["ensure_pool", "environment", "process_template"]
+__all__ = ["ensure_pool", "environment", "job_variables", "process_template"]
 
 _MARK = "Evenhand's service "
 
@@ -56,3 +56,34 @@ def ensure_pool(client: SyncPrefectClient, service: Service, variables: dict[str
         return pool, "unchanged"
     client.update_work_pool(name, WorkPoolUpdate(description=mark, base_job_template=template))
     return client.read_work_pool(name), "updated"
+
+
+def job_variables(pool: WorkPool, variables: dict[str, str]) -> dict[str, Any]:
+    """What a deployment tells its pool beyond the template; nothing where the template says it all.
+
+    Parameters
+    ----------
+    pool
+        The work pool.
+    variables
+        What every run needs to have in its environment.
+
+    Raises
+    ------
+    ConfigError
+        When a template takes no environment, and its own lacks these variables or has others.
+    """
+    template = pool.base_job_template
+    if pool.type == "process":
+        return {}
+    if "env" in template.get("variables", {}).get("properties", {}):
+        return {"env": variables}
+    own = template.get("job_configuration", {}).get("env") or {}
+    for name, value in variables.items():
+        if own.get(name) != value:
+            raise ConfigError(
+                f"the template of the work pool {pool.name!r} has {name} {own.get(name)!r}, and takes no other: "
+                f"write {value!r} there (`prefect work-pool update {pool.name} --base-job-template FILE`), or give "
+                "`evenhand deploy` the template's as --file-on-worker"
+            )
+    return {}

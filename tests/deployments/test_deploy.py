@@ -2,6 +2,9 @@
 
 import inspect
 import json
+import re
+import shlex
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from uuid import uuid4
 import jsonschema
 import pytest
 import yaml
+from prefect.client.schemas.objects import WorkPool
 from prefect.events.actions import RunDeployment
 from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.utilities.schema_tools.validation import ValidationError, validate
@@ -18,7 +22,7 @@ from deployments.automations import automations, retrain_on_alarm
 from deployments.deploy import plan
 from deployments.kinds import KINDS
 from deployments.parameters import parameter_schema, parameters
-from deployments.pools import environment, process_template
+from deployments.pools import environment, job_variables, process_template
 from evenhand.config import Config, Service, load_service
 from evenhand.exceptions import ConfigError
 from evenhand.fairness.policies.load import available_policies
@@ -230,13 +234,52 @@ def test_a_service_without_restarts_only_marks_what_is_lost() -> None:
     assert [rule.actions[0].state.value for rule in automations("loans", restarts=0, lost_after=90)] == ["CRASHED"]
 
 
-def test_the_job_template_for_docker_fits_prefects_form() -> None:
-    template = json.loads((EXAMPLES.parent / "deployments" / "docker-job-template.json").read_text(encoding="utf-8"))
-    names = set(template["variables"]["properties"])
-    used = {word for word in json.dumps(template["job_configuration"]).split('"') if word.startswith("{{")}
-    assert {word.strip("{} ") for word in used} == names
-    for name, about in template["variables"]["properties"].items():
-        assert about["description"], name
+DOCKER = json.loads((EXAMPLES.parent / "deployments" / "docker-job-template.json").read_text(encoding="utf-8"))
+
+
+def test_a_run_in_a_container_brings_neither_image_nor_volume_nor_environment() -> None:
+    """Prefect's server refuses job variables that the template does not name; a worker fills in `{{ name }}` alone."""
+    assert DOCKER["variables"] == {"type": "object", "properties": {}, "additionalProperties": False}
+    assert "{{" not in json.dumps(DOCKER)
+    for wrong in ({"image": "other"}, {"volumes": ["/:/host"]}, {"env": {"A": "b"}}, {"command": "id"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, DOCKER["variables"])
+
+
+def test_a_container_has_what_a_flow_needs_and_no_secret_on_the_server() -> None:
+    job = DOCKER["job_configuration"]
+    mounted = {volume.split(":")[1] for volume in job["volumes"]}
+    assert job["env"]["EVENHAND_HOME"] in mounted, "finished steps and waiting records outlive the container"
+    assert str(Path(job["env"]["EVENHAND_SERVICE"]).parent) in mounted
+    assert {"/srv/service", "/run/secrets/flow.env"} <= mounted
+    assert [volume for volume in job["volumes"] if volume.startswith("/") and not volume.endswith(":ro")] == []
+    assert not [name for name in job["env"] if re.search("PASSWORD|SECRET|AUTH|LEDGER", name)]
+    assert job["container_create_kwargs"]["read_only"]
+    assert job["container_create_kwargs"]["cap_drop"] == ["ALL"]
+
+
+def test_a_container_reads_its_secrets_from_the_mounted_file(tmp_path: Path) -> None:
+    (tmp_path / "flow.env").write_text("MLFLOW_TRACKING_PASSWORD='a b$c'\n")
+    (tmp_path / "prefect").write_text('#!/bin/sh\necho "$*: $MLFLOW_TRACKING_PASSWORD"\n')
+    (tmp_path / "prefect").chmod(0o700)
+    command = DOCKER["job_configuration"]["command"].replace("/run/secrets", str(tmp_path))
+    done = subprocess.run(
+        shlex.split(command), env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "flow-run execute: a b$c\n"
+
+
+def test_a_closed_template_is_told_nothing_and_has_to_name_the_service_file() -> None:
+    pool = WorkPool(name="loans", type="docker", base_job_template=DOCKER)
+    assert job_variables(pool, environment("/srv/service/service.yaml")) == {}
+    with pytest.raises(ConfigError, match=r"EVENHAND_SERVICE '/srv/service/service.yaml'.*--file-on-worker"):
+        job_variables(pool, environment("/home/anna/service.yaml"))
+
+
+def test_a_template_of_somebody_else_gets_the_variables_if_it_takes_them() -> None:
+    theirs = {"job_configuration": {"env": "{{ env }}"}, "variables": {"properties": {"env": {"type": "object"}}}}
+    pool = WorkPool(name="loans", type="kubernetes", base_job_template=theirs)
+    assert job_variables(pool, environment("/a")) == {"env": {"EVENHAND_SERVICE": "/a"}}
 
 
 def watched(folder: Path, **monitor: Any) -> Service:

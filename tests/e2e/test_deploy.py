@@ -1,5 +1,6 @@
 """`evenhand deploy` on a Prefect server where others work too: what is there is brought to what the file says."""
 
+import json
 import os
 import socket
 import subprocess
@@ -13,15 +14,17 @@ from typing import Any
 import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.events.actions import DoNothing
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.exceptions import PrefectHTTPStatusError
 
 from deployments.deploy import deploy
 from deployments.health import answers
 from evenhand.config import load_service
+from evenhand.exceptions import ConfigError
 
 from .conftest import ROOT
 
@@ -154,3 +157,21 @@ def test_a_rule_that_was_made_twice_is_there_once(client: Client, again: Callabl
     again()
     assert len(client.read_automations_by_name(name)) == 1
     assert set(again().values()) == {"unchanged"}
+
+
+def test_a_run_in_a_container_cannot_bring_its_own(
+    client: Client, again: Callable[[], dict[str, str]], tmp_path: Path
+) -> None:
+    template = json.loads((ROOT / "deployments" / "docker-job-template.json").read_text(encoding="utf-8"))
+    client.create_work_pool(WorkPoolCreate(name="docked", type="docker", base_job_template=template))
+    file = tmp_path / "service.yaml"
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "work_pool": "docked"}))
+    with pytest.raises(ConfigError, match="--file-on-worker"):
+        list(deploy(client, load_service(file)))
+    assert list(deploy(client, load_service(file), file_on_worker=Path("/srv/service/service.yaml")))
+    found = retrain(client)
+    assert (found.work_pool_name, found.job_variables) == ("docked", {})
+    for wrong in ({"image": "other"}, {"env": {"PYTHONPATH": "/tmp"}}, {"volumes": ["/:/host"]}, {"command": "id"}):
+        with pytest.raises(PrefectHTTPStatusError) as caught:
+            client.create_flow_run_from_deployment(found.id, job_variables=wrong)
+        assert 400 <= caught.value.response.status_code < 500
