@@ -1,11 +1,12 @@
 """Uncertainty of an audit: intervals of every group's metrics, intervals and tests of the disparities.
 
 Which method serves what: rates get Wilson's interval (Blaker's exact one on few rows), the area its corrected
-DeLong interval, means (log-loss, calibration in the large) a normal one, and what has no closed form (F1, balanced
-accuracy, the indices, calibration error) multinomial replicates of the counts. The named disparities of rates get
-the simultaneous interval of the largest gap, and a permutation test within what the metric conditions on. Every
-other disparity gets Bonferroni limits over pairs of groups from the groups' own limits (MOVER; Zou and Donner
-2008, Statistics in Medicine 27:1693-1702). Sampling weights give effective counts, and no replicates or draws.
+DeLong interval, calibration in the large Wilson's of effective counts, log-loss a normal one, and what has no closed
+form (F1, balanced accuracy, the indices, calibration error) multinomial replicates of the counts. The named
+disparities of rates get the simultaneous interval of the largest gap, and a permutation test within what the metric
+conditions on. Every other disparity gets Bonferroni limits over pairs of groups from the groups' own limits (MOVER;
+Zou and Donner 2008, Statistics in Medicine 27:1693-1702). Sampling weights give effective counts, and no replicates
+or draws.
 """
 
 from collections.abc import Mapping, Sequence

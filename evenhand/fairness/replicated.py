@@ -16,7 +16,7 @@ from evenhand.fairness.arrays import Floats
 from evenhand.fairness.assess import Estimate
 from evenhand.fairness.counts import Marginal
 from evenhand.fairness.metrics import Metric
-from evenhand.fairness.statistics.replicates import multinomial_replicates
+from evenhand.fairness.statistics.replicates import agree, multinomial_replicates
 
 __all__ = ["Options", "replicated"]
 
@@ -80,7 +80,7 @@ def _limits(
     shares = ndtr(bias + z / (1 - _acceleration(metric, counts) * z))
     low, high = _quantiles(ordered, known, shares)
     last = np.take_along_axis(ordered, (some - 1)[None], axis=0)[0]
-    told = np.where(known * 2 < len(drawn), _RARE, np.where(last <= ordered[0], _SAME, ""))
+    told = np.where(known * 2 < len(drawn), _RARE, np.where(agree(ordered[0], last), _SAME, ""))
     silent = (told != "") | np.isnan(values)
     return np.where(silent, np.nan, low), np.where(silent, np.nan, high), told.tolist()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from evenhand.fairness.areas import Area, area_of_histogram, exact_areas
 from evenhand.fairness.arrays import Array, Bools, Floats, Ints
@@ -12,15 +13,19 @@ from evenhand.fairness.assess import Estimate
 from evenhand.fairness.counts import Marginal
 from evenhand.fairness.groups import Coded
 from evenhand.fairness.replicated import Options
-from evenhand.fairness.scores import calibration_error, coarse, score_metrics
+from evenhand.fairness.scores import ScoreSums, calibration_error, coarse, score_metrics
 from evenhand.fairness.statistics import bootstrap_interval
 from evenhand.fairness.statistics._numeric import critical_value
 from evenhand.fairness.statistics.auc import _score_limits
+from evenhand.fairness.statistics.figures import mean_error_interval
 
 __all__ = ["ScoredRows", "score_estimates"]
 
 _NOT_PROBABILITIES = "the scores are not probabilities from 0 to 1"
 _WEIGHTED = "no interval of score metrics under sampling weights"
+_ONE_LABEL = "rows of one label alone tell no interval"
+_FLAT = "all rows have the same loss, so they tell no interval"
+_ROUNDING = 1e-6  # of a loss: its variance is a difference of squares, which loses half of the digits
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,9 @@ def score_estimates(marginal: Marginal, rows: ScoredRows | None, options: Option
             [area_of_histogram(table) for table in tables], marginal.n, options, weighted=weighted
         )
     if marginal.scores is not None:
-        found |= _means(marginal, options)
-        found["expected_calibration_error"] = _calibration(marginal, options)
+        found["calibration_in_the_large"] = _large(marginal.scores, marginal, options)
+        found["log_loss"] = _log_loss(marginal.scores, marginal, options)
+        found["expected_calibration_error"] = _calibration(marginal.scores, marginal, options)
     elif rows is not None:
         nothing = np.full(len(marginal.groups), np.nan)
         for name in ("calibration_in_the_large", "expected_calibration_error", "log_loss"):
@@ -106,34 +112,55 @@ def _areas(areas: Sequence[Area], n: Ints, options: Options, *, weighted: bool =
     return Estimate(values, n.astype(float), tuple(reasons), limits[:, 0], limits[:, 1])
 
 
-def _means(marginal: Marginal, options: Options) -> dict[str, Estimate]:
-    assert marginal.scores is not None
-    z = critical_value(options.confidence)
-    n = marginal.n.astype(float)
-    found = {}
-    for name, (values, variance) in score_metrics(marginal.scores).items():
-        if name == "expected_calibration_error":
-            continue
-        half = np.full(len(n), np.nan) if marginal.weights is not None else z * np.sqrt(variance)
-        low = values - half if name != "log_loss" else np.maximum(values - half, 0.0)
-        why = _WEIGHTED if marginal.weights is not None else "one row tells no variance"
-        reasons = tuple(why if np.isnan(width) else "" for width in half)
-        found[name] = Estimate(values, n, reasons, low, values + half, signed=name == "calibration_in_the_large")
-    return found
+def _large(sums: ScoreSums, marginal: Marginal, options: Options) -> Estimate:
+    """Calibration in the large, with the interval of the effective counts that its verdicts rest on."""
+    values, variance = score_metrics(sums)["calibration_in_the_large"]
+    by_label = sums.rows.sum(axis=-1)
+    limits = mean_error_interval(values, variance, by_label[:, 1], by_label.sum(axis=1), options.confidence)
+    return _estimate(values, limits, np.full(len(values), ""), marginal, options, signed=True)
 
 
-def _calibration(marginal: Marginal, options: Options) -> Estimate:
+def _log_loss(sums: ScoreSums, marginal: Marginal, options: Options) -> Estimate:
+    """Log-loss with a normal interval, none where the rows tell no variance."""
+    values, variance = score_metrics(sums)["log_loss"]
+    half = critical_value(options.confidence) * np.sqrt(variance)
+    flat = variance * marginal.n <= (_ROUNDING * values) ** 2
+    reasons = np.where(_one_label(sums), _ONE_LABEL, np.where(flat, _FLAT, ""))
+    return _estimate(values, (np.maximum(values - half, 0.0), values + half), reasons, marginal, options)
+
+
+def _one_label(sums: ScoreSums) -> Bools:
+    """Groups whose rows all have one label: what the other's would add to a variance, they do not show."""
+    alone: Bools = (sums.rows.sum(axis=-1) == 0).any(axis=1)
+    return alone
+
+
+def _estimate(
+    values: Floats,
+    limits: tuple[Floats, Floats],
+    reasons: npt.NDArray[np.str_],
+    marginal: Marginal,
+    options: Options,
+    *,
+    signed: bool = False,
+) -> Estimate:
+    """Values with their limits where no reason stands against them, for one group or for all."""
+    none = marginal.weights is not None or not options.intervals
+    if none:
+        reasons = np.full(len(values), _WEIGHTED if options.intervals else "")
+    low, high = (np.where(none | (reasons != ""), np.nan, limit) for limit in limits)
+    return Estimate(values, marginal.n.astype(float), tuple(reasons.tolist()), low, high, signed=signed)
+
+
+def _calibration(sums: ScoreSums, marginal: Marginal, options: Options) -> Estimate:
     """Replicates of rows by (label, bin), each row with its bin's mean score.
 
     An error is a sum of distances, so the sample's and even more the replicates' lie above the true one. The upper
     limit is the replicates' own, the lower one theirs reflected about the estimate: on the safe side at both ends.
     """
-    assert marginal.scores is not None
-    sums = marginal.scores
     values = calibration_error(sums.rows, sums.scores)
-    n = marginal.n.astype(float)
     if marginal.weights is not None or not options.intervals:
-        return Estimate(values, n, (_WEIGHTED if options.intervals else "",) * len(n))
+        return _estimate(values, (values, values), np.full(len(values), ""), marginal, options)
     counts, totals = coarse(sums.rows), coarse(sums.scores)
     means = np.divide(totals, counts, out=np.zeros_like(totals), where=counts > 0)
     shape = counts.shape
@@ -153,4 +180,5 @@ def _calibration(marginal: Marginal, options: Options) -> Estimate:
     )
     high = np.maximum(found.high, values)
     low = np.where(np.isnan(high), np.nan, np.clip(2 * values - found.high, 0.0, found.low))
-    return Estimate(values, n, tuple(str(reason) for reason in found.reason), np.minimum(low, values), high)
+    reasons = np.where(_one_label(sums), _ONE_LABEL, found.reason)
+    return _estimate(values, (np.minimum(low, values), high), reasons, marginal, options)

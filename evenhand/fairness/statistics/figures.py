@@ -16,10 +16,19 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from evenhand.fairness.statistics._numeric import Array, divide
+from evenhand.fairness.statistics._numeric import Array, Bounds, divide
+from evenhand.fairness.statistics.rates import wilson
 from evenhand.fairness.statistics.rates_by_group import Figure, Rates
 
-__all__ = ["LEAST_ROWS", "area_rates", "balanced_rates", "f1_rates", "mean_error_rates", "no_figure"]
+__all__ = [
+    "LEAST_ROWS",
+    "area_rates",
+    "balanced_rates",
+    "f1_rates",
+    "mean_error_interval",
+    "mean_error_rates",
+    "no_figure",
+]
 
 # Rows of each label that a group needs: with fewer, no variance that they give is to be relied on.
 LEAST_ROWS = 10
@@ -157,6 +166,31 @@ def mean_error_rates(
     size = _size((1 + value) / 2, variance / 4, n, 2 * least)
     name, why = "calibration_in_the_large", "no rows"
     return _rates(names, (1 + value) / 2, size, n, _growth(least), name, why, span=2.0)
+
+
+def mean_error_interval(
+    values: npt.ArrayLike,
+    variances: npt.ArrayLike,
+    hits: npt.ArrayLike,
+    rows: npt.ArrayLike,
+    confidence: float = 0.95,
+) -> Bounds:
+    """Interval of mean errors, Wilson's of the effective counts that :func:`mean_error_rates` gives.
+
+    A group without any row of a label keeps a width, although the rows that it has may show none.
+
+    Examples
+    --------
+    Twelve people with the score .05, none with the favorable label:
+
+    >>> low, high = mean_error_interval([0.05], [0.0], [0], [12])
+    >>> low.round(2).tolist(), high.round(2).tolist()
+    ([-0.45], [0.53])
+    """
+    names = [""] * np.size(values)
+    rates = mean_error_rates(names, values, variances, hits, rows)
+    low, high = wilson(rates.k[:, 0], rates.n, confidence)
+    return 2 * low - 1, 2 * high - 1
 
 
 def no_figure(names: Sequence[str], name: str, reason: str) -> Rates:

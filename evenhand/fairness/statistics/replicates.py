@@ -15,6 +15,8 @@ from evenhand.fairness.statistics._numeric import Array, critical_value
 
 Statistic = Callable[[Array], Array]
 
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReplicateInterval:
@@ -108,6 +110,18 @@ def multinomial_replicates(counts: Array, replicates: int, *, seed: int) -> Arra
     return np.asarray(rng.multinomial(total.astype(np.int64), shares, size=(replicates, *total.shape)), dtype=float)
 
 
+def agree(lowest: Array, highest: Array) -> npt.NDArray[np.bool_]:
+    """Whether replicates from the lowest to the highest differ by no more than rounding does.
+
+    Examples
+    --------
+    >>> agree(np.array([0.09999999999999995, 0.1]), np.array([0.10000000000000005, 0.11])).tolist()
+    [True, False]
+    """
+    with np.errstate(invalid="ignore"):
+        return np.asarray(highest - lowest <= _ROUNDING * np.maximum(np.abs(lowest), np.abs(highest)))
+
+
 def _acceleration(counts: Array, statistic: Statistic) -> Array:
     """Skewness of the jackknife: leaving out any row of one cell gives the same value."""
     cells = counts.shape[-1]
@@ -141,7 +155,7 @@ def _reasons(counts: Array, value: Array, values: Array, missing: Array) -> npt.
         highest = np.max(values, axis=0, initial=-np.inf, where=~np.isnan(values))
         lowest = np.min(values, axis=0, initial=np.inf, where=~np.isnan(values))
     reason = np.full(value.shape, "", dtype="<U64")
-    reason[highest <= lowest] = "all replicates agree, so they tell no interval"
+    reason[agree(lowest, highest)] = "all replicates agree, so they tell no interval"
     reason[missing > 0.5] = "undefined in more than half of the replicates"
     reason[np.isnan(value)] = "undefined"
     reason[counts.sum(axis=-1) == 0] = "no rows"

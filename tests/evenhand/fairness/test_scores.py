@@ -93,6 +93,60 @@ def test_histograms_add_up(scored):
     np.testing.assert_allclose(parts.scores.moments, whole.scores.moments, rtol=1e-12)
 
 
+def audited(groups, y, score, **options):
+    given = {"sensitive_features": pd.DataFrame({"g": groups}), "favorable_label": 1, "y_score": score}
+    return BiasDetector.from_predictions(y, (np.array(score) > 0.5).astype(int), **given).detect_bias(**options)
+
+
+def test_a_group_without_a_label_does_not_look_certain():
+    """0 of 12 allows a base rate of .2646 (Clopper and Pearson's limit): a mean score of .05 may be .2146 too low."""
+    rng = np.random.default_rng(0)
+    y, score = np.r_[np.zeros(12, int), rng.integers(0, 2, 60)], np.r_[np.full(12, 0.05), rng.random(60)]
+    report = audited(["a"] * 12 + ["b"] * 60, y, score)
+    found = report.group("g", "a")
+    assert found["calibration_in_the_large"].value == pytest.approx(0.05)
+    assert found["calibration_in_the_large"].low < 0.05 - 0.2646
+    assert found["calibration_in_the_large"].high > 0.06
+    for name in ("log_loss", "expected_calibration_error"):
+        assert found[name].interval is None
+        assert "rows of one label" in found[name].reason
+        assert report.disparity(f"{name}_difference", "g").interval is None
+        assert "a group's value has none" in report.disparity(f"{name}_difference", "g").reason
+    low, high = report.disparity("calibration_in_the_large_difference", "g").interval
+    assert high - low > 0.2
+
+
+@pytest.mark.parametrize("scores", [(0.1, 0.9), (0.0, 1.0), (0.3, 0.7)])
+def test_rows_without_any_spread_tell_no_interval(scores):
+    y = [0, 1] * 40
+    report = audited(["a"] * 40 + ["b"] * 40, y, [scores[label] for label in y])
+    for name in ("log_loss", "expected_calibration_error"):
+        assert report.group("g", "a")[name].interval is None
+        assert "tell no interval" in report.group("g", "a")[name].reason
+        for form in ("difference", "ratio"):
+            assert report.disparity(f"{name}_{form}", "g").interval is None
+    low, high = report.group("g", "a")["calibration_in_the_large"].interval
+    assert high - low > 0.05
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 30).flatmap(lambda n: st.tuples(*[st.lists(st.integers(0, 1), min_size=n, max_size=n)] * 2)))
+def test_no_interval_of_scores_collapses(rows):
+    y, high = rows
+    groups = (["a", "b"] * len(y))[: len(y) + 2]
+    report = audited(groups, [1, 0, *y], np.where([1, 0, *high], 0.9, 0.1), replicates=100)
+    for group in report.audit("g").groups.values():
+        for name in ("roc_auc", "calibration_in_the_large", "expected_calibration_error", "log_loss"):
+            interval = group[name].interval
+            assert interval is None or interval[1] - interval[0] > 1e-6
+
+
+def test_without_intervals_scores_have_none(scored):
+    found = detector(scored).detect_bias(intervals=False).group("g", "a")
+    for name in ("roc_auc", "calibration_in_the_large", "expected_calibration_error", "log_loss"):
+        assert found[name].interval is None
+
+
 def test_sums_of_scores_are_of_one_label(scored):
     """Counted for one label and audited for the other, an area would be one less itself and the log-loss the same."""
     table = detector(scored, score_bins=100).counts

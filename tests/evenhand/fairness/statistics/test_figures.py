@@ -9,7 +9,14 @@ from scipy import special, stats
 from evenhand.exceptions import ConfigError
 from evenhand.fairness.areas import exact_areas
 from evenhand.fairness.statistics._score import corrected_difference_z, difference_z
-from evenhand.fairness.statistics.figures import area_rates, balanced_rates, f1_rates, mean_error_rates, no_figure
+from evenhand.fairness.statistics.figures import (
+    area_rates,
+    balanced_rates,
+    f1_rates,
+    mean_error_interval,
+    mean_error_rates,
+    no_figure,
+)
 from evenhand.fairness.statistics.margins import beyond_p_values, too_few, within_p_values
 from evenhand.fairness.statistics.rates_by_group import Pairs, Rates, pairs_of
 from evenhand.fairness.statistics.verdicts import Claim, judge
@@ -169,6 +176,19 @@ def test_mean_errors_exactly_at_the_limit_decide_in_at_most_alpha(base, sizes):
         assert at_most(within_p_values(pairs, limit / 2, "difference"), 0.05)
         for level in (0.05, 0.005):
             assert at_most(beyond_p_values(pairs, limit / 2, "difference"), level)
+
+
+@pytest.mark.parametrize("base", [0.5, 0.2, 0.05])
+@pytest.mark.parametrize("n", [12, 30, 100, 500])
+def test_the_interval_of_mean_errors_covers(base, n):
+    """Of 4,000 samples 95%, less three Monte Carlo errors, for scores that tell labels well and that hardly do."""
+    rng = np.random.default_rng(3)
+    for precision in (2.0, 1000.0):
+        truth = rng.beta(base * precision, (1 - base) * precision, (DRAWS, n))
+        y = rng.random((DRAWS, n)) < truth
+        mean, variance = (truth - y).mean(axis=1), (truth - y).var(axis=1, ddof=1) / n
+        low, high = mean_error_interval(mean, variance, y.sum(axis=1), np.full(DRAWS, n))
+        assert ((low <= 0) & (high >= 0)).mean() >= 0.94
 
 
 def test_mean_errors_are_decided_with_many_rows():
