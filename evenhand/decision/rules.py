@@ -236,7 +236,9 @@ def about_budget(rule: str, value: float | None, limit: float, unit: str, what: 
     return RuleResult(rule, rule, status, f"{what}: {value:.3g} {unit}, {word} {limit:g} {unit}")
 
 
-def about_robustness(floors: Mapping[str, float], found: Mapping[str, Any]) -> Iterable[RuleResult]:
+def about_robustness(
+    floors: Mapping[str, float], found: Mapping[str, Any], *, least: int = 10
+) -> Iterable[RuleResult]:
     """Figures of the robustness checks against their floors, overall and in every group that has rows enough.
 
     Parameters
@@ -244,20 +246,53 @@ def about_robustness(floors: Mapping[str, float], found: Mapping[str, Any]) -> I
     floors
         By figure.
     found
-        By figure: ``value``, ``low``, ``high``, ``reason`` and ``groups`` by attribute and group, each the same.
+        Every figure of the step `stress`: ``value``, ``low``, ``high``, ``n``, ``reason`` and ``groups`` by attribute
+        and group, each the same.
+    least
+        Groups with fewer rows of the test part take no part; what is undefined of a larger one is missing.
+
+    Examples
+    --------
+    >>> sure = {"value": 0.95, "low": 0.93, "high": 0.97, "n": 80}
+    >>> few = {"value": None, "low": None, "high": None, "n": 4, "reason": "only 4 rows"}
+    >>> figures = {"flip_possible_share": sure | {"groups": {"sex": {"f": few}}},
+    ...            "shift_accuracy": sure | {"groups": {"sex": {"f": sure}}}}
+    >>> [result.status for result in about_robustness({"flip_possible_share": 0.9}, figures)]
+    ['MISSING']
     """
+    due = _groups_due(found, least)
     for name, floor in floors.items():
         figure = found.get(name)
         if not figure or figure.get("value") is None:
             why = (figure or {}).get("reason") or "the step `stress` has no such figure"
             yield missing("robustness", f"{name} is undefined: {why}", name)
-            continue
-        parts = {name: figure}
-        for attribute, groups in (figure.get("groups") or {}).items():
-            parts |= {f"{name} of {attribute} {group}": each for group, each in groups.items()}
-        defined = {key: each for key, each in parts.items() if each.get("value") is not None}
-        results = [_bounded("robustness", key, each, floor) for key, each in defined.items()]
-        yield min(results, key=lambda result: _SEVERITY.index(result.status))
+        else:
+            yield _worst_part(name, figure, floor, due)
+
+
+def _groups_due(found: Mapping[str, Any], least: int) -> set[tuple[str, str]]:
+    """The groups of so many rows of the test part: of figures about fewer rows the largest number counts."""
+    return {
+        (attribute, group)
+        for figure in found.values()
+        for attribute, groups in (figure.get("groups") or {}).items()
+        for group, each in groups.items()
+        if each.get("n", 0) >= least
+    }
+
+
+def _worst_part(name: str, figure: Mapping[str, Any], floor: float, due: Collection[tuple[str, str]]) -> RuleResult:
+    """What a floor says where it is kept the least: of everybody, of a group, or of a group without a figure."""
+    known = {(a, g): each for a, groups in (figure.get("groups") or {}).items() for g, each in groups.items()}
+    results = [_bounded("robustness", name, figure, floor)]
+    for attribute, group in sorted({*known, *due}):
+        each, subject = known.get((attribute, group), {}), f"{name} of {attribute} {group}"
+        if each.get("value") is not None:
+            results.append(_bounded("robustness", subject, each, floor))
+        elif (attribute, group) in due:
+            why = each.get("reason") or "none of its rows was drawn, more `robustness.rows` draw them"
+            results.append(missing("robustness", f"{subject} is undefined: {why}", subject))
+    return min(results, key=lambda result: _SEVERITY.index(result.status))
 
 
 def about_card(statements: Sequence[str]) -> RuleResult:

@@ -95,7 +95,7 @@ def _write(
         ),
         *gate_rules.about_policies(judged, look=look, share=share, few=few),
         *_budgets(at, gate),
-        *gate_rules.about_robustness(gate.robustness, _robustness(at)),
+        *gate_rules.about_robustness(gate.robustness, _robustness(at), least=config.explain.min_cell),
         *([gate_rules.about_card(missing)] if gate.complete_card else []),
         *rules_about(champion, compared, at, config),
     ]
