@@ -41,7 +41,8 @@ def load_registered(model: str, version_or_alias: str) -> Any:
     Raises
     ------
     ModelError
-        When the file's SHA-256 is not the one in the version's tag, or the file holds a type that is not on our list.
+        When the file is gone, its SHA-256 is not the one in the version's tag, or it holds a type that is not on our
+        list.
     ServiceError
         When MLflow does not answer.
 

@@ -150,7 +150,7 @@ def fetch_model(known: Registered, folder: Path) -> Path:
     Raises
     ------
     ModelError
-        When the file is another.
+        When the file is gone or another.
     ServiceError
         When MLflow does not answer.
     """
@@ -172,16 +172,14 @@ def model_file(found: Any, folder: Path) -> Path:
     Raises
     ------
     ModelError
-        When the version was not registered by Evenhand, or the file is another.
+        When the version was not registered by Evenhand, or the file is gone or another.
     """
-    from mlflow.artifacts import download_artifacts
-
     name, expected = f"{found.name} version {found.version}", found.tags.get("evenhand.file_digest")
     if not expected:
         raise ModelError(f"{name} has no tag evenhand.file_digest: it was not registered by Evenhand; not loaded")
     # The store's address and not models:/...: nothing in the model's own folder has a say in what is read.
     place = client().get_logged_model(found.source.removeprefix("models:/")).artifact_location
-    file = Path(download_artifacts(f"{place}/model.skops", dst_path=str(folder)))
+    file = _downloaded(f"{place}/model.skops", folder, name)
     digest = digest_file(file)
     if digest != expected:
         raise ModelError(
@@ -189,6 +187,21 @@ def model_file(found: Any, folder: Path) -> Path:
             f"and the tag evenhand.file_digest says {expected[:12]}...; it was not loaded"
         )
     return file
+
+
+def _downloaded(place: str, folder: Path, name: str) -> Path:
+    """The model file at an address of MLflow's store."""
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(download_artifacts(place, dst_path=str(folder)))
+    except (MlflowException, FileNotFoundError) as error:
+        if not (isinstance(error, FileNotFoundError) or gone(error)):
+            raise
+        raise ModelError(
+            f"the file of {name} is not in MLflow at {place}: restore it or choose another version"
+        ) from error
 
 
 def version_of_run(run_id: str) -> tuple[str, str]:

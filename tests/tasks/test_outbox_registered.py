@@ -58,6 +58,22 @@ def test_a_file_with_one_other_byte_is_refused(version: Version, file: Path, pla
         load_registered(version.model, "challenger")
 
 
+def test_a_file_that_is_gone_is_wrong_input_with_its_place_and_what_to_do(version: Version, file: Path) -> None:
+    file.unlink()
+    with pytest.raises(ModelError, match=r"small version 1 is not in MLflow at .*model\.skops: restore it or choose"):
+        load_registered(version.model, "1")
+
+
+def test_a_folder_that_is_gone_is_wrong_input_too(version: Version, file: Path) -> None:
+    away = file.parent.with_name("away")
+    file.parent.rename(away)
+    try:
+        with pytest.raises(ModelError, match="small version 1 is not in MLflow at"):
+            load_registered(version.model, "1")
+    finally:
+        away.rename(file.parent)
+
+
 def test_another_model_of_ours_in_its_place_is_refused(version: Version, file: Path) -> None:
     from sklearn.linear_model import LogisticRegression
 
