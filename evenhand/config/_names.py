@@ -22,6 +22,16 @@ def check_names(config: Config) -> Found:
     yield from _floors(config)
     yield from _plan(config)
     yield from _space(config)
+    yield from _alias(config.record.alias)
+
+
+def _alias(alias: str) -> Found:
+    """An alias that would say what no decision said, or that MLflow refuses when the model is trained already."""
+    if alias == "champion":
+        told = "'champion' is the alias of the live model, which only the gate and approvals move"
+        yield Problem("record.alias", told, "name another, such as challenger")
+    elif alias == "latest" or (alias.startswith("v") and alias[1:].isdigit()):
+        yield Problem("record.alias", f"{shown(alias)} is reserved by MLflow", "name another, such as challenger")
 
 
 def _limits(config: Config) -> Found:

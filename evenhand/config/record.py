@@ -14,7 +14,7 @@ class RecordConfig(Section):
     """The MLflow experiment; by default the model's name."""
 
     alias: str = Field(default="challenger", pattern="^[a-z][a-z0-9_-]*$")
-    """The alias that the new version gets."""
+    """The alias that the new version gets; `champion` goes to live models only, and MLflow keeps `latest` and `v1`."""
 
     tags: dict[str, str] = {}
     """Tags of the run and the model version."""

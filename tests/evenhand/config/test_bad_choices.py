@@ -185,6 +185,10 @@ WRONG: dict[str, tuple[Change, str, str]] = {
     ),
     "a model with a path": ({"model": "../loans"}, "model", "characters that are not allowed"),
     "a model with a quote": ({"model": "a'b"}, "model", "characters that are not allowed"),
+    "the live model's alias": ({"record.alias": "champion"}, "record.alias", "'champion' is the alias of the live model"),
+    # mlflow.utils.validation._validate_model_alias_name_reserved refuses both, after the training.
+    "MLflow's name of the newest version": ({"record.alias": "latest"}, "record.alias", "'latest' is reserved by MLflow"),
+    "MLflow's name of a version": ({"record.alias": "v12"}, "record.alias", "'v12' is reserved by MLflow"),
     "an alias with a space": ({"record.alias": "my model"}, "record.alias", "characters that are not allowed"),
 }
 
