@@ -25,7 +25,7 @@ _SCORE_SCORERS = ("average_precision", "d2_brier", "d2_log_loss", "neg_brier", "
 def check(config: Config) -> list[Problem]:
     """Every problem between the sections of a configuration whose own fields are right."""
     checks: Sequence[Callable[[Config], Found]] = (
-        _secrets, _target, _roles, _lists, _sensitive, _split, _weight, _scorers, _policies, check_names,
+        _secrets, _target, _roles, _lists, _sensitive, _split, _weight, _scorers, _costs, _approvers, _policies, check_names,
     )  # fmt: skip
     return [problem for each in checks for problem in each(config)]
 
@@ -135,17 +135,30 @@ def _weight(config: Config) -> Found:
         yield Problem("weight.method", "reweighing needs a sensitive attribute", "declare one in data.sensitive")
 
 
+def _costs(config: Config) -> Found:
+    found = config.evaluate
+    if found.threshold_rule == "cost" and not found.cost_false_positive and not found.cost_false_negative:
+        told = "both costs are 0, and every threshold costs the same"
+        yield Problem("evaluate.threshold_rule", told, "give cost_false_positive or cost_false_negative above 0")
+
+
+def _approvers(config: Config) -> Found:
+    if config.gate.approver_is_not_trainer and not config.gate.approvers:
+        told = "only a signed approval would count, and gate.approvers names nobody who may sign"
+        yield Problem("gate.approver_is_not_trainer", told, "name the file of allowed signers in gate.approvers")
+
+
 def _scorers(config: Config) -> Found:
     for path, name in (
         ("search.scorer", config.search.scorer), ("evaluate.threshold_scorer", config.evaluate.threshold_scorer),
     ):  # fmt: skip
         if name in _SCORERS:
             continue
-        from sklearn.metrics import get_scorer_names
+        from evenhand.modeling.search_scoring import class_scorers
 
-        names = get_scorer_names()
+        names = class_scorers()
         if name not in names:
-            yield Problem(path, f"{shown(name)} is no scorer of scikit-learn", nearest(name, names))
+            yield Problem(path, f"{shown(name)} is no scorer of scikit-learn for classes", nearest(name, names))
     name = config.evaluate.threshold_scorer
     if name.startswith(_SCORE_SCORERS):
         yield Problem(

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import inf
 
 from pydantic import BaseModel
 
 from evenhand.config._errors import shown
 from evenhand.config.root import Config
 from evenhand.exceptions import ConfigError, Problem, nearest
-from evenhand.modeling.figure_names import FIGURES
+from evenhand.modeling.figure_names import FIGURES, HIGHEST
+from evenhand.modeling.robustness_names import DISTANCES
 from evenhand.modeling.robustness_names import FIGURES as ROBUSTNESS
 
 __all__ = ["check_names"]
@@ -62,13 +64,18 @@ def _limit(where: str, metric: str, bound: float) -> Found:
 
 def _floors(config: Config) -> Found:
     gate = config.gate
-    for where, floors, known in (
-        ("gate.floors", gate.floors, FIGURES),
-        ("gate.robustness", gate.robustness, tuple(ROBUSTNESS)),
+    highest = dict.fromkeys(DISTANCES, inf)
+    for where, floors, known, limits in (
+        ("gate.floors", gate.floors, FIGURES, HIGHEST),
+        ("gate.robustness", gate.robustness, tuple(ROBUSTNESS), highest),
     ):
-        for name in floors:
+        for name, floor in floors.items():
+            most = limits.get(name, 1.0)
             if name not in known:
                 yield Problem(where, f"{shown(name)} is no figure that has a floor", nearest(name, known))
+            elif not 0 <= floor <= most:
+                told = "is never below 0" if most == inf else f"lies between 0 and {most:g}"
+                yield Problem(where, f"{name} {told}, and its floor is {floor:g}", "write a value that it can have")
     if gate.robustness and not config.robustness.enabled:
         yield Problem(
             "gate.robustness",

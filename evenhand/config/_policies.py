@@ -1,4 +1,4 @@
-"""Policies are read with the configuration, so that a mistake in one is told before anything is computed."""
+"""The files that a configuration names, so that a mistake in one is told before anything is computed."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from evenhand.config._errors import shown
 from evenhand.config._paths import is_path
 from evenhand.config.root import Config
-from evenhand.exceptions import ConfigError, Problem, nearest
+from evenhand.exceptions import ConfigError, Problem, nearest, shorten
 
 if TYPE_CHECKING:
     from evenhand.fairness.policies.model import Policy
 
-__all__ = ["check_policies"]
+__all__ = ["check_approvers", "check_policies"]
 
 
 def check_policies(config: Config) -> list[Problem]:
@@ -21,6 +21,14 @@ def check_policies(config: Config) -> list[Problem]:
     if config.mitigate.policy:
         named.append(("mitigate.policy", config.mitigate.policy))
     return [problem for where, name in named for problem in _problems(where, name, config)]
+
+
+def check_approvers(config: Config) -> Iterator[Problem]:
+    """A list of allowed signers that is not there: no approval could be verified against it."""
+    named = config.gate.approvers
+    if named and not Path(named).is_file():
+        remedy = "write the list of allowed signers there, or name another file"
+        yield Problem("gate.approvers", f"{shorten(named, 200)}: no such file", remedy)
 
 
 def _problems(where: str, name: str, config: Config) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """The classifiers that a search chooses among, each with its space."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
+from sklearn.utils._param_validation import InvalidParameterError
 
 from evenhand.exceptions import ConfigError, Problem, nearest, shorten
 from evenhand.modeling.space import Choice, Dimension, Range, Space, parse_dimension
@@ -195,7 +196,21 @@ def _with_space(candidate: Candidate, changes: Mapping[str, Any]) -> tuple[Candi
         problems += wrong
         if dimension is not None:
             space[name] = dimension
+            problems += _refused(candidate, name, dimension, where)
     return replace(candidate, space=MappingProxyType(space)), problems
+
+
+def _refused(candidate: Candidate, name: str, dimension: Dimension, where: str) -> Iterator[Problem]:
+    """The options, or the ends of the range, that the classifier takes in no fit: by scikit-learn's own constraints."""
+    for value in dimension.grid(2):
+        classifier = candidate.make({name: value}, 0)
+        if not hasattr(classifier, "_parameter_constraints"):
+            return  # of somebody else: its fit will tell
+        try:
+            classifier._validate_params()  # noqa: SLF001 (what every fit of scikit-learn's begins with)
+        except InvalidParameterError as error:
+            rule = str(error).partition(" must ")[2].partition(" Got ")[0]
+            yield Problem(where, f"{shorten(value)} is no value of it", f"it must {rule.rstrip('.')}")
 
 
 def space_to_dict(candidate: Candidate) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """The figures of an evaluation that can be held to a floor, and of which less is better."""
 
-__all__ = ["FIGURES", "LOSSES", "figures_of"]
+from collections.abc import Mapping
+from math import inf
+
+__all__ = ["FIGURES", "HIGHEST", "LOSSES", "figures_of"]
 
 LOSSES = ("log_loss", "brier_score", "expected_calibration_error")
 """Of these less is better: what is a floor elsewhere is a ceiling here."""
@@ -10,6 +13,9 @@ _MORE = ("precision_macro", "recall_macro", "f1_macro", "roc_auc_ovr", "average_
 
 FIGURES = ("accuracy", "balanced_accuracy", *_TWO, *_MORE, *LOSSES)
 """As :func:`evenhand.modeling.evaluation.evaluate` calls them, but the calibration line, of which no more is better."""
+
+HIGHEST: Mapping[str, float] = {"log_loss": inf, "brier_score": 2.0}
+"""The greatest values of figures that are no shares; Brier's (1950) sums the squared errors over all labels."""
 
 
 def figures_of(classes: int) -> tuple[str, ...]:

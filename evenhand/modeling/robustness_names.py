@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
-__all__ = ["FIGURES"]
+__all__ = ["DISTANCES", "FIGURES"]
+
+DISTANCES = ("flip_distance_median",)
+"""Figures in standard deviations, without an upper end; every other one is a share."""
 
 FIGURES: Mapping[str, str] = {
     "noise_agreement": "Share of rows that are decided alike when their numbers are measured with noise.",

@@ -22,7 +22,7 @@ from sklearn.metrics import (
 
 from evenhand.exceptions import ConfigError, Problem, nearest, shorten
 
-__all__ = ["Scorer", "resolve_scorer"]
+__all__ = ["Scorer", "class_scorers", "resolve_scorer"]
 
 _POSITIVE: dict[str, tuple[Callable[..., float], dict[str, Any]]] = {
     "f1": (f1_score, {"zero_division": 0.0}),
@@ -49,6 +49,19 @@ _MULTICLASS = {
 
 _REGRESSION = ("r2", "explained_variance", "d2_absolute", "neg_max", "neg_mean", "neg_median", "neg_root")
 """How the names of scorers of numbers begin: on class codes they would run, and mean nothing."""
+_MULTILABEL = "_samples"
+"""How the names of scorers of several labels at once end."""
+
+
+def class_scorers() -> list[str]:
+    """The names of scikit-learn's scorers that take one class a row.
+
+    Examples
+    --------
+    >>> [name in class_scorers() for name in ("roc_auc", "r2", "f1_samples")]
+    [True, False, False]
+    """
+    return [name for name in get_scorer_names() if not name.startswith(_REGRESSION) and not name.endswith(_MULTILABEL)]
 
 
 @dataclass(frozen=True)
@@ -91,7 +104,7 @@ def resolve_scorer(name: str, classes: list[Any], favorable_label: Any = None) -
     ConfigError
         scikit-learn has no such scorer, or it cannot score a classifier with these classes.
     """
-    known = [option for option in get_scorer_names() if not option.startswith(_REGRESSION)]
+    known = class_scorers()
     if name not in known:
         problem = Problem("scorer", f"scikit-learn has no scorer of classes {shorten(name)}", nearest(name, known))
         raise ConfigError("the search cannot start", [problem])

@@ -128,6 +128,35 @@ WRONG: dict[str, tuple[Change, str, str]] = {
     "reweighing by another name": ({"weight.attributes": ["sexx"]}, "weight.attributes", "did you mean 'sex'?"),
     "a misspelled scorer": ({"search.scorer": "roc_acu"}, "search.scorer", "did you mean 'roc_auc'?"),
     "a scorer in capitals": ({"search.scorer": "ROC_AUC"}, "search.scorer", "is no scorer"),
+    "a scorer of numbers": ({"search.scorer": "r2"}, "search.scorer", "'r2' is no scorer of scikit-learn for classes"),
+    "a scorer of several labels at once": ({"search.scorer": "f1_samples"}, "search.scorer", "for classes"),
+    "a threshold by a scorer of numbers": (
+        {"evaluate.threshold_scorer": "r2"},
+        "evaluate.threshold_scorer",
+        "for classes",
+    ),
+    "a parameter of another type": (
+        {"search.space": {"logistic": {"C": "big"}}},
+        "search.space.logistic.C",
+        "'big' is no value of it (it must be a float in the range (0.0, inf])",
+    ),
+    "costs of nothing": (
+        {"evaluate": {"threshold_rule": "cost", "cost_false_positive": 0, "cost_false_negative": 0}},
+        "evaluate.threshold_rule",
+        "every threshold costs the same",
+    ),
+    "a floor beyond a share": ({"gate.floors": {"roc_auc": 7}}, "gate.floors", "between 0 and 1, and its floor is 7"),
+    "a ceiling below a loss": ({"gate.floors": {"log_loss": -1}}, "gate.floors", "log_loss is never below 0"),
+    "a floor of robustness beyond a share": (
+        {"gate.robustness": {"noise_agreement": 90}},
+        "gate.robustness",
+        "noise_agreement lies between 0 and 1",
+    ),
+    "approvals that nobody could sign": (
+        {"gate.approver_is_not_trainer": True},
+        "gate.approver_is_not_trainer",
+        "name the file of allowed signers",
+    ),
     "a misspelled threshold scorer": (
         {"evaluate.threshold_scorer": "balanced_acuracy"},
         "evaluate.threshold_scorer",
@@ -210,6 +239,33 @@ def test_choices_that_do_not_fit_together(name: str, base: dict[str, Any]) -> No
     assert [problem.where for problem in caught.value.problems] == [where]
     assert expected in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+def test_both_ends_of_a_range_are_values_of_the_parameter(base: dict[str, Any]) -> None:
+    set_path(base, "search.space", {"logistic": {"C": {"low": -5, "high": -1}}, "boosting": {"max_iter": [10, 0]}})
+    with pytest.raises(ConfigError) as caught:
+        parse_config(base)
+    said = [(problem.where, problem.message) for problem in caught.value.problems]
+    assert said == [
+        ("search.space.logistic.C", "-5 is no value of it"),
+        ("search.space.logistic.C", "-1 is no value of it"),
+        ("search.space.boosting.max_iter", "0 is no value of it"),
+    ]
+
+
+def test_losses_and_distances_may_be_above_1(base: dict[str, Any]) -> None:
+    """Log loss has no upper end; the Brier score of more labels than two reaches 2 (Brier 1950)."""
+    set_path(base, "gate.floors", {"log_loss": 1.5, "brier_score": 2})
+    set_path(base, "gate.robustness", {"flip_distance_median": 3})
+    assert parse_config(base).gate.floors["log_loss"] == 1.5
+
+
+def test_approvers_of_no_file_are_told_with_the_configuration(write: Write) -> None:
+    path = write({"model": "m", "data": {"source": {"path": "a.csv"}, "target": "y"}, "gate": {"approvers": "signers"}})
+    with pytest.raises(ConfigError, match=r"gate\.approvers: .*signers.?: no such file"):
+        load_config(path)
+    (path.parent / "signers").write_text("")
+    assert load_config(path).gate.approvers == str(path.parent / "signers")
 
 
 def test_every_error_at_once_with_lines_and_nearest_names(write: Write) -> None:

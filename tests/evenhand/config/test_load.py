@@ -88,6 +88,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, base: dict[str, Any], mo
     folder = tmp_path / "models"
     (folder / "own").mkdir(parents=True)
     shutil.copy(EXAMPLES[0].parent / "policies" / "gender.yaml", folder / "own" / "p.yaml")
+    (folder / "approvers").touch()
     base["data"]["sensitive"] = {"gender": {"column": "male"}}
     monkeypatch.chdir(tmp_path)
 
