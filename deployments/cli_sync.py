@@ -18,7 +18,7 @@ __all__ = ["sync"]
 
 
 def sync(*, elsewhere: bool, as_json: bool) -> int:
-    """Deliver every outbox, and say of each what came of it; 5 when records still wait."""
+    """Deliver every outbox, and say of each what came of it; 5 when records still wait or were refused."""
     default_addresses(os.environ, home_folder())  # before Prefect and MLflow read their settings
     from tasks.tracking import Delivery, deliver_all
 
@@ -40,6 +40,8 @@ def _sentence(found: "Delivery") -> str:
     version = f", version {found.receipts['version']}" if found.receipts.get("version") else ""
     name = f"{found.model}, run {(found.receipts.get('run_id') or found.key)[:8]}{version}"
     refused = "".join(f"; {reason}" for reason in found.refused)
+    if refused:
+        refused += f" (what was refused stays in {found.folder}: note it elsewhere and remove the folder)"
     if found.left:
         return f"{name}: {found.sent} records delivered, {found.left} wait in {found.folder}: {found.reason}{refused}"
     return f"{name}: {found.sent} records delivered{refused}"

@@ -258,6 +258,8 @@ def settle(found: Delivery) -> None:
 def deliver_all(*, elsewhere: bool = False, tell: Callable[[Delivery], None] | None = None) -> list[Delivery]:
     """Send what runs left that are over or were killed, the oldest first; those of running processes too.
 
+    An outbox that keeps only what MLflow refused has its result as well, every time until a person removed it.
+
     Parameters
     ----------
     elsewhere
@@ -270,9 +272,12 @@ def deliver_all(*, elsewhere: bool = False, tell: Callable[[Delivery], None] | N
         say(damage)
     results = []
     for outbox in outboxes(root()):
-        if not outbox.pending():
+        if outbox.pending():
+            found = _deliver_late(outbox, elsewhere=elsewhere)
+        elif outbox.state().refused:
+            found = _so_far(outbox)
+        else:
             continue
-        found = _deliver_late(outbox, elsewhere=elsewhere)
         results.append(found)
         if tell is not None:
             tell(found)

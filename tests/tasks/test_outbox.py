@@ -204,6 +204,27 @@ def test_what_mlflow_refuses_is_told_and_does_not_hold_up_the_rest(store: str) -
     assert "depth" in box(run.key).state().refused[0], "what was refused is kept"
 
 
+def test_what_was_refused_is_told_until_a_person_removed_it(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from deployments.cli_sync import sync
+
+    run = opened()
+    log(run, [Params({"depth": 3})])
+    with pytest.raises(RefusedError):
+        log(run, [Params({"depth": 4})])
+    finish_run(run, "FINISHED")
+    for _ in range(2):
+        [found] = deliver_all()
+        assert (found.key, found.sent, found.left) == (run.key, 0, 0)
+        assert "MLflow refuses record 2" in found.refused[0]
+    assert sync(elsewhere=False, as_json=False) == 5
+    said = capsys.readouterr().out
+    assert "nothing waits" not in said
+    assert "remove the folder" in said
+    box(run.key).remove()
+    assert deliver_all() == []
+    assert sync(elsewhere=False, as_json=False) == 0
+
+
 def test_a_line_that_was_cut_off_does_not_count(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "run")
     outbox.append("items", {"a": 1})
