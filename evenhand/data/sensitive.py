@@ -89,7 +89,7 @@ class Sensitive:
 
 
 def derive_sensitive(frame: pd.DataFrame, sensitive: Mapping[str, Sensitive]) -> pd.DataFrame:
-    """The groups of each row, a string column an attribute, shape (n, a); missing is ``unknown``.
+    """The groups of each row, a string column an attribute, shape (n, a); missing or blank is ``unknown``.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def _derive(frame: pd.DataFrame, name: str, how: Sensitive) -> pd.Series:
         groups = _from_bins(frame, name, how)
     else:
         groups = _from_column(frame, name, how)
-    return groups.where(groups.notna() & (groups != ""), UNKNOWN).astype("str")
+    return groups.where(groups.notna() & (groups.astype("str").str.strip() != ""), UNKNOWN).astype("str")
 
 
 def _from_column(frame: pd.DataFrame, name: str, how: Sensitive) -> pd.Series:

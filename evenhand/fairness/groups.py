@@ -189,7 +189,7 @@ def _encode_bands(values: Any, edges: Sequence[float], name: str) -> Coded:
 def encode_groups(
     frame: pd.DataFrame, *, bins: Mapping[str, Sequence[float]] | None = None, part: bool = False
 ) -> dict[str, Coded]:
-    """Codes of each sensitive column, with labels as strings and missing values as ``unknown``.
+    """Codes of each sensitive column, with labels as strings, missing values and blanks as ``unknown``.
 
     Parameters
     ----------
@@ -235,10 +235,11 @@ def _encode_column(column: pd.Series, name: str, *, part: bool) -> Coded:
     _refuse_measures(coded, name)
     if not part:
         refuse_identifiers(len(coded.present), len(coded.codes), name)
-    labels = [str(label) for label in coded.labels]
+    # A blank says as little as a missing value.
+    labels = [str(label) if str(label).strip() else UNKNOWN for label in coded.labels]
     if len(set(labels)) == len(labels):
         return Coded(coded.codes, tuple(labels))
-    # 1 and "1" in one column are one group.
+    # 1 and "1" in one column are one group, and so are all that is unknown.
     unique = sorted(set(labels))
     recode = np.array([unique.index(label) for label in labels], dtype=_narrow(len(unique)))
     return Coded(recode[coded.codes], tuple(unique))

@@ -48,6 +48,15 @@ def test_a_group_is_found_by_the_order_in_which_its_attributes_are_named() -> No
     assert report.group("disabled & veteran", "no & yes").n == true
 
 
+@pytest.mark.parametrize("kind", ["str", "object", "category"])
+def test_a_blank_group_is_unknown_as_in_training(kind: str) -> None:
+    """The same people with gaps: a blank names nobody, and is judged as nobody's group."""
+    blank = audited(pd.DataFrame({"race": ["a", "b", "", "  ", "\t", "unknown"] * 50}, dtype=kind))
+    gaps = audited(pd.DataFrame({"race": ["a", "b", None, None, None, "unknown"] * 50}))
+    assert {name: group.n for name, group in blank.audit("race").groups.items()} == {"a": 50, "b": 50, "unknown": 200}
+    assert blank.to_dict() == gaps.to_dict()
+
+
 def fitted() -> tuple[GroupThresholds, pd.DataFrame, pd.DataFrame]:
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(400, 3)), columns=list("abc"))
