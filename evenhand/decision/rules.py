@@ -236,9 +236,7 @@ def about_budget(rule: str, value: float | None, limit: float, unit: str, what: 
     return RuleResult(rule, rule, status, f"{what}: {value:.3g} {unit}, {word} {limit:g} {unit}")
 
 
-def about_robustness(
-    floors: Mapping[str, float], found: Mapping[str, Any], *, least: int = 10
-) -> Iterable[RuleResult]:
+def about_robustness(floors: Mapping[str, float], found: Mapping[str, Any], *, least: int = 10) -> Iterable[RuleResult]:
     """Figures of the robustness checks against their floors, overall and in every group that has rows enough.
 
     Parameters
