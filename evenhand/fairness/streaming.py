@@ -100,7 +100,9 @@ def _batches(files: Sequence[Path], columns: Sequence[str], rows: int) -> Iterat
         try:
             schema = pq.read_schema(path)
         except pa.ArrowInvalid as error:
-            raise DataError(f"{path} is not a Parquet file") from error
+            raise DataError(
+                f"{path} is not a Parquet file: write its table with `to_parquet` and name that file"
+            ) from error
         for name in columns:
             if name not in schema.names:
                 raise DataError(f"{path} has no column {shorten(name)}: {nearest(name, schema.names)}")
