@@ -25,7 +25,8 @@ _SCORE_SCORERS = ("average_precision", "d2_brier", "d2_log_loss", "neg_brier", "
 def check(config: Config) -> list[Problem]:
     """Every problem between the sections of a configuration whose own fields are right."""
     checks: Sequence[Callable[[Config], Found]] = (
-        _secrets, _target, _roles, _lists, _sensitive, _split, _weight, _scorers, _costs, _approvers, _policies, check_names,
+        _secrets, _target, _roles, _lists, _sensitive, _split, _weight, _scorers, _costs, _approvers, _policies,
+        check_names,
     )  # fmt: skip
     return [problem for each in checks for problem in each(config)]
 

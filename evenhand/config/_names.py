@@ -106,14 +106,17 @@ def _plan(config: Config) -> Found:
 def _path(where: str, path: str) -> Found:
     """Whether a path leads to a key; below a mapping of names it may lead anywhere."""
     section: type[BaseModel] = Config
+    above = ""
     for part in path.split("."):
         field = section.model_fields.get(part)
         if field is None:
-            yield Problem(where, f"{shown(path)} is no path of the configuration", nearest(part, section.model_fields))
+            remedy = nearest(part, section.model_fields).replace(" '", f" '{above}")
+            yield Problem(where, f"{shown(path)} is no path of the configuration", remedy)
             return
         if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
             return
         section = field.annotation
+        above += f"{part}."
 
 
 def _bounds(where: str, bounds: Sequence[float]) -> Found:

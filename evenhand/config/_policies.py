@@ -12,7 +12,7 @@ from evenhand.exceptions import ConfigError, Problem, nearest, shorten
 if TYPE_CHECKING:
     from evenhand.fairness.policies.model import Policy
 
-__all__ = ["check_approvers", "check_policies"]
+__all__ = ["check_approvers", "check_empty", "check_policies"]
 
 
 def check_policies(config: Config) -> list[Problem]:
@@ -21,6 +21,13 @@ def check_policies(config: Config) -> list[Problem]:
     if config.mitigate.policy:
         named.append(("mitigate.policy", config.mitigate.policy))
     return [problem for where, name in named for problem in _problems(where, name, config)]
+
+
+def check_empty(config: Config) -> Iterator[Problem]:
+    """A list of policies that is written down and empty: it reads as no verdicts, and means the default."""
+    if "policies" in config.audit.model_fields_set and not config.audit.policies:
+        remedy = "leave it out for statistical, or name one that gives no verdict: nyc-ll144, or yours with rules: []"
+        yield Problem("audit.policies", "an empty list names no policy, and the default would judge", remedy)
 
 
 def check_approvers(config: Config) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from evenhand.config._checks import check
 from evenhand.config._errors import explain, shown
 from evenhand.config._paths import anchor
-from evenhand.config._policies import check_approvers, check_policies
+from evenhand.config._policies import check_approvers, check_empty, check_policies
 from evenhand.config._secrets import redact
 from evenhand.config._tree import Path, dotted, prepare
 from evenhand.config.root import Config
@@ -52,8 +52,9 @@ def load_config(path: str | FilePath, overrides: Sequence[str] = ()) -> Config:
     value = dict(document.value)
     for override in overrides:
         value = _override(value, override, document)
-    config = anchor(_parse(value, str(file), document), file.absolute().parent)
-    problems = [*check_policies(config), *check_approvers(config)]
+    written = _parse(value, str(file), document)
+    config = anchor(written, file.absolute().parent)
+    problems = [*check_empty(written), *check_policies(config), *check_approvers(config)]
     if problems:
         raise collected(str(file), problems)
     return config

@@ -8,6 +8,7 @@ import pytest
 
 from evenhand.config import check_rows, load_config, parse_config
 from evenhand.exceptions import ConfigError
+from evenhand.fairness.policies.load import load_policy
 
 Write = Callable[[Any], Path]
 Change = dict[str, Any]
@@ -40,7 +41,7 @@ WRONG: dict[str, tuple[Change, str, str]] = {
     "a plan for no key": (
         {"gate.plan": {"may_change": ["search.trails"]}},
         "gate.plan.may_change",
-        "did you mean 'trials'?",
+        "did you mean 'search.trials'?",
     ),
     "bounds of what may not change": (
         {"gate.plan": {"within": {"search.trials": [1, 9]}}},
@@ -214,9 +215,17 @@ WRONG: dict[str, tuple[Change, str, str]] = {
     ),
     "a model with a path": ({"model": "../loans"}, "model", "characters that are not allowed"),
     "a model with a quote": ({"model": "a'b"}, "model", "characters that are not allowed"),
-    "the live model's alias": ({"record.alias": "champion"}, "record.alias", "'champion' is the alias of the live model"),
+    "the live model's alias": (
+        {"record.alias": "champion"},
+        "record.alias",
+        "'champion' is the alias of the live model",
+    ),
     # mlflow.utils.validation._validate_model_alias_name_reserved refuses both, after the training.
-    "MLflow's name of the newest version": ({"record.alias": "latest"}, "record.alias", "'latest' is reserved by MLflow"),
+    "MLflow's name of the newest version": (
+        {"record.alias": "latest"},
+        "record.alias",
+        "'latest' is reserved by MLflow",
+    ),
     "MLflow's name of a version": ({"record.alias": "v12"}, "record.alias", "'v12' is reserved by MLflow"),
     "an alias with a space": ({"record.alias": "my model"}, "record.alias", "characters that are not allowed"),
 }
@@ -373,6 +382,21 @@ def test_what_is_wrong_in_a_policy_is_told_before_anything_is_computed(
         load_config(config)
     assert key in {problem.where for problem in error.value.problems}
     assert told in str(error.value)
+
+
+def test_an_empty_list_of_policies_is_refused_where_it_is_written(write: Write, base: Change) -> None:
+    """It reads as no verdicts, while the default would judge; a stored configuration has it where none was written."""
+    with pytest.raises(ConfigError, match=r"audit\.policies: an empty list names no policy"):
+        load_config(write({**base, "audit": {"policies": []}}))
+    with pytest.raises(ConfigError, match=r"rules: \[\]"):
+        load_config(write(base), ["audit.policies=[]"])
+    assert parse_config(parse_config(base).model_dump(mode="json")).audit.policies == []
+
+
+def test_a_policy_without_rules_gives_no_verdict(write: Write, base: Change, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(POLICY[: POLICY.index("rules:")] % () + "rules: []\n")
+    named = load_config(write({**base, "audit": {"policies": ["own.yaml"]}})).audit.policies
+    assert load_policy(named[0]).rules == ()
 
 
 def test_a_policy_may_be_about_an_intersection(write: Write, base: Change, tmp_path: Path) -> None:
