@@ -223,12 +223,15 @@ def test_a_link_in_a_folder_of_parts_does_not_lead_out(folder: Path, tmp_path_fa
 def test_the_list_of_approvers_is_held_to_the_roots(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Whoever may write it decides who approves."""
     elsewhere = tmp_path_factory.mktemp("outside") / "approvers"
+    for path in (elsewhere, folder / "approvers", folder.parent / "approvers"):
+        path.write_text("ann ssh-ed25519 AAAA\n")
     for named in (str(elsewhere), "../approvers", "link"):
         (folder / "loans.yaml").write_text(yaml.safe_dump({**LOANS, "gate": {"approvers": named}}))
         (folder / "link").unlink(missing_ok=True)
         (folder / "link").symlink_to(elsewhere)
         found = problems(write(folder, {"loans": {"config": "loans.yaml"}}))
         assert list(found) == ["models.loans.config, gate.approvers"]
+        assert "outside" in str(found)
     (folder / "loans.yaml").write_text(yaml.safe_dump({**LOANS, "gate": {"approvers": "approvers"}}))
     model = load_service(write(folder, {"loans": {"config": "loans.yaml"}})).models["loans"]
     assert model.configure().gate.approvers == str(folder / "approvers")
