@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evenhand.config import RecordConfig
+from evenhand.decision.rule_files import rule_files
 from evenhand.fairness.served import as_taken
 from evenhand.modeling.persistence import load_model
 from evenhand.provenance import code_version, machine, packages
@@ -78,6 +79,7 @@ def _log_provenance(
             "code_version": code_version(),
             "machine": machine(),
             "seed": config["seed"],
+            "rule_files": rule_files(config),
             "results": {name: ref.to_dict() for name, ref in {"rows": rows, **parts, "card": page}.items()},
         },
     }

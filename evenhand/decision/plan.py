@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from evenhand.decision.rule_files import RuleFiles, changed_files
 from evenhand.decision.rules import RuleResult, not_applicable
 from evenhand.modeling.figure_names import LOSSES
 
@@ -10,6 +11,8 @@ __all__ = ["about_plan", "changed_paths"]
 
 _FREE = ("card", "record", "monitor", "score")
 """Sections that do not change what the model is or how it is judged."""
+_WHOLE = ("gate.floors",)
+"""Paths that are compared as one value."""
 _JUDGED = ("data.exclude",)
 """Paths whose change shows in the features, which have a rule of their own."""
 
@@ -21,17 +24,21 @@ def changed_paths(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[s
     --------
     >>> changed_paths({"search": {"trials": 30}, "card": {}}, {"search": {"trials": 50}, "card": {"title": "x"}})
     {'search.trials': (30, 50)}
+    >>> changed_paths({"data": {"source": {"path": "a.csv"}}}, {"data": {"source": {"path": "b.csv"}}})
+    {'data.source.path': ('a.csv', 'b.csv')}
     """
     old, new = ({p: v for p, v in _flat(c).items() if p.partition(".")[0] not in _FREE} for c in (before, after))
-    return {path: (old.get(path), new.get(path)) for path in sorted({*old, *new}) if old.get(path) != new.get(path)}
+    found = {path: (old.get(path), new.get(path)) for path in sorted({*old, *new}) if old.get(path) != new.get(path)}
+    # A section that is empty or null on one side: what it holds on the other side says more than that it is there.
+    return {path: pair for path, pair in found.items() if not any(other.startswith(f"{path}.") for other in found)}
 
 
 def _flat(value: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Sections and their keys; what lies deeper is one value, except for the plan and the source."""
+    """Every value by its path, down to the leaf; floors have a rule of their own and stay whole."""
     found: dict[str, Any] = {}
     for name, each in value.items():
         path = f"{above}{name}"
-        if isinstance(each, Mapping) and not above:
+        if isinstance(each, Mapping) and each and path not in _WHOLE:
             found |= _flat(each, f"{path}.")
         else:
             found[path] = each
@@ -46,6 +53,7 @@ def about_plan(
     features: tuple[Sequence[str], Sequence[str]],
     rows: tuple[int, int],
     candidate: str,
+    files: tuple[RuleFiles | None, RuleFiles] = ({}, {}),
 ) -> RuleResult:
     """Whether all that changed against the champion is inside the plan that was declared with it.
 
@@ -59,6 +67,9 @@ def about_plan(
         Names of the features, and numbers of rows, of champion and challenger.
     candidate
         The candidate that the search selected.
+    files
+        The digests of the policies and approvers that are files, of champion and challenger, as
+        :func:`~evenhand.decision.rule_files.rule_files` gives them; None for a champion that was recorded without.
 
     Examples
     --------
@@ -69,9 +80,10 @@ def about_plan(
     >>> about_plan(plan, {"seed": 0}, {"seed": 1}, **same).reason
     'outside the change plan: seed went from 0 to 1'
     """
-    allowed = dict(plan or {})
+    allowed, changes = dict(plan or {}), changed_paths(before, after)
     outside = [
-        *_outside_configuration(allowed, changed_paths(before, after)),
+        *_outside_configuration(allowed, changes),
+        *(told for path, told in changed_files(*files, renamed=tuple(changes)) if not _may_change(allowed, path)),
         *_outside_features(allowed.get("features", "fixed"), *features),
         *_outside_rows(allowed.get("rows") or (), *rows),
     ]
@@ -93,13 +105,17 @@ def _outside_configuration(plan: Mapping[str, Any], changes: Mapping[str, tuple[
             continue
         if path == "gate.floors":
             outside += _outside_floors(str(plan.get("floors", "stricter")), old or {}, new or {})
-        elif not any(path == each or path.startswith(f"{each}.") for each in plan.get("may_change") or ()):
-            outside.append(f"{path} went from {_short(old)} to {_short(new)}")
+        elif not _may_change(plan, path):
+            outside.append(f"{path} went from {' to '.join(_shown(old, new))}")
         elif path in (plan.get("within") or {}):
             low, high = plan["within"][path]
             if not (isinstance(new, int | float) and low <= new <= high):
-                outside.append(f"{path} is {_short(new)}, not within {low:g} to {high:g}")
+                outside.append(f"{path} is {_cut(repr(new), 0)}, not within {low:g} to {high:g}")
     return outside
+
+
+def _may_change(plan: Mapping[str, Any], path: str) -> bool:
+    return any(path == each or path.startswith(f"{each}.") for each in plan.get("may_change") or ())
 
 
 def _outside_floors(allowed: str, old: Mapping[str, float], new: Mapping[str, float]) -> list[str]:
@@ -129,6 +145,22 @@ def _outside_rows(allowed: Sequence[float], before: int, after: int) -> list[str
     return [f"{after:,} rows are not {low:g} to {high:g} times the champion's {before:,}"]
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _shown(old: Any, new: Any) -> tuple[str, str]:
+    """Both values so that it shows where they differ, however long they are.
+
+    Examples
+    --------
+    >>> _shown("a" * 70 + "b", "a" * 70 + "c")
+    ("...aaaaaaaaaab'", "...aaaaaaaaaac'")
+    """
+    one, other = repr(old), repr(new)
+    same = next(
+        (i for i, pair in enumerate(zip(one, other, strict=False)) if len({*pair}) > 1), min(len(one), len(other))
+    )
+    start = max(same - 10, 0) if same > 40 else 0
+    return _cut(one, start), _cut(other, start)
+
+
+def _cut(text: str, start: int) -> str:
+    shown = text[start:] if len(text) - start <= 60 else f"{text[start : start + 57]}..."
+    return f"...{shown}" if start else shown

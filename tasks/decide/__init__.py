@@ -12,6 +12,7 @@ from evenhand.decision import rules as gate_rules
 from evenhand.decision.comparison import Comparison
 from evenhand.decision.decide import Decision, decide
 from evenhand.decision.paired import Decisions
+from evenhand.decision.rule_files import rule_files
 from evenhand.decision.rules import RuleResult
 from evenhand.exceptions import StoreError
 from evenhand.fairness import BiasDetector
@@ -44,10 +45,12 @@ def decide_model(results: dict[str, Ref], holdout: Ref, config: Config, missing:
     """
     champion = find_champion(config.model)
     look, share = _look(results, config, run)
+    whole = config.model_dump(mode="json")
     parts = {
         **{name: ref.digest for name, ref in results.items()},
         "holdout": holdout.digest,
-        "gate": config.model_dump(mode="json"),
+        "gate": whole,
+        "rule_files": rule_files(whole),
         "champion": [champion.version, champion.problem],
         "look": [look, share],
         "missing": missing,

@@ -17,6 +17,7 @@ from evenhand.decision.difference import difference
 from evenhand.decision.difference_page import render_difference_html
 from evenhand.decision.paired import Decisions
 from evenhand.decision.plan import about_plan
+from evenhand.decision.rule_files import rule_files
 from evenhand.decision.rules import RuleResult
 from evenhand.exceptions import DataError, EvenhandError, ModelError, ServiceError
 from evenhand.fairness.served import as_taken
@@ -148,13 +149,15 @@ def _planned(champion: Champion, at: Mapping[str, Path], config: Config) -> Rule
     if "config" not in files or "about" not in files:
         return gate_rules.missing("change plan", f"what version {champion.version} was made from is not in MLflow")
     before, about = files["config"], read_json(at["rows"] / "about.json")
+    after = config.model_dump(mode="json")
     return about_plan(
         (before.get("gate") or {}).get("plan"),
         before,
-        config.model_dump(mode="json"),
+        after,
         features=(files["about"]["features"], about["features"]),
         rows=(files["about"]["rows"], about["rows"]),
         candidate=read_json(at["found"] / "search.json")["selected"]["candidate"],
+        files=((files.get("provenance") or {}).get("rule_files"), rule_files(after)),
     )
 
 

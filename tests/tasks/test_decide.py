@@ -256,6 +256,16 @@ def test_a_change_of_the_configuration_without_a_plan_holds(retrain: Retrain) ->
     assert "seed went from 1 to 99" in " ".join(found["reasons"])
 
 
+def test_a_softened_policy_file_holds_though_its_name_is_the_same(retrain: Retrain, tmp_path: Path) -> None:
+    retrain.configure(**GOOD)
+    assert retrain.whole()[0]["outcome"] == "promote"
+    (tmp_path / "policy.yaml").write_text(POLICY.replace("0.2", "0.1"))
+    retrain.start()
+    decided, _ = retrain.whole()
+    assert decided["outcome"] == "hold"
+    assert "audit.policies policy.yaml changed" in " ".join(decided["reasons"])
+
+
 def test_a_champion_whose_rows_are_gone_is_missing_evidence(retrain: Retrain, monkeypatch: pytest.MonkeyPatch) -> None:
     retrain.configure(**GOOD)
     retrain.whole()

@@ -34,7 +34,7 @@ def test_the_same_configuration_needs_no_plan() -> None:
     ("after", "named"),
     [
         (changed(search={"trials": 50}), "search.trials went from 30 to 50"),
-        (changed(data={"source": {"path": "b.csv"}}), "data.source went from"),
+        (changed(data={"source": {"path": "b.csv"}}), "data.source.path went from 'a.csv' to 'b.csv'"),
         ({**BASE, "seed": 4}, "seed went from 0 to 4"),
         (changed(gate={"margin": 0.5}), "gate.margin"),
     ],
@@ -92,3 +92,56 @@ def test_rows_and_candidates() -> None:
 def test_what_differs() -> None:
     assert changed_paths(BASE, BASE) == {}
     assert changed_paths(BASE, {**BASE, "seed": 1}) == {"seed": (0, 1)}
+
+
+def test_a_nested_change_is_named_down_to_its_leaf() -> None:
+    region = {"column": None, "labels": {"1": "north", "2": "south"}, "bins": []}
+    before = {**BASE, "data": {"sensitive": {"region": region}}}
+    after = {**BASE, "data": {"sensitive": {"region": {**region, "column": "region"}}}}
+    same = {"features": (["a"], ["a"]), "rows": (10, 10), "candidate": "logistic"}
+    found = about_plan(None, before, after, **same)
+    assert found.reason == "changed without a change plan: data.sensitive.region.column went from None to 'region'"
+
+
+def test_long_values_are_told_where_they_differ() -> None:
+    names = [f"column_{place}" for place in range(40)]
+    before, after = ({**BASE, "data": {"features": each}} for each in (names, [*names[:-1], "other"]))
+    same = {"features": (["a"], ["a"]), "rows": (10, 10), "candidate": "logistic"}
+    found = about_plan(None, before, after, **same).reason
+    assert "'column_39'" in found
+    assert "'other'" in found
+
+
+def test_a_section_that_comes_or_goes_is_named_by_what_it_holds() -> None:
+    assert changed_paths({"gate": {"plan": None}}, {"gate": {"plan": {"may_change": []}}}) == {
+        "gate.plan.may_change": (None, [])
+    }
+    assert changed_paths({"data": {"sensitive": {}}}, {"data": {"sensitive": {"a": {"bins": [1]}}}}) == {
+        "data.sensitive.a.bins": (None, [1])
+    }
+    assert changed_paths({"data": {"sensitive": {}}}, {"data": {"sensitive": {"a": {"bins": None}}}}) == {
+        "data.sensitive": ({}, None)
+    }
+
+
+@pytest.mark.parametrize(
+    ("recorded", "plan", "status", "named"),
+    [
+        ({"audit.policies": {"/p/own.yaml": "1"}}, None, "NOT APPLICABLE", ""),
+        ({"audit.policies": {"/p/own.yaml": "2"}}, None, "HOLD", "audit.policies own.yaml changed"),
+        ({"audit.policies": {"/p/own.yaml": "2"}}, {"may_change": ["audit.policies"]}, "PASS", ""),
+        ({}, None, "HOLD", "audit.policies own.yaml changed"),
+        (None, None, "HOLD", "audit.policies own.yaml may have changed: its content was not recorded"),
+        ({"audit.policies": {"/p/own.yaml": "1"}, "gate.approvers": {"/p/who": "1"}}, None, "HOLD", "approvers who is"),
+    ],
+)
+def test_the_content_of_the_files_that_judge_is_part_of_the_plan(
+    recorded: dict | None, plan: dict | None, status: str, named: str
+) -> None:
+    found = ask(plan, BASE, files=(recorded, {"audit.policies": {"/p/own.yaml": "1"}}))
+    assert found.status == status
+    assert named in found.reason
+
+
+def test_a_champion_recorded_without_digests_holds_only_where_a_file_judges() -> None:
+    assert ask(None, BASE, files=(None, {})).status == "NOT APPLICABLE"
