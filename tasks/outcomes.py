@@ -114,8 +114,9 @@ def _write(
         notes += _unmatched(outcomes, rows)
     known = rows["target"].notna() & rows["prediction"].notna()
     rows[known].drop(columns="key", errors="ignore").to_parquet(folder / "labelled.parquet", index=False)
-    # Without a key no outcome can ever find its row.
-    still = rows[~known] if "key" in rows.columns else rows.iloc[:0]
+    # Without a key no outcome can ever find its row, and without a prediction there is nothing to compare it with.
+    waits = ~known & rows["prediction"].notna()
+    still = rows[waits] if "key" in rows.columns else rows.iloc[:0]
     still.drop(columns="target").to_parquet(folder / "waiting.parquet", index=False)
     counts: dict[str, Any] = {"labelled": int(known.sum()), "matched": matched, "waiting": len(still), "notes": notes}
     write_json(folder / "outcomes.json", counts)

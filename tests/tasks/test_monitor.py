@@ -18,7 +18,7 @@ from tasks.observe import live_model, observe_batch
 from tasks.outcomes import join_outcomes
 from tasks.reference import keep_reference
 from tasks.registry import Version
-from tasks.step import home, read_json, store
+from tasks.step import home, once, read_json, store
 from tasks.tracking import finish_run, open_run
 from tests.tasks.conftest import Steps
 
@@ -150,6 +150,18 @@ def test_outcomes_without_a_key_and_with_two_labels_a_key_are_refused(looks: Loo
     keyless: DataConfig = looks.data.model_copy(update={"key": None})
     with pytest.raises(DataError, match=r"data\.key"):
         join_outcomes.fn(seen, None, source, keyless, WATCHED, **told)
+
+
+def test_only_rows_with_a_prediction_wait(steps: Steps) -> None:
+    """A row that nothing was decided about keeps neither its group nor its key: no outcome is compared with it."""
+    told = pd.DataFrame({"key": [1, 2], "prediction": ["1", None], "group:sex": ["male", "female"]})
+    seen = once("observe", {"test": "undecided"}, lambda folder: told.to_parquet(folder / "rows.parquet"))
+    live = Version("small", "1", "", "")
+    at = {"version": live, "at": "2026-01-01T03:00:00+00:00", "fresh": True}
+    kept = join_outcomes.fn(seen, None, None, steps.config.data, WATCHED, **at)
+    waiting = pd.read_parquet(store().folder(kept) / "waiting.parquet")
+    assert waiting["key"].tolist() == [1]
+    assert read_json(store().folder(kept) / "outcomes.json")["waiting"] == 1
 
 
 def test_a_version_without_a_reference_says_what_to_do(version: Version) -> None:
