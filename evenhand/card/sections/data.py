@@ -1,6 +1,7 @@
 """Where the data comes from, how it was divided, and what was noticed in it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from evenhand.card.blocks import Block, Cell, Facts, Items, Section, Table, Text
@@ -25,6 +26,29 @@ def parts_of(inputs: Inputs) -> Mapping[str, int]:
     return found
 
 
+def _without_folders(source: Any) -> Any:
+    """A source whose local file is told by its name: the folders above it name people and machines.
+
+    Examples
+    --------
+    >>> _without_folders({"path": "/home/ann/data/loans.csv", "format": "csv"})
+    {'path': 'loans.csv', 'format': 'csv'}
+    >>> _without_folders({"sql": "SELECT * FROM loans", "url": "sqlite:////home/ann/loans.db"})
+    {'sql': 'SELECT * FROM loans', 'url': 'sqlite:///loans.db'}
+    >>> _without_folders({"path": "s3://bucket/loans.csv"})
+    {'path': 's3://bucket/loans.csv'}
+    """
+    if not isinstance(source, Mapping):
+        return source
+    return {name: _file_name(value) if name in ("path", "url") else value for name, value in source.items()}
+
+
+def _file_name(address: Any) -> Any:
+    scheme, found, place = str(address).rpartition("sqlite:///")
+    local = Path(place).is_absolute() and not scheme
+    return f"{found}{Path(place).name}" if local else address
+
+
 def split_rows(inputs: Inputs) -> list[dict[str, Any]]:
     """One entry for each class and group: attribute, value, target, and count and share by part."""
     wide: dict[tuple[str, str], dict[str, Any]] = {}
@@ -45,7 +69,7 @@ def _origin(inputs: Inputs) -> tuple[Block, ...]:
     sensitive = data.get("sensitive") or {}
     named = {
         "Name": data.get("name"),
-        "Source": data.get("source"),
+        "Source": _without_folders(data.get("source")),
         "Rows": _rows(inputs),
         "Target": data.get("target"),
         "Features": f"{len(features)}: {join(list(features), 40)}" if features else None,

@@ -265,3 +265,12 @@ def test_importing_the_card_imports_nothing_heavy():
     code = f"import sys, evenhand.card; sys.exit(', '.join(set({heavy}) & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_no_folder_of_a_person_stands_on_the_card() -> None:
+    source = {"path": "/home/ann.smith/secret-project/loans.csv", "format": "csv"}
+    card = build_card(model={"name": "loans"}, data={"name": "loans", "source": source})
+    for told in (render_html(card), render_markdown(card), render_json(card)):
+        assert "loans.csv" in told
+        assert "ann.smith" not in told
+        assert "secret-project" not in told
