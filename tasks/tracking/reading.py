@@ -128,12 +128,12 @@ def _no_version(model: str, version: str | None) -> str:
 
 def _inputs(found: Any) -> tuple[str, ...]:
     """The names of the columns in the stored model's signature."""
-    from mlflow.artifacts import download_artifacts
     from mlflow.models import Model
 
     place = client().get_logged_model(found.source.removeprefix("models:/")).artifact_location
     with tempfile.TemporaryDirectory() as scratch:
-        described = Model.load(download_artifacts(f"{place}/MLmodel", dst_path=scratch))
+        file = _downloaded(f"{place}/MLmodel", Path(scratch), f"{found.name} version {found.version}")
+        described = Model.load(str(file))
     return tuple(str(name) for name in described.signature.inputs.input_names())
 
 
@@ -190,7 +190,7 @@ def model_file(found: Any, folder: Path) -> Path:
 
 
 def _downloaded(place: str, folder: Path, name: str) -> Path:
-    """The model file at an address of MLflow's store."""
+    """A file of a version's model at an address of MLflow's store."""
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 

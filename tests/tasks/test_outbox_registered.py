@@ -15,6 +15,7 @@ from evenhand.store import digest_file
 from tasks.registry import Version, load_registered
 from tasks.step import store
 from tasks.tracking import client
+from tasks.tracking.reading import read_registered
 
 from .conftest import Steps
 
@@ -68,8 +69,9 @@ def test_a_folder_that_is_gone_is_wrong_input_too(version: Version, file: Path) 
     away = file.parent.with_name("away")
     file.parent.rename(away)
     try:
-        with pytest.raises(ModelError, match="small version 1 is not in MLflow at"):
-            load_registered(version.model, "1")
+        for read in (load_registered, read_registered):
+            with pytest.raises(ModelError, match="small version 1 is not in MLflow at"):
+                read(version.model, "1")
     finally:
         away.rename(file.parent)
 
