@@ -132,10 +132,11 @@ def _space(config: Config) -> Found:
         yield Problem("search.space", f"{shown(name)} does not compete", nearest(name, config.search.candidates))
     if not space or unknown:
         return
-    from evenhand.modeling.candidates import get_candidates  # imports scikit-learn
+    from evenhand.modeling.candidates import get_candidates, refused_values  # imports scikit-learn
 
     try:
-        get_candidates(config.search.candidates, space)
+        chosen = get_candidates(config.search.candidates, space)
+        found = [problem for candidate in chosen for problem in refused_values(candidate)]
     except ConfigError as error:
-        found = error.problems or [Problem("space", error.summary)]
-        yield from (replace(problem, where=f"search.{problem.where}") for problem in found)
+        found = list(error.problems) or [Problem("space", error.summary)]
+    yield from (replace(problem, where=f"search.{problem.where}") for problem in found)

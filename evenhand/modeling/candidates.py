@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from evenhand.exceptions import ConfigError, Problem, nearest, shorten
 from evenhand.modeling.space import Choice, Dimension, Range, Space, parse_dimension
 
-__all__ = ["CANDIDATES", "HIDDEN_UNITS", "Candidate", "get_candidates"]
+__all__ = ["CANDIDATES", "HIDDEN_UNITS", "Candidate", "get_candidates", "refused_values"]
 
 HIDDEN_UNITS = 64
 
@@ -196,13 +196,13 @@ def _with_space(candidate: Candidate, changes: Mapping[str, Any]) -> tuple[Candi
         problems += wrong
         if dimension is not None:
             space[name] = dimension
-            problems += _refused(candidate, name, dimension, where)
     return replace(candidate, space=MappingProxyType(space)), problems
 
 
-def _refused(candidate: Candidate, name: str, dimension: Dimension, where: str) -> Iterator[Problem]:
-    """The options, or the ends of the range, that the classifier takes in no fit: by scikit-learn's own constraints."""
-    for value in dimension.grid(2):
+def refused_values(candidate: Candidate) -> Iterator[Problem]:
+    """The options, or the ends of ranges, that the classifier takes in no fit: by scikit-learn's own constraints."""
+    for name, value in ((name, value) for name, dimension in candidate.space.items() for value in dimension.grid(2)):
+        where = f"space.{candidate.name}.{name}"
         classifier = candidate.make({name: value}, 0)
         if not hasattr(classifier, "_parameter_constraints"):
             return  # of somebody else: its fit will tell
