@@ -7,16 +7,15 @@ it is reported, and nothing goes live until a person has put it right.
 
 from tasks.ledger.champion import (
     CHAMPION,
+    STAMP,
     checked_standing,
     faults,
     live_version,
     move_champion,
     settle,
-    stamp_version,
     where_stands,
 )
 from tasks.ledger.looks import take_look
-from tasks.ledger.stamps import STAMP
 from tasks.ledger.table import append, head, ledger_address, records
 
 __all__ = [
@@ -31,7 +30,6 @@ __all__ = [
     "move_champion",
     "records",
     "settle",
-    "stamp_version",
     "take_look",
     "where_stands",
 ]

@@ -169,8 +169,8 @@ def artifact_digest(run_id: str, name: str) -> str:
         return digest_file(file) if file is not None else ""
 
 
-def ledger_stamps(model: str | None = None) -> dict[str, str]:
-    """The hashes of ledger records that versions carry, of one model or of all, with the version that carries each.
+def ledger_stamps() -> dict[str, str]:
+    """The hashes of ledger records that model versions carry, with the version that carries each.
 
     Raises
     ------
@@ -178,12 +178,11 @@ def ledger_stamps(model: str | None = None) -> dict[str, str]:
         When MLflow does not answer.
     """
     found: dict[str, str] = {}
-    wanted = f"name = '{model}'" if model is not None else None
     with reachable():
         ask()
         page = None
         while True:
-            versions = client().search_model_versions(wanted, max_results=1000, page_token=page)
+            versions = client().search_model_versions(max_results=1000, page_token=page)
             for version in versions:
                 for name in ("evenhand.ledger_head", "evenhand.decision_record"):
                     if stamp := version.tags.get(name):
