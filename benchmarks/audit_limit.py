@@ -100,6 +100,14 @@ def main() -> int:
         "histogram": extra(lambda: metrics(**histogram)) / size_scored,
         "exact areas": extra(areas) / size_scored,
     }
+    return report({"bincount": once, "argsort": sort, "counts": counted, "histogram": scored, "areas": exact,
+                   "whole": whole}, memory)  # fmt: skip
+
+
+def report(took: dict[str, float], memory: dict[str, float]) -> int:
+    """Print every figure beside its bound; 1 when one is missed."""
+    once, sort, whole = took["bincount"], took["argsort"], took["whole"]
+    counted, scored, exact = took["counts"], took["histogram"], took["areas"]
     print(f"rows {ROWS:,}; numpy.bincount of one int8 column {once * 1e3:.1f} ms, numpy.argsort {sort * 1e3:.1f} ms")
     print(f"counts    {counted * 1e3:8.1f} ms   {counted / once:6.2f} bincounts, at most {COUNT_BOUND:g}")
     print(f"histogram {scored * 1e3:8.1f} ms   {scored / once:6.2f} bincounts, at most {SCORE_BOUND:g}")

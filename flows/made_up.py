@@ -15,6 +15,9 @@ _OF_THE_PAGE = frozenset(
 )
 """What a name begins with that the form of its page makes up: faker's adjectives of products; an animal follows."""
 
+_ANIMAL = 6
+"""The most letters of that animal: the page of Prefect 3.8 asks for no more (``maxCharCount``)."""
+
 
 def made_up(name: str) -> bool:
     """Whether Prefect made up a run's name: its server, for a schedule or a shell, or the form of its page.
@@ -35,7 +38,7 @@ def made_up(name: str) -> bool:
     first, hyphen, second = name.partition("-")
     if not hyphen or not second.isalpha():
         return False
-    of_the_page = first in _OF_THE_PAGE and second.istitle() and len(second) <= 6
+    of_the_page = first in _OF_THE_PAGE and second.istitle() and len(second) <= _ANIMAL
     return of_the_page or (first in _words("adj_any") and second in _words("subj"))
 
 

@@ -110,8 +110,8 @@ def _path(where: str, path: str) -> Found:
     for part in path.split("."):
         field = section.model_fields.get(part)
         if field is None:
-            remedy = nearest(part, section.model_fields).replace(" '", f" '{above}")
-            yield Problem(where, f"{shown(path)} is no path of the configuration", remedy)
+            known = [f"{above}{name}" for name in section.model_fields]
+            yield Problem(where, f"{shown(path)} is no path of the configuration", nearest(f"{above}{part}", known))
             return
         if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
             return

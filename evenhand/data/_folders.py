@@ -60,7 +60,9 @@ def find_folder(address: str, *, format: str = "auto") -> PartsFolder | None:  #
 
 
 def _local(path: Path) -> PartsFolder | None:
-    return PartsFolder(path, tuple(sorted(path.glob(f"**/*{_SUFFIX}")))) if os.path.isdir(path) else None  # noqa: PTH112  an impossible name is none
+    if not os.path.isdir(path):  # noqa: PTH112 (a name too long for the system is no folder, and Path.is_dir raises)
+        return None
+    return PartsFolder(path, tuple(sorted(path.glob(f"**/*{_SUFFIX}"))))
 
 
 def _remote(filled: str, address: str) -> PartsFolder | None:

@@ -11,9 +11,9 @@ from evenhand.modeling.persistence import TRUSTED_TYPES
 from evenhand.provenance import serving_requirements
 from tasks.registry.contracts import CONTRACT_TAG, NOT_COMPARED, was_held
 from tasks.tracking import RunRef
-from tasks.tracking.beside import caught_up, send
 from tasks.tracking.delivery import box, deliver
 from tasks.tracking.items import link
+from tasks.tracking.sending import caught_up, send
 
 __all__ = ["Version", "log_model", "model_signature", "register_version"]
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from evenhand.data.dataset import Dataset
-from tasks.tracking.beside import beside, caught_up, send
 from tasks.tracking.delivery import Delivery, box, deliver, deliver_all, root, run_address, say, settle
 from tasks.tracking.items import (
     Child,
@@ -30,6 +29,7 @@ from tasks.tracking.items import (
     to_body,
 )
 from tasks.tracking.outbox import outboxes
+from tasks.tracking.sending import beside, caught_up, send
 from tasks.tracking.service import client, reachable, shown_address, warm_up
 from tasks.tracking.writing import RunGoneError
 

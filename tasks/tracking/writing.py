@@ -54,7 +54,7 @@ def _unclashed(call: Callable[[], T]) -> T:
         except MlflowException as error:
             if not _clashed(error):
                 raise
-        time.sleep(0.05 * 2**attempt * random.random())  # noqa: S311 (two that clashed do not come back together)
+        time.sleep(0.1 * (attempt + 1) * random.random())  # noqa: S311 (two that clashed do not come back together)
     return call()
 
 

@@ -1,5 +1,6 @@
 """Where the data comes from, how it was divided, and what was noticed in it."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ def rows_of(inputs: Inputs) -> int | None:
     """How many rows the data has, under either name."""
     found = inputs.data.get("rows", inputs.data.get("n"))
     return found if isinstance(found, int) else None
+
+
+_LOCAL = re.compile(r"(?P<kind>file://|sqlite:///)?(?P<path>/.*)")
 
 
 def parts_of(inputs: Inputs) -> Mapping[str, int]:
@@ -37,6 +41,8 @@ def _without_folders(source: Any) -> Any:
     {'sql': 'SELECT * FROM loans', 'url': 'sqlite:///loans.db'}
     >>> _without_folders({"path": "s3://bucket/loans.csv"})
     {'path': 's3://bucket/loans.csv'}
+    >>> _without_folders({"path": "file:///home/ann/loans.csv"})
+    {'path': 'file://loans.csv'}
     """
     if not isinstance(source, Mapping):
         return source
@@ -44,9 +50,8 @@ def _without_folders(source: Any) -> Any:
 
 
 def _file_name(address: Any) -> Any:
-    scheme, found, place = str(address).rpartition("sqlite:///")
-    local = Path(place).is_absolute() and not scheme
-    return f"{found}{Path(place).name}" if local else address
+    local = _LOCAL.fullmatch(str(address))
+    return f"{local['kind'] or ''}{Path(local['path']).name}" if local else address
 
 
 def split_rows(inputs: Inputs) -> list[dict[str, Any]]:
