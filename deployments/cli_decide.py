@@ -36,8 +36,9 @@ def answer(
     model = hold.decision.model
     live = f"version {version} of {model} is live" if kind == "approve" else f"version {version} of {model} stays out"
     verified = "signed" if record.body.get("verified") else "unverified"
-    _say(f"{live}: {kind}d by {record.body['by']} ({verified}), record {record.sequence} of the ledger")
-    _note(str(hold.decision.body["run_id"]), kind, f"{kind}d by {record.body['by']}: {reason}")
+    done = f"{'approved' if kind == 'approve' else 'rejected'} by {record.body['by']}"
+    _say(f"{live}: {done} ({verified}), record {record.sequence} of the ledger")
+    _note(str(hold.decision.body["run_id"]), kind, f"{done}: {reason}")
     return 0
 
 
@@ -73,8 +74,8 @@ def verify() -> int:
     found = faults()
     for fault in found:
         _say(f"{fault.kind}: {fault.message}")
-    everything = records()
     if not found:
+        everything = records()
         last = everything[-1] if everything else None
         newest = f", the newest {last.hash[:12]} of {last.at[:16]} UTC" if last is not None else ""
         _say(f"the ledger is whole: {len(everything)} records{newest}")

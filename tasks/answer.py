@@ -10,7 +10,7 @@ from evenhand.decision.signature import statement, verify
 from evenhand.decision.smoke import smoke_rows, smoke_test
 from evenhand.decision.standing import Hold, Standing, standing, why_not_open
 from evenhand.exceptions import shorten
-from tasks.ledger import STAMP, append, checked_standing, move_champion, records
+from tasks.ledger import append, checked_standing, move_champion, records, stamp_version
 from tasks.registry import artifact_digest, find_version, load_registered, run_files, run_version, tag_version
 
 __all__ = ["Answer", "answer_hold", "find_hold", "finish_approval", "held_version", "roll_back"]
@@ -136,7 +136,7 @@ def answer_hold(hold: Hold, answer: Answer) -> Record:
         move_champion(decision.model, version, record, expected=decision.body.get("champion"))
         tag_version(decision.model, version, {"evenhand.decision": "approved"})
     else:
-        tag_version(decision.model, version, {"evenhand.decision": "rejected", STAMP: record.hash})
+        stamp_version(decision.model, version, record, {"evenhand.decision": "rejected"})
     return record
 
 

@@ -12,7 +12,7 @@ from evenhand.decision.ledger import LedgerError, Record
 from evenhand.exceptions import ServiceError
 from evenhand.provenance import code_version
 from evenhand.store import Ref, digest_file, digest_json
-from tasks.ledger import STAMP, append, move_champion
+from tasks.ledger import append, move_champion, stamp_version
 from tasks.registry import Version, tag_version
 from tasks.step import flow_run_id, note, read_json, step, store
 from tasks.tracking import RunRef, current
@@ -59,10 +59,11 @@ def enact_decision(
 
 def _stamp(version: Version, record: Record, outcome: str) -> None:
     tags = {"evenhand.decision": outcome, "evenhand.decision_record": record.hash}
-    if outcome != "promote":  # a promotion's newest record is that of its move
-        tags[STAMP] = record.hash
     try:
-        tag_version(version.model, version.version, tags)
+        if outcome == "promote":  # its newest record is that of its move
+            tag_version(version.model, version.version, tags)
+        else:
+            stamp_version(version.model, version.version, record, tags)
     except ServiceError as error:
         note(f"the version does not carry its record yet: {error}")
 

@@ -9,7 +9,18 @@ from typing import Any, Literal, cast
 
 from evenhand.exceptions import EvenhandError
 
-__all__ = ["GENESIS", "KINDS", "Fault", "Kind", "LedgerError", "Record", "digest_record", "find_faults", "seal"]
+__all__ = [
+    "GENESIS",
+    "KINDS",
+    "Fault",
+    "Kind",
+    "LedgerError",
+    "Record",
+    "Stamp",
+    "digest_record",
+    "find_faults",
+    "seal",
+]
 
 Kind = Literal["look", "decision", "approval", "rejection", "rollback", "intent", "done"]
 
@@ -68,6 +79,25 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Stamp:
+    """What was left elsewhere of a record when it was the newest, so that a cut tail shows.
+
+    Attributes
+    ----------
+    hash
+        The record's.
+    where
+        Where it stands, for people.
+    ledger
+        The hash of the first record of its ledger, which tells one ledger from another; "" when that is not known.
+    """
+
+    hash: str
+    where: str
+    ledger: str = ""
+
+
+@dataclass(frozen=True)
 class Fault:
     """Something that is wrong with the ledger.
 
@@ -76,7 +106,7 @@ class Fault:
     sequence
         The record's place; 0 for what is about no single record.
     kind
-        ``edited``, ``removed``, ``reordered``, ``truncated``, ``unfounded`` or ``moved by hand``.
+        ``edited``, ``removed``, ``reordered``, ``truncated``, ``another ledger``, ``unfounded`` or ``moved by hand``.
     message
         What it is, in a sentence.
     """
@@ -139,7 +169,7 @@ def seal(
     return Record(place, previous, at, kind, model, plain, digest_record(record))
 
 
-def find_faults(records: Sequence[Record], stamps: Mapping[str, str] | None = None) -> tuple[Fault, ...]:
+def find_faults(records: Sequence[Record], stamps: Iterable[Stamp] = ()) -> tuple[Fault, ...]:
     """Every edit, removal, reordering and truncation that shows, and every move that no decision stands behind.
 
     Parameters
@@ -147,8 +177,8 @@ def find_faults(records: Sequence[Record], stamps: Mapping[str, str] | None = No
     records
         All records of all models, in the order of their places.
     stamps
-        Hashes that were stamped elsewhere when they were the newest (on cards and model versions), with where they
-        stand: one that is not in the ledger shows that a tail was cut off.
+        What model versions carry: one whose record is not in the ledger shows that a tail was cut off, or that another
+        ledger decides about the model too.
 
     Examples
     --------
@@ -156,10 +186,12 @@ def find_faults(records: Sequence[Record], stamps: Mapping[str, str] | None = No
     >>> second = seal(first, "look", "loans", {})
     >>> [fault.kind for fault in find_faults([first])], [fault.kind for fault in find_faults([second])]
     ([], ['removed'])
-    >>> [fault.kind for fault in find_faults([first], {second.hash: "version 3"})]
+    >>> [fault.kind for fault in find_faults([first], [Stamp(second.hash, "version 3", first.hash)])]
     ['truncated']
+    >>> [fault.kind for fault in find_faults([first], [Stamp("e" * 64, "version 3", "f" * 64)])]
+    ['another ledger']
     """
-    return (*_chain_faults(records), *_cut_tail(records, stamps or {}), *_unfounded(records))
+    return (*_chain_faults(records), *_cut_tail(records, stamps), *_unfounded(records))
 
 
 def _chain_faults(records: Sequence[Record]) -> Iterable[Fault]:
@@ -183,11 +215,16 @@ def _chain_faults(records: Sequence[Record]) -> Iterable[Fault]:
         before, place, at = record.hash, record.sequence, record.at
 
 
-def _cut_tail(records: Sequence[Record], stamps: Mapping[str, str]) -> Iterable[Fault]:
-    known = {record.hash for record in records}
-    for stamp, where in stamps.items():
-        if stamp not in known and stamp != GENESIS:
-            yield Fault(0, "truncated", f"{where} names record {stamp[:12]}..., which is not in the ledger")
+def _cut_tail(records: Sequence[Record], stamps: Iterable[Stamp]) -> Iterable[Fault]:
+    known, mine = {record.hash for record in records}, records[0].hash if records else ""
+    for stamp in stamps:
+        if stamp.hash in known or stamp.hash == GENESIS:
+            continue
+        if mine and stamp.ledger not in ("", mine):
+            yield Fault(0, "another ledger", f"{stamp.where} names a record of the ledger that begins with "
+                        f"{stamp.ledger[:12]}..., and this one begins with {mine[:12]}...")  # fmt: skip
+        else:
+            yield Fault(0, "truncated", f"{stamp.where} names record {stamp.hash[:12]}..., which is not in the ledger")
 
 
 def _unfounded(records: Sequence[Record]) -> Iterable[Fault]:

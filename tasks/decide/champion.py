@@ -24,7 +24,7 @@ from evenhand.fairness.served import as_taken
 from evenhand.modeling.persistence import load_model
 from evenhand.provenance import code_version
 from evenhand.store import Ref
-from tasks.ledger import checked_standing, head
+from tasks.ledger import another_ledger, checked_standing, head, identity
 from tasks.registry import find_version, load_registered, run_files
 from tasks.step import load_part, read_json, write_json
 
@@ -63,8 +63,8 @@ def find_champion(model: str) -> Champion:
     except ServiceError as error:
         head()  # the ledger itself has to answer: without it nothing is decided
         return Champion(None, problem=str(error))
-    if moved:
-        return Champion(standing.champion.version if standing.champion else None, problem=moved)
+    if problem := moved or another_ledger(model, identity()):
+        return Champion(standing.champion.version if standing.champion else None, problem=problem)
     if standing.champion is None:
         return Champion(None)
     version = standing.champion.version

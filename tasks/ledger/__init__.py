@@ -7,29 +7,34 @@ it is reported, and nothing goes live until a person has put it right.
 
 from tasks.ledger.champion import (
     CHAMPION,
-    STAMP,
     checked_standing,
     faults,
     live_version,
     move_champion,
     settle,
+    stamp_version,
     where_stands,
 )
 from tasks.ledger.looks import take_look
-from tasks.ledger.table import append, head, ledger_address, records
+from tasks.ledger.stamps import another_ledger
+from tasks.ledger.table import append, head, identity, ledger_address, records
+from tasks.registry import STAMP
 
 __all__ = [
     "CHAMPION",
     "STAMP",
+    "another_ledger",
     "append",
     "checked_standing",
     "faults",
     "head",
+    "identity",
     "ledger_address",
     "live_version",
     "move_champion",
     "records",
     "settle",
+    "stamp_version",
     "take_look",
     "where_stands",
 ]

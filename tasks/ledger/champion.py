@@ -9,23 +9,21 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from evenhand.decision.ledger import Fault, LedgerError, Record, find_faults
+from evenhand.decision.ledger import Fault, LedgerError, Record, digest_record, find_faults
 from evenhand.decision.standing import Standing, standing
 from evenhand.exceptions import ServiceError
-from tasks.ledger.table import ATTEMPTS, append, connected, ledger_address, records
-from tasks.registry import alias_version, ledger_stamps, move_alias, tag_version
+from tasks.ledger.stamps import refuse_cut, stamps_of
+from tasks.ledger.table import ATTEMPTS, append, connected, identity, ledger_address, records
+from tasks.registry import LEDGER, STAMP, alias_version, ledger_stamps, move_alias, tag_version
 from tasks.step import home
 from tasks.tracking import say
 
 __all__ = [
-    "CHAMPION", "STAMP", "checked_standing", "faults", "live_version", "move_champion", "settle", "where_stands"
+    "CHAMPION", "checked_standing", "faults", "live_version", "move_champion", "settle", "stamp_version", "where_stands"
 ]  # fmt: skip
 
 CHAMPION = "champion"
 """The alias of the version that is live."""
-
-STAMP = "evenhand.ledger_head"
-"""The tag of a version with the newest record about it, so that a ledger whose tail was cut off shows."""
 
 
 def where_stands(model: str) -> Standing:
@@ -83,12 +81,21 @@ def _moved_by_hand(found: Standing, points: str | None) -> str:
     known = f"version {says} is" if says else "no version is"
     return (
         f"the alias {CHAMPION!r} of {found.model} {shown}, and by the ledger {known} live: it was moved by hand; "
-        f"`evenhand ledger settle {found.model}` puts it back, `evenhand rollback` moves it by the ledger"
+        f"`evenhand ledger settle {found.model}` puts it back"
     )
 
 
 def settle(model: str) -> str:
-    """Put the alias where the ledger says; what was wrong, "" when nothing was."""
+    """Put the alias where the ledger says; what was wrong, "" when nothing was.
+
+    Raises
+    ------
+    LedgerError
+        When the ledger is not whole.
+    ServiceError
+        When the ledger or MLflow does not answer.
+    """
+    _check_whole(model)
     _, reason = checked_standing(model)
     if reason:
         with _moving(model):
@@ -153,9 +160,29 @@ def _finish(model: str) -> None:
         if intent is None:
             return
         version = str(intent.body["version"])
+        _check_whole(model)
         move_alias(model, CHAMPION, version)
         record = append("done", model, {"version": version, "intent": intent.hash})
-        tag_version(model, version, {STAMP: record.hash})
+        stamp_version(model, version, record)
+
+
+def stamp_version(model: str, version: str, record: Record, tags: Mapping[str, str] | None = None) -> None:
+    """Let a version carry the newest record about it, and other tags.
+
+    Raises
+    ------
+    LedgerError
+        When a version of the model names a record that is gone: another stamp would cover that up.
+    ServiceError
+        When the ledger or MLflow does not answer.
+    """
+    _check_whole(model)
+    tag_version(model, version, {**(tags or {}), STAMP: record.hash, LEDGER: identity()})
+
+
+def _check_whole(model: str) -> None:
+    stamps = stamps_of(model)  # before the records
+    refuse_cut(records(model), stamps, identity())
 
 
 @contextmanager
@@ -177,15 +204,26 @@ def _moving(model: str) -> Iterator[None]:
 def faults() -> tuple[Fault, ...]:
     """All that is wrong with the ledger, and with the aliases that should follow it.
 
+    A move that was left half done is finished only where nothing is wrong: what was found stays as it was found.
+
     Raises
     ------
     ServiceError
         When the ledger or MLflow does not answer.
     """
-    everything = records()
-    found = list(find_faults(everything, ledger_stamps()))
+    stamps = ledger_stamps()  # before the records
+    everything = records(edited="keep")
+    found = list(find_faults(everything, stamps))
     for name in sorted({record.model for record in everything}):
-        _, reason = checked_standing(name)
+        reason = _alias_fault(everything, name) if found else checked_standing(name)[1]
         if reason:
             found.append(Fault(0, "moved by hand", reason))
     return tuple(found)
+
+
+def _alias_fault(everything: Sequence[Record], name: str) -> str:
+    """What is wrong with an alias, without touching it; half-done moves and damaged records say nothing about it."""
+    if any(record.hash != digest_record(record) for record in everything if record.model == name):
+        return ""
+    found = standing(everything, name)
+    return "" if found.pending is not None else _moved_by_hand(found, alias_version(name, CHAMPION))

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     Column,
@@ -25,12 +25,13 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from evenhand.decision.ledger import GENESIS, Kind, Record, seal
+from evenhand.decision.ledger import GENESIS, Kind, LedgerError, Record, seal
 from evenhand.decision.standing import Standing, standing
 from evenhand.exceptions import ServiceError, shorten
+from tasks.ledger.stamps import refuse_cut, stamps_of
 from tasks.step import home
 
-__all__ = ["ATTEMPTS", "append", "connected", "head", "ledger_address", "records"]
+__all__ = ["ATTEMPTS", "append", "connected", "head", "identity", "ledger_address", "records"]
 
 ATTEMPTS = 100
 """How often something is tried again that somebody else was faster with."""
@@ -120,20 +121,57 @@ def connected() -> Iterator[Connection]:
         raise ServiceError(f"the ledger does not answer at {shown}: {shorten(said, limit=160)}") from error
 
 
-def records(model: str | None = None) -> list[Record]:
-    """The ledger's records in order, of one model or of all."""
+def records(model: str | None = None, *, edited: Literal["refuse", "keep"] = "refuse") -> list[Record]:
+    """The ledger's records in order, of one model or of all.
+
+    Parameters
+    ----------
+    model
+        Its name; None for all.
+    edited
+        What becomes of a record whose text is not the one that was written: it is refused, or kept for
+        :func:`~evenhand.decision.ledger.find_faults` with a body that does not match its hash.
+
+    Raises
+    ------
+    LedgerError
+        When a record's text was edited, and such are refused.
+    ServiceError
+        When the ledger does not answer.
+    """
     with connected() as connection:
-        return _read(connection, model)
+        return _read(connection, model, edited=edited)
 
 
-def _read(connection: Connection, model: str | None = None) -> list[Record]:
+def _read(connection: Connection, model: str | None = None, *, edited: str = "refuse") -> list[Record]:
     query = select(_table).order_by(_table.c.sequence)
     if model is not None:
         query = query.where(_table.c.model == model)
-    return [
-        Record(row.sequence, row.previous, row.at, row.kind, row.model, json.loads(row.body), row.hash)
-        for row in connection.execute(query)
-    ]
+    return [_record(row, edited) for row in connection.execute(query)]
+
+
+def _record(row: Any, edited: str) -> Record:
+    body = _body(row.body)
+    if body is None and edited == "refuse":
+        raise LedgerError(
+            f"edited: record {row.sequence} of the ledger is not the text that was written: restore the ledger from a "
+            "backup; `evenhand ledger verify` names all that is wrong"
+        )
+    kept = {"edited": row.body} if body is None else body
+    return Record(row.sequence, row.previous, row.at, row.kind, row.model, kept, row.hash)
+
+
+def _body(text: str) -> dict[str, Any] | None:
+    """What a text says; None when it is not what is written of that, be it by a space or a key that stands twice."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and _written(found) == text else None
+
+
+def _written(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, sort_keys=True)
 
 
 def head() -> str:
@@ -143,11 +181,21 @@ def head() -> str:
     return last.hash if last is not None else GENESIS
 
 
+def identity() -> str:
+    """The hash of the first record of all, which tells one ledger from another; "" for an empty ledger."""
+    with connected() as connection:
+        return _identity(connection)
+
+
+def _identity(connection: Connection) -> str:
+    return str(connection.scalar(select(_table.c.hash).order_by(_table.c.sequence).limit(1)) or "")
+
+
 def _last(connection: Connection) -> Record | None:
     row = connection.execute(select(_table).order_by(_table.c.sequence.desc()).limit(1)).first()
     if row is None:
         return None
-    return Record(row.sequence, row.previous, row.at, row.kind, row.model, json.loads(row.body), row.hash)
+    return _record(row, "keep")  # only its place and its hash are gone on from
 
 
 def append(
@@ -169,14 +217,16 @@ def append(
     Raises
     ------
     LedgerError
-        From `body`.
+        From `body`, or when a version of the model names a record that is gone.
     ServiceError
         When the ledger does not answer.
     """
+    stamps = stamps_of(model)
     for _ in range(ATTEMPTS):
         with connected() as connection:
             last = _last(connection)  # first: what is added after it makes the insertion below fail
-            mine = _read(connection, model)
+            mine, ledger = _read(connection, model), _identity(connection)
+        refuse_cut(mine, stamps, ledger)
         content = body(standing(mine, model), mine) if callable(body) else body
         if isinstance(content, Record):
             return content
@@ -191,4 +241,4 @@ def append(
 
 
 def _row(record: Record) -> dict[str, Any]:
-    return {**record.to_dict(), "body": json.dumps(record.body, ensure_ascii=False, sort_keys=True)}
+    return {**record.to_dict(), "body": _written(record.body)}

@@ -3,6 +3,8 @@
 from tasks.registry.contracts import keep_contract, latest_contract
 from tasks.registry.storing import Version, log_model, model_signature, register_version
 from tasks.registry.versions import (
+    LEDGER,
+    STAMP,
     alias_version,
     artifact_digest,
     find_version,
@@ -15,6 +17,8 @@ from tasks.registry.versions import (
 )
 
 __all__ = [
+    "LEDGER",
+    "STAMP",
     "Version",
     "alias_version",
     "artifact_digest",

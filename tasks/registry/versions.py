@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from evenhand.decision.ledger import Stamp
 from evenhand.exceptions import ModelError
 from evenhand.modeling.persistence import load_model
 from evenhand.store import digest_file
@@ -16,6 +17,8 @@ from tasks.tracking.service import unknown
 from tasks.tracking.writing import alias_holder, set_alias
 
 __all__ = [
+    "LEDGER",
+    "STAMP",
     "alias_version",
     "artifact_digest",
     "find_version",
@@ -26,6 +29,12 @@ __all__ = [
     "run_version",
     "tag_version",
 ]
+
+STAMP = "evenhand.ledger_head"
+"""The tag of a version with the newest record about it, so that a ledger whose tail was cut off shows."""
+
+LEDGER = "evenhand.ledger"
+"""The tag beside it with the ledger's first record, which tells another ledger from one that was cut."""
 
 
 def load_registered(model: str, version_or_alias: str) -> Any:
@@ -169,24 +178,25 @@ def artifact_digest(run_id: str, name: str) -> str:
         return digest_file(file) if file is not None else ""
 
 
-def ledger_stamps() -> dict[str, str]:
-    """The hashes of ledger records that model versions carry, with the version that carries each.
+def ledger_stamps(model: str | None = None) -> list[Stamp]:
+    """The records of the ledger that versions name, of one model or of all.
 
     Raises
     ------
     ServiceError
         When MLflow does not answer.
     """
-    found: dict[str, str] = {}
+    found: list[Stamp] = []
+    wanted = f"name = '{model}'" if model is not None else None
     with reachable():
         ask()
         page = None
         while True:
-            versions = client().search_model_versions(max_results=1000, page_token=page)
+            versions = client().search_model_versions(wanted, max_results=1000, page_token=page)
             for version in versions:
-                for name in ("evenhand.ledger_head", "evenhand.decision_record"):
-                    if stamp := version.tags.get(name):
-                        found[stamp] = f"version {version.version} of {version.name}"
+                where = f"version {version.version} of {version.name}"
+                named = (version.tags.get(name) for name in (STAMP, "evenhand.decision_record"))
+                found += [Stamp(record, where, version.tags.get(LEDGER, "")) for record in named if record]
             page = versions.token
             if not page:
                 return found

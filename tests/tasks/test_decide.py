@@ -266,6 +266,20 @@ def test_a_softened_policy_file_holds_though_its_name_is_the_same(retrain: Retra
     assert "audit.policies policy.yaml changed" in " ".join(decided["reasons"])
 
 
+def test_a_model_that_another_ledger_decided_about_does_not_promote_by_itself(
+    retrain: Retrain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its champion and its looks are counted there: a deleted ledger gives no first model, no first look."""
+    retrain.configure(**GOOD)
+    retrain.whole()
+    monkeypatch.setenv("EVENHAND_LEDGER", f"sqlite:///{tmp_path / 'new.db'}")
+    move_alias(retrain.config.model, "champion", None)
+    retrain.start()
+    _, found = retrain.decide()
+    assert found["outcome"] == "hold"
+    assert "was decided about in another ledger" in " ".join(found["reasons"])
+
+
 def test_a_champion_whose_rows_are_gone_is_missing_evidence(retrain: Retrain, monkeypatch: pytest.MonkeyPatch) -> None:
     retrain.configure(**GOOD)
     retrain.whole()

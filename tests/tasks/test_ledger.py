@@ -106,8 +106,9 @@ def test_an_alias_moved_by_hand_is_refused_reported_and_put_back(place: Path, to
     model = new_model(place)
     promote(model, "1")
     registry.move_alias(model, kept.CHAMPION, to)
-    with pytest.raises(LedgerError, match="moved by hand"):
+    with pytest.raises(LedgerError, match="moved by hand") as caught:
         kept.live_version(model)
+    assert "rollback" not in str(caught.value), "it is refused with the same error"
     with pytest.raises(LedgerError, match="moved by hand"):
         promote(model, "2")
     assert [fault.kind for fault in kept.faults() if model in fault.message] == ["moved by hand"]
@@ -150,7 +151,84 @@ def test_whoever_gets_past_the_triggers_is_found(place: Path, tmp_path: Path, mo
         for verb in ("update", "delete"):
             connection.execute(f"DROP TRIGGER evenhand_ledger_no_{verb}")
         connection.execute(damage)
-    assert kind in {fault.kind for fault in find_faults(kept.records(), registry.ledger_stamps())}
+    assert kind in {fault.kind for fault in find_faults(kept.records(), registry.ledger_stamps(model))}
+
+
+@pytest.fixture
+def own(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A ledger of one test, whose triggers somebody got past; `spoil` is what they do."""
+    monkeypatch.setenv("EVENHAND_LEDGER", f"sqlite:///{tmp_path / 'own.db'}")
+    return tmp_path / "own.db"
+
+
+def spoil(file: Path, statement: str) -> None:
+    with sqlite3.connect(file) as connection:
+        for verb in ("update", "delete"):
+            connection.execute(f"DROP TRIGGER IF EXISTS evenhand_ledger_no_{verb}")
+        connection.execute(statement)
+
+
+def mine(model: str) -> list[str]:
+    return [fault.kind for fault in kept.faults() if f" of {model}" in fault.message]
+
+
+def test_a_cut_ledger_takes_nothing_until_it_is_restored(place: Path, own: Path) -> None:
+    model = new_model(place)
+    promote(model, "1")
+    promote(model, "2")
+    spoil(own, "DELETE FROM evenhand_ledger WHERE sequence > 3")
+    stamped = registry.ledger_stamps(model)
+    for attempt in (
+        lambda: kept.append("look", model, {"look": 1}),
+        lambda: promote(model, "1"),
+        lambda: kept.settle(model),
+        lambda: kept.stamp_version(model, "2", kept.records(model)[-1]),
+    ):
+        with pytest.raises(LedgerError, match=rf"version 2 of {model} names record .* was cut\. Restore it"):
+            attempt()
+    assert registry.ledger_stamps(model) == stamped
+    assert len(kept.records(model)) == 3
+    assert mine(model) == ["truncated", "moved by hand"]
+
+
+def test_another_ledger_is_told_from_one_that_was_cut(place: Path, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two machines with ledgers of their own may share MLflow: neither is refused."""
+    model = new_model(place)
+    registry.tag_version(model, "1", {kept.STAMP: "a" * 64, registry.LEDGER: "b" * 64})
+    kept.stamp_version(model, "2", decided(model, "hold", "2"))
+    assert mine(model) == ["another ledger"]
+    assert "version 1 " in kept.another_ledger(model, kept.identity())
+    monkeypatch.setenv("EVENHAND_LEDGER", f"sqlite:///{own.parent / 'deleted.db'}")
+    kept.append("look", "any", {"look": 1})
+    decided(model, "hold", "3")
+    assert [fault.kind for fault in kept.faults() if f"version 2 of {model}" in fault.message] == ["another ledger"]
+
+
+def test_verifying_repairs_nothing_where_something_is_wrong(place: Path, own: Path) -> None:
+    model = new_model(place)
+    promote(model, "1")
+    promote(model, "2")
+    spoil(own, "DELETE FROM evenhand_ledger WHERE sequence > 5")  # the second move's `done`
+    assert mine(model) == ["truncated"]
+    assert mine(model) == ["truncated"], "a second look finds it too"
+    with pytest.raises(LedgerError, match="gone from the ledger"):
+        kept.where_stands(model)
+    assert alias(model) == "2"
+
+
+@pytest.mark.parametrize(
+    "body", ["'{'", "'[1]'", '\'{"run": "x", \' || substr(body, 2)', "body || ' '", "replace(body, ': ', ':')"]
+)
+def test_a_text_that_was_edited_is_found_also_where_it_says_the_same(place: Path, own: Path, body: str) -> None:
+    model = new_model(place)
+    decided(model, "hold", "1")
+    decided(model, "hold", "2")
+    spoil(own, f"UPDATE evenhand_ledger SET body = {body} WHERE sequence = 2")
+    assert [(fault.kind, fault.sequence) for fault in kept.faults() if fault.sequence] == [("edited", 2)]
+    with pytest.raises(LedgerError, match="edited: record 2 of the ledger"):
+        kept.records()
+    with pytest.raises(LedgerError, match="edited: record 2 of the ledger"):
+        decided(model, "hold", "3")
 
 
 def test_a_ledger_that_does_not_answer_is_one_clear_error(monkeypatch) -> None:
@@ -306,6 +384,6 @@ def test_processes_that_decide_at_once_and_are_killed_leave_a_whole_ledger(place
         live = kept.live_version(model)
         assert live is not None
         assert live == alias(model)
-        stamps = {stamp: where for stamp, where in registry.ledger_stamps().items() if where.endswith(f" of {model}")}
+        stamps = registry.ledger_stamps(model)
         assert stamps
         assert find_faults(kept.records(), stamps) == ()

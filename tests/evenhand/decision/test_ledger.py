@@ -1,5 +1,6 @@
 """The chain: what was sealed verifies, and whatever is done to it afterwards shows."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenhand.decision.ledger import GENESIS, KINDS, LedgerError, Record, digest_record, find_faults, seal
+from evenhand.decision.ledger import GENESIS, KINDS, LedgerError, Record, Stamp, digest_record, find_faults, seal
 
 BODIES = st.dictionaries(st.text(max_size=8), st.one_of(st.text(max_size=8), st.integers(), st.none()), max_size=3)
 
@@ -19,14 +20,14 @@ def chain(bodies: list[dict]) -> list[Record]:
     return records
 
 
-def kinds(records: list[Record], stamps: dict | None = None) -> set[str]:
+def kinds(records: list[Record], stamps: Sequence[Stamp] = ()) -> set[str]:
     return {fault.kind for fault in find_faults(records, stamps)}
 
 
 @given(st.lists(BODIES, max_size=8))
 def test_what_was_sealed_verifies(bodies: list[dict]) -> None:
     records = chain(bodies)
-    assert find_faults(records, {record.hash: "a card" for record in records}) == ()
+    assert find_faults(records, [Stamp(record.hash, "a card", records[0].hash) for record in records]) == ()
     assert [record.sequence for record in records] == list(range(1, len(records) + 1))
 
 
@@ -53,7 +54,7 @@ def test_an_edit_that_is_sealed_anew_shows_in_the_next_record(bodies: list[dict]
 def test_a_removal_and_a_cut_tail_show(bodies: list[dict], data: st.DataObject) -> None:
     records = chain(bodies)
     place = data.draw(st.integers(0, len(records) - 1))
-    stamps = {records[-1].hash: "version 7 of loans"}
+    stamps = [Stamp(records[-1].hash, "version 7 of loans", records[0].hash)]
     left = records[:place] + records[place + 1 :]
     assert kinds(left, stamps) & {"removed", "truncated"}
     assert kinds(records[: place + 1], stamps) == (set() if place == len(records) - 1 else {"truncated"})

@@ -1,0 +1,57 @@
+"""What versions carry of the ledger, so that a ledger whose tail was cut off shows, before anything covers it up."""
+
+from collections.abc import Sequence
+
+from evenhand.decision.ledger import LedgerError, Record, Stamp
+from evenhand.exceptions import ServiceError
+from tasks.registry import ledger_stamps
+
+__all__ = ["another_ledger", "refuse_cut", "stamps_of"]
+
+
+def stamps_of(model: str) -> list[Stamp]:
+    """The records that a model's versions name; none while MLflow does not answer.
+
+    While it does not, no stamp can be overwritten either: what was cut off shows when it answers again.
+    """
+    try:
+        return ledger_stamps(model)
+    except ServiceError:
+        return []
+
+
+def another_ledger(model: str, ledger: str) -> str:
+    """Why a model's decisions stand in more than one ledger; "" when they do not, as far as MLflow answers."""
+    for stamp in stamps_of(model):
+        if stamp.ledger not in ("", ledger):
+            return (
+                f"{stamp.where} was decided about in another ledger, which begins with {stamp.ledger[:12]}...: "
+                "looks and champions are counted there. Point EVENHAND_LEDGER to it, or restore it from a backup"
+            )
+    return ""
+
+
+def refuse_cut(mine: Sequence[Record], stamps: Sequence[Stamp], ledger: str) -> None:
+    """Refuse to go on where a version names a record of this ledger that is gone.
+
+    Parameters
+    ----------
+    mine
+        A model's records, read after the stamps: a version is stamped after its record was added.
+    stamps
+        Of :func:`stamps_of`. Those of another ledger do not count: a machine may have its own and share MLflow.
+    ledger
+        The hash of this ledger's first record; "" while it has none.
+
+    Raises
+    ------
+    LedgerError
+        When a stamp is not among the records.
+    """
+    known = {record.hash for record in mine}
+    for stamp in stamps:
+        if ledger and stamp.ledger == ledger and stamp.hash not in known:
+            raise LedgerError(
+                f"{stamp.where} names record {stamp.hash[:12]}..., which is gone from the ledger: its tail was cut. "
+                "Restore it from a backup; until then nothing is added or moved"
+            )
