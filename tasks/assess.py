@@ -164,7 +164,8 @@ def _look(known: Registered, rows: Dataset, audit: AuditConfig, detector: BiasDe
     """The number of this look, kept in the ledger before anything is seen, and its share of alpha."""
     seen = {"rows": rows.digest, "model": known.tags["evenhand.file_digest"], "counted": int(detector.counts.n)}
     by = {"audit": known.version}
-    return take_look(known.model, known.config, rows={"audit": rows.name}, seen=seen, policies=audit.policies, by=by)
+    look = take_look(known.model, known.config, rows={"audit": rows.name}, seen=seen, policies=audit.policies, by=by)
+    return look.number, look.share
 
 
 def _overlap(known: Registered, rows: Dataset) -> list[str]:

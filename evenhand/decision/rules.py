@@ -10,7 +10,7 @@ from evenhand.decision.comparison import Comparison
 from evenhand.modeling.figure_names import LOSSES
 
 __all__ = ["RuleResult", "Status", "about_budget", "about_card", "about_comparison", "about_floors", "about_groups",
-           "about_policies", "about_robustness", "missing", "not_applicable"]  # fmt: skip
+           "about_other_rows", "about_policies", "about_robustness", "missing", "not_applicable"]  # fmt: skip
 
 Status = Literal["PASS", "FAIL", "INCONCLUSIVE", "MISSING", "HOLD", "NOT APPLICABLE"]
 
@@ -54,6 +54,12 @@ def not_applicable(rule: str, reason: str, subject: str = "") -> RuleResult:
 def missing(rule: str, reason: str, subject: str = "") -> RuleResult:
     """A rule whose evidence is not there."""
     return RuleResult(rule, subject, "MISSING", reason)
+
+
+def about_other_rows() -> RuleResult:
+    """A first model that is judged on other test rows than its forerunners: the count of looks began anew."""
+    reason = "an earlier look at this model was at another test set, so the count of looks began anew: a person decides"
+    return RuleResult("change plan", "", "HOLD", reason)
 
 
 def about_floors(

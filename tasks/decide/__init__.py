@@ -14,12 +14,13 @@ from evenhand.decision.decide import Decision, decide
 from evenhand.decision.paired import Decisions
 from evenhand.decision.rule_files import rule_files
 from evenhand.decision.rules import RuleResult
+from evenhand.decision.selection import selected_by
 from evenhand.exceptions import StoreError
 from evenhand.fairness import BiasDetector
 from evenhand.fairness.tables import groups_of_few
 from evenhand.store import Ref, digest_file
 from tasks.decide.champion import Champion, compare_with, find_champion, rules_about, write_difference
-from tasks.ledger import head, take_look
+from tasks.ledger import Look, head, take_look
 from tasks.step import load_part, markdown, note, once, plain_markdown, read_json, step, store, table, write_json
 from tasks.tracking import File, Metrics, RunRef, Table, Tags, log
 
@@ -44,7 +45,7 @@ def decide_model(results: dict[str, Ref], holdout: Ref, config: Config, missing:
         The run that asks; asked again, it is not counted twice.
     """
     champion = find_champion(config.model)
-    look, share = _look(results, config, run)
+    look = _look(results, config, run)
     whole = config.model_dump(mode="json")
     parts = {
         **{name: ref.digest for name, ref in results.items()},
@@ -52,12 +53,12 @@ def decide_model(results: dict[str, Ref], holdout: Ref, config: Config, missing:
         "gate": whole,
         "rule_files": rule_files(whole),
         "champion": [champion.version, champion.problem],
-        "look": [look, share],
+        "look": list(look),
         "missing": missing,
     }
 
     def fill(folder: Path) -> None:
-        _write(folder, results, holdout, config, missing, champion, look, share)
+        _write(folder, results, holdout, config, missing, champion, look)
 
     ref = once("decide", parts, fill)
     found = read_json(store().folder(ref) / "decision.json")
@@ -66,12 +67,13 @@ def decide_model(results: dict[str, Ref], holdout: Ref, config: Config, missing:
     return ref
 
 
-def _look(results: dict[str, Ref], config: Config, run: RunRef) -> tuple[int, float]:
-    """The number of this look at the test set, kept in the ledger before anything is seen, and its share of alpha."""
+def _look(results: dict[str, Ref], config: Config, run: RunRef) -> Look:
+    """The look at the test set that this run takes, kept in the ledger before anything is seen."""
     whole = config.model_dump(mode="json")
     predictions = digest_file(store().folder(results["evidence"]) / "predictions.parquet")
     by = {"run": run.key}
-    return take_look(config.model, whole, rows=whole["split"], seen=predictions, policies=config.audit.policies, by=by)
+    rows, policies = selected_by(whole), config.audit.policies
+    return take_look(config.model, whole, rows=rows, seen=predictions, policies=policies, by=by)
 
 
 def _write(
@@ -81,14 +83,13 @@ def _write(
     config: Config,
     missing: list[str],
     champion: Champion,
-    look: int,
-    share: float,
+    look: Look,
 ) -> None:
     at = {name: store().folder(ref) for name, ref in results.items()}
     test, gate = load_part(holdout, "test"), config.gate
     challenger = _challenger(at, test)
-    judged = _judged(test, config, challenger, share)
-    compared = compare_with(champion, challenger, test, config, alpha=gate.alpha * share)
+    judged = _judged(test, config, challenger, look.share)
+    compared = compare_with(champion, challenger, test, config, alpha=gate.alpha * look.share)
     few = groups_of_few(read_json(at["groups"] / "audit.json"), config.explain.min_cell)
     rules = [
         *gate_rules.about_floors(
@@ -96,11 +97,11 @@ def _write(
             read_json(at["evidence"] / "evaluation.json")["metrics"],
             by_interval=gate.floors_by == "interval",
         ),
-        *gate_rules.about_policies(judged, look=look, share=share, few=few),
+        *gate_rules.about_policies(judged, look=look.number, share=look.share, few=few),
         *_budgets(at, gate),
         *gate_rules.about_robustness(gate.robustness, _robustness(at), least=config.explain.min_cell),
         *([gate_rules.about_card(missing)] if gate.complete_card else []),
-        *rules_about(champion, compared, at, config),
+        *rules_about(champion, compared, at, config, elsewhere=look.elsewhere),
     ]
     decision = decide(
         rules,
@@ -109,7 +110,7 @@ def _write(
         fail=gate.fail,
         inconclusive=gate.inconclusive,
     )
-    write_json(folder / "decision.json", _told(decision, champion, look, share, config, judged))
+    write_json(folder / "decision.json", _told(decision, champion, look, config, judged))
     if isinstance(compared, Comparison):
         write_json(folder / "comparison.json", compared.to_dict())
         write_difference(folder, champion, challenger, test, at, config)
@@ -168,11 +169,11 @@ def _robustness(at: Mapping[str, Path]) -> dict[str, Any]:
 
 
 def _told(
-    decision: Decision, champion: Champion, look: int, share: float, config: Config, judged: list[dict[str, Any]]
+    decision: Decision, champion: Champion, look: Look, config: Config, judged: list[dict[str, Any]]
 ) -> dict[str, Any]:
     verdicts = {
         f"{policy['policy']['name']}: {rule['metric']} by {rule['attribute']}": rule["verdict"]
-        if share
+        if look.share
         else "INCONCLUSIVE"
         for policy in judged
         for rule in policy["rules"]
@@ -180,8 +181,8 @@ def _told(
     return {
         **decision.to_dict(),
         "champion": champion.version,
-        "look": look,
-        "share_of_error": share,
+        "look": look.number,
+        "share_of_error": look.share,
         "policies": sorted({policy["policy"]["name"] for policy in judged}),
         "verdicts": verdicts,
         "approval_hours": config.gate.approval_hours,

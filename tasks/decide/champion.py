@@ -127,14 +127,15 @@ def _decisions(model: Any, rows: Dataset, classes: Any) -> Decisions:
 
 
 def rules_about(
-    champion: Champion, compared: Comparison | str, at: Mapping[str, Path], config: Config
+    champion: Champion, compared: Comparison | str, at: Mapping[str, Path], config: Config, *, elsewhere: bool
 ) -> list[RuleResult]:
-    """The rules that a champion is needed for."""
+    """The rules that a champion is needed for; without one, test rows other than at an earlier look hold."""
     names = ("non-inferiority", "group loss", "change plan")
     if champion.problem:
         return [gate_rules.missing("champion", champion.problem)]
     if champion.version is None:
-        return [gate_rules.not_applicable(name, "there is no champion yet") for name in names]
+        found = [gate_rules.not_applicable(name, "there is no champion yet") for name in names]
+        return [*found[:-1], gate_rules.about_other_rows()] if elsewhere else found
     gate, found = config.gate, [_planned(champion, at, config)]
     if isinstance(compared, str):
         return [*found, *(gate_rules.missing(name, compared) for name in names[:2])]

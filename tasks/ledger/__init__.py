@@ -15,7 +15,7 @@ from tasks.ledger.champion import (
     stamp_version,
     where_stands,
 )
-from tasks.ledger.looks import take_look
+from tasks.ledger.looks import Look, take_look
 from tasks.ledger.stamps import another_ledger
 from tasks.ledger.table import append, head, identity, ledger_address, records
 from tasks.registry import STAMP
@@ -23,6 +23,7 @@ from tasks.registry import STAMP
 __all__ = [
     "CHAMPION",
     "STAMP",
+    "Look",
     "another_ledger",
     "append",
     "checked_standing",

@@ -2,23 +2,42 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from evenhand.config import GateConfig
 from evenhand.decision.ledger import Record
+from evenhand.decision.selection import judged_as
 from evenhand.decision.spending import share_of_error
 from evenhand.decision.standing import Standing, look_number
 from evenhand.store import digest_file, digest_json
-from tasks.ledger.table import append
+from tasks.ledger.table import append, records
 
-__all__ = ["take_look"]
+__all__ = ["Look", "take_look"]
 
-_MEANING = ("target", "favorable_label", "sensitive", "key", "group")
+_TARGET = ("target", "target_above")
+
+
+class Look(NamedTuple):
+    """A look at a test set.
+
+    Attributes
+    ----------
+    number
+        Of the looks at this test set, from 1.
+    share
+        Of alpha, that it may spend.
+    elsewhere
+        Whether a retrain of the model looked at another test set before.
+    """
+
+    number: int
+    share: float
+    elsewhere: bool
 
 
 def take_look(
     model: str, config: Mapping[str, Any], *, rows: Any, seen: Any, policies: Sequence[str], by: Mapping[str, str]
-) -> tuple[int, float]:
+) -> Look:
     """The number of this look, and the share of alpha that it may spend; the same look again is the first one.
 
     Parameters
@@ -42,9 +61,10 @@ def take_look(
         When the ledger does not answer.
     """
     gate = GateConfig(**config.get("gate", {}))
-    test_set = digest_json({"rows": rows, "data": {name: config["data"][name] for name in _MEANING}})
+    data = config["data"]
+    test_set = digest_json({"rows": rows, "target": {name: data.get(name) for name in _TARGET}})
     judged = [digest_file(Path(name)) if Path(name).is_file() else name for name in policies]
-    evidence = digest_json({"seen": seen, "policies": judged})
+    evidence = digest_json({"seen": seen, "policies": judged, "judged_as": judged_as(data)})
 
     def body(_: Standing, mine: Sequence[Record]) -> Mapping[str, Any] | Record:
         for record in mine:
@@ -53,5 +73,11 @@ def take_look(
         number = look_number(mine, model, test_set)
         return {**by, "test_set": test_set, "evidence": evidence, "look": number}
 
-    look = int(append("look", model, body).body["look"])
-    return look, share_of_error(look, gate.looks, gate.planned_looks)
+    record = append("look", model, body)
+    look = int(record.body["look"])
+    elsewhere = any(
+        each.kind == "look" and "run" in each.body and each.body["test_set"] != test_set
+        for each in records(model)
+        if each.sequence < record.sequence
+    )
+    return Look(look, share_of_error(look, gate.looks, gate.planned_looks), elsewhere)

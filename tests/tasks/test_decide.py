@@ -134,6 +134,29 @@ def test_looking_again_at_the_same_is_no_new_look_and_other_predictions_are(
     assert "its error is spent" in " ".join(found["reasons"])
 
 
+def test_a_respelled_configuration_looks_at_the_same_test_set(retrain: Retrain) -> None:
+    retrain.configure(**GOOD)
+    assert retrain.decide()[1]["look"] == 1
+    data = retrain.config.data
+    spelled = data.model_copy(update={"group": "suffolk", "favorable_label": "1"})  # the split uses no group
+    retrain.config = retrain.config.model_copy(update={"data": spelled})
+    assert retrain.decide()[1]["look"] == 1
+    sex = data.sensitive["sex"].model_copy(update={"column": "other"})
+    judged = data.model_copy(update={"sensitive": {**data.sensitive, "sex": sex}})
+    retrain.config = retrain.config.model_copy(update={"data": judged})
+    assert retrain.decide()[1]["look"] == 2, "judged otherwise on the same rows"
+
+
+def test_other_test_rows_before_there_is_a_champion_are_for_a_person(retrain: Retrain) -> None:
+    retrain.configure(**GOOD)
+    assert retrain.decide()[1]["outcome"] == "promote"
+    split = retrain.config.split.model_copy(update={"salt": "another"})
+    retrain.config = retrain.config.model_copy(update={"split": split})
+    _, found = retrain.decide()
+    assert (found["look"], found["outcome"]) == (1, "hold")
+    assert "another test set" in " ".join(found["reasons"])
+
+
 def test_an_approval_makes_a_held_version_live_once(retrain: Retrain) -> None:
     _, version = retrain.whole()
     hold = find_hold(retrain.run.name[:8])
