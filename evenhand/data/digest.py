@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["ContentTally", "content_digest", "mix", "row_digests", "text_key"]
+__all__ = ["ContentTally", "content_digest", "key_digests", "mix", "row_digests", "text_key"]
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -57,6 +57,37 @@ def row_digests(frame: pd.DataFrame) -> Hashes:
     True
     """
     return _lanes(frame, ("row",))[0]
+
+
+def key_digests(keys: pd.Series, role: str) -> Hashes:
+    """A 64-bit digest of what each key or person is called, shape (n,), whichever type the column has.
+
+    A source that turns whole numbers into text (another driver, a CSV file) names the same rows: 17 and "17" are one
+    key, and "017" is another.
+
+    Parameters
+    ----------
+    keys
+        The column, shape (n,).
+    role
+        ``"key"`` or ``"group"``: the same number is not the same in both.
+
+    Examples
+    --------
+    >>> numbers, texts = pd.Series([17, 5]), pd.Series(["17", "017"])
+    >>> (key_digests(numbers, "key") == key_digests(texts, "key")).tolist()
+    [True, False]
+    """
+    column = keys.rename(role)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(object)
+    if pd.api.types.infer_dtype(column, skipna=True) not in ("string", "mixed", "mixed-integer"):
+        return row_digests(column.to_frame())
+    whole = column.str.fullmatch(r"0|-?[1-9][0-9]{0,17}").fillna(value=False).to_numpy(dtype=bool)
+    digests = np.empty(len(column), dtype=np.uint64)
+    digests[whole] = row_digests(column[whole].astype(np.int64).to_frame())
+    digests[~whole] = row_digests(column[~whole].to_frame())
+    return digests
 
 
 def content_digest(frame: pd.DataFrame) -> str:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from evenhand.data._parts import Parts
-from evenhand.data.digest import mix, row_digests, text_key
+from evenhand.data.digest import key_digests, mix, row_digests, text_key
 from evenhand.data.frames import require_columns, value_texts
 from evenhand.data.sensitive import Sensitive, derive_sensitive
 from evenhand.data.sources import open_source
@@ -159,7 +159,7 @@ class _Draw:
 
     def __call__(self, part: pd.DataFrame) -> tuple[Hashes, Hashes, npt.NDArray[np.intp]]:
         """Strata and places of the rows that have a target, and their positions."""
-        names = row_digests(part[[self.key] if self.key is not None else list(self.content)])
+        names = row_digests(part[list(self.content)]) if self.key is None else key_digests(part[self.key], self.key)
         if self.target_above is not None:
             part = cut_target(part, target=self.target, above=self.target_above)
         labels = value_texts(part[self.target])

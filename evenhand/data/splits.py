@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from evenhand.data.dataset import Dataset
-from evenhand.data.digest import mix, row_digests, text_key
+from evenhand.data.digest import key_digests, mix, row_digests, text_key
 from evenhand.exceptions import ConfigError, DataError, Problem, nearest, shorten
 
 __all__ = ["PARTS", "Split", "SplitMethod", "content_identities", "split_dataset"]
@@ -170,9 +170,9 @@ def _checked(codes: npt.NDArray[np.intp], dataset: Dataset, method: SplitMethod)
 
 def _by_hash(dataset: Dataset, shares: Shares, *, by: str, salt: str) -> npt.NDArray[np.intp]:
     if by == "group":
-        hashes = row_digests(_named(dataset.group, "group").to_frame("group"))
+        hashes = key_digests(_named(dataset.group, "group"), "group")
     elif dataset.key is not None:
-        hashes = row_digests(_named(dataset.key, "key").to_frame("key"))
+        hashes = key_digests(_named(dataset.key, "key"), "key")
     else:
         hashes = content_identities(dataset, list(dataset.X.columns))
     uniform = mix(hashes ^ text_key(f"split/{salt}")).astype(np.float64) / 2.0**64

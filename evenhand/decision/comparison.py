@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from evenhand.data.dataset import UNKNOWN, Dataset
-from evenhand.data.digest import row_digests
+from evenhand.data.digest import key_digests
 from evenhand.data.splits import content_identities
 from evenhand.decision.paired import Decisions, Paired, paired_difference, paired_rate
 from evenhand.exceptions import DataError, nearest, shorten
@@ -127,12 +127,12 @@ def _identities(test: Dataset, part: Dataset) -> list[Callable[[Dataset], npt.ND
 
 def _by_key(part: Dataset) -> npt.NDArray[np.uint64]:
     assert part.key is not None
-    return row_digests(part.key.to_frame("key"))
+    return key_digests(part.key, "key")
 
 
 def _by_person(part: Dataset) -> npt.NDArray[np.uint64]:
     assert part.group is not None
-    return row_digests(part.group.to_frame("group"))
+    return key_digests(part.group, "group")
 
 
 def compare(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.pandas import column, data_frames, range_indexes
 
-from evenhand.data.digest import content_digest, mix, row_digests
+from evenhand.data.digest import content_digest, key_digests, mix, row_digests
 
 TABLES = data_frames(
     [
@@ -115,3 +115,20 @@ def test_odd_texts_have_digests_of_their_own(text):
     odd = row_digests(pd.DataFrame({"a": pd.Series([text, "plain"], dtype=object)}))
     assert odd[0] != odd[1]
     assert odd[1] == row_digests(pd.DataFrame({"a": ["plain"]}))[0]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["17", "-3", "0", "007", "1.0", "", "a", None, "999999999999999999", "٣", "17\n"],
+        pd.Categorical(["17", "-3", "0", "007", "1.0", "", "a", None, "999999999999999999", "٣", "17\n"]),
+    ],
+)
+def test_a_key_is_the_same_as_a_number_and_as_text(texts):
+    digests = key_digests(pd.Series(texts), "key")
+    numbers = key_digests(pd.Series([17, -3, 0, 999999999999999999]), "key")
+    assert digests[[0, 1, 2, 8]].tolist() == numbers.tolist()
+    assert len(set(digests.tolist())) == len(texts), "and others stay apart"
+    mixed = key_digests(pd.Series([17, "17", "x"], dtype=object), "key")
+    assert mixed[0] == mixed[1] == numbers[0]
+    assert (key_digests(pd.Series([17]), "group") != numbers[0]).all()

@@ -80,6 +80,18 @@ def test_hash_by_key_ignores_the_content():
     assert (split_dataset(changed).part == split_dataset(data).part).all()
 
 
+@pytest.mark.parametrize(("method", "role"), [("hash", "key"), ("group", "group")])
+def test_whole_numbers_that_became_text_stay_where_they_were(method, role):
+    data = full()
+    names = pd.Series(np.arange(len(data)) // (1 if role == "key" else 3))
+    split = [
+        split_dataset(Dataset(data.X, data.y, data.sensitive_features, **{role: kept}), method=method).part
+        for kept in (names, names.astype(str), names.astype(str).astype("category"))
+    ]
+    assert (split[0] == split[1]).all()
+    assert (split[0] == split[2]).all()
+
+
 def test_identical_rows_land_together():
     data = make_dataset(300)
     twice = data.take(np.concatenate([np.arange(300), np.arange(300)]))

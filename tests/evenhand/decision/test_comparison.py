@@ -41,6 +41,8 @@ def test_a_row_is_known_by_its_key_and_a_person_in_all_rows() -> None:
     first = data(10, key=pd.Series(range(10), name="id"), group=pd.Series([1] * 5 + [2] * 5, name="person"))
     later = data(10, key=pd.Series(range(8, 18), name="id"), group=pd.Series([2] * 3 + [3] * 7, name="person"))
     assert unseen_rows(later, [first]).tolist() == [False] * 3 + [True] * 7
+    as_text = later.key.astype(str), later.group.astype(str)
+    assert unseen_rows(data(10, key=as_text[0], group=as_text[1]), [first]).tolist() == [False] * 3 + [True] * 7
     with pytest.raises(DataError, match="key"):
         unseen_rows(data(10), [data(10, key=pd.Series(range(10)))])
 
