@@ -10,6 +10,7 @@ from evenhand.decision.signature import statement, verify
 from evenhand.decision.smoke import smoke_rows, smoke_test
 from evenhand.decision.standing import Hold, Standing, standing, why_not_open
 from evenhand.exceptions import shorten
+from evenhand.store import digest_file
 from tasks.ledger import append, checked_standing, move_champion, records, stamp_version
 from tasks.registry import artifact_digest, find_version, load_registered, run_files, run_version, tag_version
 
@@ -157,7 +158,13 @@ def _check_person(decision: Record, version: str, answer: Answer) -> bool:
     if answer.signature:
         if not body.get("approvers"):
             raise LedgerError("`gate.approvers` names no list of allowed signers: nobody's signature can be verified")
-        verify(statement(decision, version, answer.kind), answer.signature, answer.by, Path(str(body["approvers"])))
+        approvers = Path(str(body["approvers"]))
+        verify(statement(decision, version, answer.kind), answer.signature, answer.by, approvers)
+        if answer.kind == "approve" and digest_file(approvers) != body.get("approvers_digest"):
+            raise LedgerError(
+                f"the list of approvers {approvers} was changed after the decision: put it back, or retrain, so that "
+                "the ledger has a decision under the new list"
+            )
     if answer.kind == "approve" and body.get("approver_is_not_trainer"):
         if not answer.signature:
             raise LedgerError(

@@ -9,6 +9,7 @@ from prefect.context import FlowRunContext
 
 from evenhand.config import Config
 from evenhand.decision.ledger import LedgerError, Record
+from evenhand.decision.rule_files import rule_files
 from evenhand.exceptions import ServiceError
 from evenhand.provenance import code_version
 from evenhand.store import Ref, digest_file, digest_json
@@ -93,6 +94,9 @@ def _recorded(
         "flow_run_id": flow_run_id(),
         "approval_hours": config.gate.approval_hours,
         "approvers": config.gate.approvers,
+        "approvers_digest": rule_files(config.model_dump(mode="json"))
+        .get("gate.approvers", {})
+        .get(config.gate.approvers),
         "approver_is_not_trainer": config.gate.approver_is_not_trainer,
     }
     same = ("run", "outcome", "champion", "model_digest", "data_digest", "config_digest")

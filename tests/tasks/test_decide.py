@@ -248,6 +248,10 @@ def test_only_a_signed_answer_of_another_person_counts(retrain: Retrain, tmp_pat
         answer_hold(hold, signed("ann", kind="reject"))
     with pytest.raises(LedgerError, match="bob started the run"):
         answer_hold(hold, signed("bob"))
+    (tmp_path / "approvers").write_text("".join(lines).replace("bob ", "zoe "))
+    with pytest.raises(LedgerError, match="approvers was changed after the decision: put it back, or retrain"):
+        answer_hold(hold, signed("bob", says="zoe"))
+    (tmp_path / "approvers").write_text("".join(lines))
     assert live(retrain) is None
     record = answer_hold(hold, signed("ann"))
     assert record.body["verified"] is True
