@@ -73,6 +73,7 @@ def _recorded(
     found: dict[str, Any], results: dict[str, Ref], page: Ref, version: Version, config: Config, run: RunRef
 ) -> Record:
     """The decision's record; that of an earlier attempt when nothing has changed since."""
+    lists = rule_files(config.model_dump(mode="json")).get("gate.approvers", {})
     body = {
         "run": run.key,
         "run_id": current(run).name,
@@ -94,9 +95,7 @@ def _recorded(
         "flow_run_id": flow_run_id(),
         "approval_hours": config.gate.approval_hours,
         "approvers": config.gate.approvers,
-        "approvers_digest": rule_files(config.model_dump(mode="json"))
-        .get("gate.approvers", {})
-        .get(config.gate.approvers),
+        "approvers_digest": lists.get(config.gate.approvers),
         "approver_is_not_trainer": config.gate.approver_is_not_trainer,
     }
     same = ("run", "outcome", "champion", "model_digest", "data_digest", "config_digest")
