@@ -4,7 +4,7 @@ import getpass
 import json
 import os
 import sys
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -101,7 +101,7 @@ def live_at(moment: str, *, model: str | None, as_json: bool) -> int:
         if live is None:
             _say(f"{name}: no version was live")
         else:
-            _say(f"{name}: version {live.version}, since {live.since[:16]} UTC, {_why(live.cause)}")
+            _say(f"{name}: version {live.version}, since {live.since[:19]} UTC, {_why(live.cause)}")
     if not found:
         _say("the ledger is empty")
     return 0
@@ -123,9 +123,9 @@ def _why(cause: "Record | None") -> str:
 def export(file: Path | None, *, model: str | None) -> int:
     """Every record as one JSON line."""
     _addresses()
-    from tasks.ledger import records
+    from tasks.ledger import known_records
 
-    lines = "".join(json.dumps(record.to_dict(), ensure_ascii=False) + "\n" for record in records(model))
+    lines = "".join(json.dumps(record.to_dict(), ensure_ascii=False) + "\n" for record in known_records(model))
     if file is None:
         sys.stdout.write(lines)
     else:
@@ -137,11 +137,11 @@ def export(file: Path | None, *, model: str | None) -> int:
 def history(*, model: str | None) -> int:
     """The records as a table, the newest last."""
     _addresses()
-    from tasks.ledger import records
+    from tasks.ledger import known_records
 
     table = Table("record", "when (UTC)", "model", "what", "", box=None, pad_edge=False, header_style="dim")
-    for record in records(model):
-        table.add_row(str(record.sequence), record.at[:16], *(Text(plain(each)) for each in _cells(record)))
+    for record in known_records(model):
+        table.add_row(str(record.sequence), record.at[:19], *(Text(plain(each)) for each in _cells(record)))
     console().print(table if table.row_count else Text("the ledger is empty"))
     return 0
 
@@ -182,11 +182,12 @@ def _name(by: str | None) -> str:
 def _moment(text: str) -> datetime:
     """A day means its end: whatever went live on it counts."""
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"{shorten(text)} is no moment: write 2026-03-01 or 2026-03-01T12:00") from error
-    if len(text) == len("2026-03-01"):
-        found = datetime.combine(found.date(), time.max)
+        found = datetime.combine(date.fromisoformat(text), time.max)
+    except ValueError:
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise ConfigError(f"{shorten(text)} is no moment: write 2026-03-01 or 2026-03-01T12:00") from error
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 

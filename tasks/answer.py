@@ -11,7 +11,7 @@ from evenhand.decision.smoke import smoke_rows, smoke_test
 from evenhand.decision.standing import Hold, Standing, standing, why_not_open
 from evenhand.exceptions import shorten
 from evenhand.store import digest_file
-from tasks.ledger import append, checked_standing, move_champion, records, stamp_version
+from tasks.ledger import append, champion_gone, checked_standing, move_champion, records, stamp_version
 from tasks.registry import artifact_digest, find_version, load_registered, run_files, run_version, tag_version
 
 __all__ = ["Answer", "answer_hold", "find_hold", "finish_approval", "held_version", "roll_back"]
@@ -178,7 +178,7 @@ def _check_person(decision: Record, version: str, answer: Answer) -> bool:
 def _check_unchanged(decision: Record, version: str) -> None:
     """The champion, the model's file and the card are those of the decision."""
     found, moved = checked_standing(decision.model)
-    if moved:
+    if moved and not champion_gone(found):
         raise LedgerError(moved)
     live, before = found.champion.version if found.champion else None, decision.body.get("champion")
     if live not in (before, version):
@@ -217,12 +217,16 @@ def roll_back(model: str, *, to: str | None, by: str, reason: str) -> Record:
     if not by.strip() or not reason.strip():
         raise LedgerError("a rollback needs a name and a reason: the ledger keeps both")
     found, moved = checked_standing(model)
-    if moved:
+    if moved and not champion_gone(found):
         raise LedgerError(moved)
     if found.champion is None:
         raise LedgerError(f"{model} has no champion: there is nothing to roll back from")
     known = list(dict.fromkeys(live.version for live in found.history))
     target = to or (found.previous.version if found.previous is not None else None)
+    if target is None and len(known) > 1:
+        raise LedgerError(
+            f"every other champion of {model} was rolled back from: name one with --to, {', '.join(known)}"
+        )
     if target is None:
         raise LedgerError(f"version {found.champion.version} is the only champion that {model} ever had")
     if target not in known:
@@ -231,9 +235,23 @@ def roll_back(model: str, *, to: str | None, by: str, reason: str) -> Record:
     if target == found.champion.version:
         raise LedgerError(f"version {target} is live already")
     _smoke(model, target)
-    body = {"from": found.champion.version, "to": target, "by": by, "verified": False, "reason": reason}
-    record = append("rollback", model, body)
-    move_champion(model, target, record, expected=found.champion.version)
+    live = found.champion.version
+    body = {"from": live, "to": target, "by": by, "verified": False, "reason": reason}
+
+    def live_still(now: Standing, _: Sequence[Record]) -> Mapping[str, Any]:
+        if now.champion is None or now.champion.version != live:
+            meanwhile = now.champion.version if now.champion is not None else "none"
+            raise LedgerError(f"version {meanwhile} is live meanwhile, and was {live}: nothing is rolled back")
+        return body
+
+    # The order and the move that it orders stand in the ledger together: no kill in between leaves an order alone.
+    record = append(
+        "rollback",
+        model,
+        live_still,
+        then=lambda order: ("intent", {"version": target, "before": live, "because": order.hash}),
+    )
+    move_champion(model, target, record, expected=live)
     return record
 
 

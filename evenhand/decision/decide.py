@@ -10,6 +10,9 @@ __all__ = ["Decision", "Outcome", "decide"]
 
 Outcome = Literal["promote", "hold", "block"]
 
+_BESIDE = ("card", "size", "latency", "change plan")
+"""Rules that say nothing about how good or how fair the model's decisions are."""
+
 _WORST: tuple[Outcome, ...] = ("block", "hold", "promote")
 
 
@@ -63,7 +66,7 @@ def decide(
 
     Examples
     --------
-    >>> kept = RuleResult("size", "size", "PASS", "small enough")
+    >>> kept = RuleResult("floor", "accuracy", "PASS", "high enough")
     >>> decide([kept], first=False).outcome, decide([kept], first=True).outcome, decide([], first=False).outcome
     ('promote', 'hold', 'hold')
     """
@@ -78,10 +81,20 @@ def decide(
     said: list[tuple[Outcome, str]] = [(leads[rule.status], f"{rule.rule}: {rule.reason}") for rule in asked]
     if first and not first_may_promote:
         said.append(("hold", "first model: there is no champion to compare with, so a person decides (gate.first)"))
-    if not any(rule.status == "PASS" for rule in rules) and all(lead == "promote" for lead, _ in said):
+    if not any(rule.status == "PASS" and rule.rule not in _BESIDE for rule in rules) and all(
+        lead == "promote" for lead, _ in said
+    ):
         said.append(("hold", "no rule is shown to be kept: nothing speaks for the model"))
     outcome: Outcome = min((lead for lead, _ in said), key=_WORST.index)
     against = sorted((each for each in said if each[0] != "promote"), key=lambda each: _WORST.index(each[0]))
-    kept = "the one rule that applies is kept" if len(asked) == 1 else f"all {len(asked)} rules that apply are kept"
-    reasons = tuple(reason for _, reason in against) or (kept,)
+    reasons = tuple(reason for _, reason in against) or _why_promoted(asked)
     return Decision(outcome, reasons, tuple(rules))
+
+
+def _why_promoted(asked: Sequence[RuleResult]) -> tuple[str, ...]:
+    """That all is kept, or what is not shown to be and leads to ``promote`` as configured."""
+    open_ = [f"{rule.rule}: {rule.reason}" for rule in asked if rule.status != "PASS"]
+    if open_:
+        kept = f"{len(asked) - len(open_)} of {len(asked)} rules are kept"
+        return (f"{kept}, and `gate.inconclusive: promote` lets the others pass", *open_)
+    return ("the one rule that applies is kept" if len(asked) == 1 else f"all {len(asked)} rules that apply are kept",)

@@ -161,12 +161,12 @@ def about_groups(found: Comparison, *, loss: float, minimum_rows: int) -> RuleRe
         worst = min(worse, key=lambda g: g.change.value)
         return RuleResult(rule, _named(worst), "FAIL", f"{_told(worst)}: more than {loss:g} worse")
     undefined = [g for g in judged if g.change.reason]
-    open_ = [g for g in judged if not g.change.reason and not g.change.low > -loss]
+    if undefined:  # before what is open: gate.inconclusive may let that pass, and evidence that is missing never does
+        return missing(rule, f"{_named(undefined[0])} is undefined: {undefined[0].change.reason}", _named(undefined[0]))
+    open_ = [g for g in judged if not g.change.low > -loss]
     if open_:
         worst = min(open_, key=lambda g: g.change.low)
         return RuleResult(rule, _named(worst), "INCONCLUSIVE", f"{_told(worst)}: may be more than {loss:g} worse")
-    if undefined:
-        return missing(rule, f"{_named(undefined[0])} is undefined: {undefined[0].change.reason}", _named(undefined[0]))
     return RuleResult(rule, "", "PASS", f"no rate of {len(judged)} fell by more than {loss:g}")
 
 
@@ -186,7 +186,7 @@ def about_policies(
     share: float,
     few: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> Iterable[RuleResult]:
-    """Every verdict of the declared policies.
+    """Every verdict of the declared policies; one that rests on an undefined rate is missing evidence.
 
     Parameters
     ----------
@@ -208,6 +208,8 @@ def about_policies(
             yield _about_rule(rule, subject, look, share, few.get(rule["attribute"], ()))
     if not limits:
         yield not_applicable("fairness", "no policy with a limit is declared")
+    elif share <= 0:
+        yield RuleResult("looks", "", "HOLD", f"the error of this test set is spent at look {look}: renew the test set")
 
 
 def _about_rule(rule: Mapping[str, Any], subject: str, look: int, share: float, few: Collection[str]) -> RuleResult:
@@ -224,7 +226,13 @@ def _about_rule(rule: Mapping[str, Any], subject: str, look: int, share: float, 
     )
     told = ("limit", "alpha") if hidden else ("value", "low", "high", "limit", "alpha")
     figures = {name: rule.get(name) for name in told}
-    return RuleResult("fairness", subject, rule["verdict"], reason, figures)
+    if rule["verdict"] != "INCONCLUSIVE":
+        return RuleResult("fairness", subject, rule["verdict"], reason, figures)
+    undefined = rule.get("undefined") or {}
+    if undefined and "undefined" not in rule["reason"]:
+        reason += f"; the rate is undefined for {', '.join(undefined)}"
+    unseen = bool(undefined) or rule.get("value") is None
+    return RuleResult("fairness", subject, "MISSING" if unseen else "INCONCLUSIVE", reason, figures)
 
 
 def about_budget(rule: str, value: float | None, limit: float, unit: str, what: str) -> RuleResult:

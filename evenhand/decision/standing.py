@@ -80,9 +80,14 @@ class Standing:
 
     @property
     def previous(self) -> Live | None:
-        """The champion before the live one, whose version is another; None when there is none."""
-        others = [live for live in self.history if self.champion is None or live.version != self.champion.version]
-        return others[-1] if others else None
+        """The newest other champion that nobody rolled back from since it went live; None when there is none."""
+        left: set[str] = set()
+        for live in self.history:
+            left.discard(live.version)
+            if live.cause is not None and live.cause.kind == "rollback":
+                left.add(str(live.cause.body.get("from")))
+        now = self.champion.version if self.champion is not None else None
+        return next((live for live in reversed(self.history) if live.version not in {now, *left}), None)
 
 
 def standing(records: Sequence[Record], model: str, *, now: datetime | None = None) -> Standing:

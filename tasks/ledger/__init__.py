@@ -7,6 +7,7 @@ it is reported, and nothing goes live until a person has put it right.
 
 from tasks.ledger.champion import (
     CHAMPION,
+    champion_gone,
     checked_standing,
     faults,
     live_version,
@@ -17,7 +18,7 @@ from tasks.ledger.champion import (
 )
 from tasks.ledger.looks import Look, take_look
 from tasks.ledger.stamps import another_ledger
-from tasks.ledger.table import append, head, identity, ledger_address, records
+from tasks.ledger.table import append, head, identity, known_records, ledger_address, records
 from tasks.registry import STAMP
 
 __all__ = [
@@ -26,10 +27,12 @@ __all__ = [
     "Look",
     "another_ledger",
     "append",
+    "champion_gone",
     "checked_standing",
     "faults",
     "head",
     "identity",
+    "known_records",
     "ledger_address",
     "live_version",
     "move_champion",

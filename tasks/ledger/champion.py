@@ -12,15 +12,23 @@ from sqlalchemy.engine import make_url
 from evenhand.decision.ledger import Fault, LedgerError, Record, digest_record, find_faults
 from evenhand.decision.standing import Standing, standing
 from evenhand.exceptions import ServiceError
-from tasks.ledger.stamps import refuse_cut, stamps_of
-from tasks.ledger.table import ATTEMPTS, append, connected, identity, ledger_address, records
-from tasks.registry import LEDGER, STAMP, alias_version, ledger_stamps, move_alias, tag_version
+from tasks.ledger.stamps import another_ledger, refuse_cut, stamps_of
+from tasks.ledger.table import ATTEMPTS, append, connected, identity, ledger_address, records, unknown_model
+from tasks.registry import LEDGER, STAMP, alias_version, has_version, ledger_stamps, move_alias, tag_version
 from tasks.step import home
 from tasks.tracking import say
 
 __all__ = [
-    "CHAMPION", "checked_standing", "faults", "live_version", "move_champion", "settle", "stamp_version", "where_stands"
-]  # fmt: skip
+    "CHAMPION",
+    "champion_gone",
+    "checked_standing",
+    "faults",
+    "live_version",
+    "move_champion",
+    "settle",
+    "stamp_version",
+    "where_stands",
+]
 
 CHAMPION = "champion"
 """The alias of the version that is live."""
@@ -69,14 +77,29 @@ def checked_standing(model: str) -> tuple[Standing, str]:
         found = where_stands(model)
         points = alias_version(model, CHAMPION)
         if standing(records(model), model).head == found.head:  # nobody moved it in between
-            return found, _moved_by_hand(found, points)
+            return found, _misplaced(found, points)
     raise ServiceError(f"the champion of {model} changes all the time: try again")
 
 
-def _moved_by_hand(found: Standing, points: str | None) -> str:
+def champion_gone(found: Standing) -> bool:
+    """Whether the champion's version was deleted in MLflow: a person may make another one live."""
+    return found.champion is not None and not has_version(found.model, found.champion.version)
+
+
+def _misplaced(found: Standing, points: str | None) -> str:
+    """What is wrong with an alias that is not where the ledger says; "" when nothing is."""
     says = found.champion.version if found.champion is not None else None
     if points == says:
         return ""
+    if champion_gone(found):
+        return (
+            f"version {says} of {found.model}, live by the ledger, is gone from MLflow: "
+            f"`evenhand rollback {found.model}` makes an earlier champion live, `evenhand approve` a held version"
+        )
+    return another_ledger(found.model, identity()) or _moved_by_hand(found, points, says)
+
+
+def _moved_by_hand(found: Standing, points: str | None, says: str | None) -> str:
     shown = f"points to version {points}" if points else "is gone"
     known = f"version {says} is" if says else "no version is"
     return (
@@ -91,12 +114,17 @@ def settle(model: str) -> str:
     Raises
     ------
     LedgerError
-        When the ledger is not whole.
+        When the ledger is not whole, does not know the model, or is not the one that its versions were decided about
+        in; when the champion's version is gone.
     ServiceError
         When the ledger or MLflow does not answer.
     """
     _check_whole(model)
-    _, reason = checked_standing(model)
+    found, reason = checked_standing(model)
+    if found.head is None and not reason:
+        raise LedgerError(unknown_model(model))
+    if reason and (champion_gone(found) or another_ledger(model, identity())):
+        raise LedgerError(reason)
     if reason:
         with _moving(model):
             champion = standing(records(model), model).champion
@@ -124,8 +152,8 @@ def move_champion(model: str, version: str, because: Record, *, expected: str | 
         When the ledger or MLflow does not answer. Once the intent is recorded the move counts: that MLflow falls silent
         then is said, and whoever reads next moves the alias.
     """
-    _, reason = checked_standing(model)
-    if reason:
+    before, reason = checked_standing(model)
+    if reason and not champion_gone(before):
         raise LedgerError(reason)
 
     def intent(found: Standing, mine: Sequence[Record]) -> Mapping[str, Any] | Record:
@@ -161,6 +189,8 @@ def _finish(model: str) -> None:
             return
         version = str(intent.body["version"])
         _check_whole(model)
+        if not has_version(model, version):
+            return  # deleted in between: `checked_standing` says so, and what is moved next goes on from there
         move_alias(model, CHAMPION, version)
         record = append("done", model, {"version": version, "intent": intent.hash})
         stamp_version(model, version, record)
@@ -226,4 +256,4 @@ def _alias_fault(everything: Sequence[Record], name: str) -> str:
     if any(record.hash != digest_record(record) for record in everything if record.model == name):
         return ""
     found = standing(everything, name)
-    return "" if found.pending is not None else _moved_by_hand(found, alias_version(name, CHAMPION))
+    return "" if found.pending is not None else _misplaced(found, alias_version(name, CHAMPION))

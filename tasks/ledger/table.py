@@ -31,7 +31,17 @@ from evenhand.exceptions import ServiceError, shorten
 from tasks.ledger.stamps import refuse_cut, stamps_of
 from tasks.step import home
 
-__all__ = ["ATTEMPTS", "append", "connected", "head", "identity", "ledger_address", "records"]
+__all__ = [
+    "ATTEMPTS",
+    "append",
+    "connected",
+    "head",
+    "identity",
+    "known_records",
+    "ledger_address",
+    "records",
+    "unknown_model",
+]
 
 ATTEMPTS = 100
 """How often something is tried again that somebody else was faster with."""
@@ -181,6 +191,27 @@ def head() -> str:
     return last.hash if last is not None else GENESIS
 
 
+def known_records(model: str | None = None) -> list[Record]:
+    """As :func:`records`, and a model that the ledger does not know is an error.
+
+    Raises
+    ------
+    LedgerError
+        When it has records, and none of that model.
+    """
+    found = records(model)
+    if model is not None and not found:
+        raise LedgerError(unknown_model(model))
+    return found
+
+
+def unknown_model(model: str) -> str:
+    """That the ledger has no record of a model, and of which it has."""
+    with connected() as connection:
+        names = connection.scalars(select(_table.c.model).distinct().order_by(_table.c.model)).all()
+    return f"the ledger has no record of model {shorten(model)}; it knows {', '.join(names) or 'none'}"
+
+
 def identity() -> str:
     """The hash of the first record of all, which tells one ledger from another; "" for an empty ledger."""
     with connected() as connection:
@@ -202,6 +233,8 @@ def append(
     kind: Kind,
     model: str,
     body: Mapping[str, Any] | Callable[[Standing, Sequence[Record]], Mapping[str, Any] | Record],
+    *,
+    then: Callable[[Record], tuple[Kind, Mapping[str, Any]]] | None = None,
 ) -> Record:
     """Add one record; of several that are added at once each sees what those before it did.
 
@@ -213,6 +246,8 @@ def append(
         What is recorded, or a function that says so after it was given where the model stands and its records, and
         that raises when the record may not be added. It may be called more than once. When it returns a record that
         is there already, nothing is added.
+    then
+        Kind and content of a second record, made of the first: it stands with it or neither does.
 
     Raises
     ------
@@ -231,9 +266,13 @@ def append(
         if isinstance(content, Record):
             return content
         record = seal(last, kind, model, content)
+        added = [record]
+        if then is not None:
+            second, more = then(record)
+            added.append(seal(record, second, model, more))
         try:
             with connected() as connection:
-                connection.execute(insert(_table).values(_row(record)))
+                connection.execute(insert(_table), [_row(each) for each in added])
         except IntegrityError:
             continue  # somebody else's record follows the last one: look again
         return record

@@ -22,6 +22,7 @@ __all__ = [
     "alias_version",
     "artifact_digest",
     "find_version",
+    "has_version",
     "ledger_stamps",
     "load_registered",
     "move_alias",
@@ -118,6 +119,8 @@ def move_alias(model: str, alias: str, version: str | None) -> None:
 
     Raises
     ------
+    ModelError
+        When that version is not there.
     ServiceError
         When MLflow does not answer.
     """
@@ -125,8 +128,31 @@ def move_alias(model: str, alias: str, version: str | None) -> None:
         ask()
         if version is None:
             client().delete_registered_model_alias(model, alias)
+        elif not _there(model, version):
+            raise ModelError(f"version {version} of {model} is gone from MLflow")
         else:
             set_alias(model, alias, version)
+
+
+def has_version(model: str, version: str) -> bool:
+    """Whether a version is registered still.
+
+    Raises
+    ------
+    ServiceError
+        When MLflow does not answer.
+    """
+    with reachable():
+        ask()
+        return _there(model, version)
+
+
+def _there(model: str, version: str) -> bool:
+    try:
+        _find(model, version)
+    except ModelError:
+        return False
+    return True
 
 
 def tag_version(model: str, version: str, tags: dict[str, str]) -> None:

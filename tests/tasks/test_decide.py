@@ -19,7 +19,7 @@ from tasks.enact import enact_decision
 from tasks.register import register_model
 from tasks.registry import Version, move_alias, tag_version
 from tasks.step import read_json, store
-from tasks.tracking import RunRef, open_run
+from tasks.tracking import RunRef, client, open_run
 
 from .conftest import Steps
 
@@ -371,4 +371,53 @@ def test_a_rollback_takes_an_earlier_champion_only(retrain: Retrain) -> None:
     roll_back(model, to=None, by="ann", reason="complaints")
     assert live(retrain) == "1"
     assert replace(ledger.records(model)[-3]).body["reason"] == "complaints"
+    assert find_faults(ledger.records()) == ()
+    with pytest.raises(LedgerError, match=r"every other champion .* was rolled back from: name one with --to, 1, 2"):
+        roll_back(model, to=None, by="ann", reason="the command again")
+    assert live(retrain) == "1"
+
+
+def test_of_two_rollbacks_at_once_the_refused_one_leaves_no_order(
+    retrain: Retrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retrain.configure(**GOOD)
+    model = retrain.config.model
+    retrain.whole()
+    retrain.start()
+    retrain.whole()
+    smoke = people._smoke
+    others = iter([lambda: roll_back(model, to="1", by="bob", reason="first")])
+
+    def slow(name: str, version: str) -> None:
+        smoke(name, version)
+        next(others, lambda: None)()  # the other one is faster
+
+    monkeypatch.setattr(people, "_smoke", slow)
+    with pytest.raises(LedgerError, match="version 1 is live meanwhile, and was 2: nothing is rolled back"):
+        roll_back(model, to="1", by="ann", reason="second")
+    orders = [record for record in ledger.records(model) if record.kind == "rollback"]
+    assert [order.body["by"] for order in orders] == ["bob"]
+
+
+def test_a_champion_that_was_deleted_in_mlflow_makes_room_for_an_earlier_and_for_an_approved_one(
+    retrain: Retrain,
+) -> None:
+    retrain.configure(**GOOD)
+    model = retrain.config.model
+    for _ in range(2):
+        retrain.whole()
+        retrain.start()
+    client().delete_model_version(model, "2")
+    with pytest.raises(LedgerError, match=r"version 2 of .* is gone from MLflow: `evenhand rollback"):
+        ledger.live_version(model)
+    with pytest.raises(LedgerError, match="is gone from MLflow"):
+        ledger.settle(model)
+    roll_back(model, to=None, by="ann", reason="2 is gone")
+    assert live(retrain) == "1"
+    client().delete_model_version(model, "1")
+    decided, version = retrain.whole()
+    assert decided["outcome"] == "hold"
+    assert "is gone from MLflow" in " ".join(decided["reasons"])
+    answer_hold(find_hold(model), Answer("approve", "ann", "looked at"))
+    assert live(retrain) == version.version
     assert find_faults(ledger.records()) == ()

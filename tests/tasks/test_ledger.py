@@ -1,5 +1,6 @@
 """The ledger on disk and the alias that follows it: kills, races, moves by hand, and random histories."""
 
+import json
 import os
 import random
 import signal
@@ -198,10 +199,57 @@ def test_another_ledger_is_told_from_one_that_was_cut(place: Path, own: Path, mo
     kept.stamp_version(model, "2", decided(model, "hold", "2"))
     assert mine(model) == ["another ledger"]
     assert "version 1 " in kept.another_ledger(model, kept.identity())
+    promote(model, "3")
     monkeypatch.setenv("EVENHAND_LEDGER", f"sqlite:///{own.parent / 'deleted.db'}")
+    with pytest.raises(LedgerError, match="was decided about in another ledger"):
+        kept.settle(model)
+    assert alias(model) == "3", "a ledger that knows nothing of it takes no model down"
     kept.append("look", "any", {"look": 1})
     decided(model, "hold", "3")
     assert [fault.kind for fault in kept.faults() if f"version 2 of {model}" in fault.message] == ["another ledger"]
+
+
+def test_a_model_that_the_ledger_does_not_know_is_told(place: Path) -> None:
+    promote(new_model(place), "1")
+    for ask in (kept.settle, kept.known_records):
+        with pytest.raises(LedgerError, match=r"no record of model 'nope'; it knows .*model-"):
+            ask("nope")
+
+
+def test_a_second_record_stands_with_the_first_or_neither_does(place: Path) -> None:
+    model = new_model(place)
+    promote(model, "1")
+    before = kept.records()
+
+    def unwritable(first: Record) -> tuple:
+        return "intent", {"because": first.hash, "version": object()}
+
+    with pytest.raises(LedgerError, match="JSON"):
+        kept.append("rollback", model, {"to": "1"}, then=unwritable)
+    assert kept.records() == before
+    order = kept.append(
+        "rollback", model, {"from": "1", "to": "1"}, then=lambda it: ("intent", {"because": it.hash, "version": "1"})
+    )
+    assert [each.previous for each in kept.records()[-2:]] == [before[-1].hash, order.hash]
+
+
+def test_the_manual_s_script_checks_an_export_without_us(place: Path, own: Path) -> None:
+    page = (ROOT / "docs/decision.md").read_text(encoding="utf-8")
+    script = page.split("```python\nimport hashlib", 1)[1].split("```", 1)[0]
+    model = new_model(place)
+    kept.append("look", model, {"run": "ü 😀 <b>", "share": 0.1, "none": None})
+    promote(model, "1")
+    lines = [json.dumps(record.to_dict(), ensure_ascii=False) for record in kept.records()]
+
+    def checked(kept_lines: list[str]) -> str:
+        (own.parent / "export.jsonl").write_text("\n".join(kept_lines) + "\n", encoding="utf-8")
+        command = [sys.executable, "-c", "import hashlib" + script, str(own.parent / "export.jsonl")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    assert checked(lines) == f"whole, its head is {kept.head()}\n"
+    assert "record 1 was changed" in checked([lines[0].replace("<b>", "<i>"), *lines[1:]])
+    assert "record 3 was changed, or does not follow" in checked([lines[0], *lines[2:]])
 
 
 def test_verifying_repairs_nothing_where_something_is_wrong(place: Path, own: Path) -> None:

@@ -1,5 +1,7 @@
 """The gate fails closed: whatever the evidence, nothing that is missing or broken promotes."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from evenhand.decision.comparison import Comparison, GroupChange
 from evenhand.decision.decide import decide
 from evenhand.decision.paired import Paired
 from evenhand.decision.rules import RuleResult
+from evenhand.fairness import BiasDetector
 
 STATUSES = ["PASS", "FAIL", "INCONCLUSIVE", "MISSING", "HOLD", "NOT APPLICABLE"]
 RESULTS = st.lists(st.sampled_from(STATUSES).map(lambda s: RuleResult("r", "s", s, "because")), max_size=6)
@@ -107,8 +110,67 @@ def test_an_exhausted_budget_is_inconclusive() -> None:
             "rules": [{"metric": "m", "attribute": "a", "verdict": "PASS", "reason": "", "alpha": 0.05}],
         }
     ]
-    assert [r.status for r in rules.about_policies(judged, look=53, share=0.0)] == ["INCONCLUSIVE"]
+    found = list(rules.about_policies(judged, look=53, share=0.0))
+    assert [r.status for r in found] == ["INCONCLUSIVE", "HOLD"]
+    assert decide(found, first=False, inconclusive="promote").outcome == "hold", (
+        "looks beyond the planned ones are free"
+    )
     assert [r.status for r in rules.about_policies(judged, look=1, share=0.5)] == ["PASS"]
+
+
+POLICY = """
+name: own
+title: A limit
+description: Wide.
+source: This test
+jurisdiction: none
+effective: 2026-01-01
+rules:
+  - {metric: equal_opportunity_difference, limit: 0.3}
+"""
+
+
+@pytest.mark.parametrize(
+    ("groups", "outcomes", "decisions"),
+    [
+        (["f"] * 40, [0, 1] * 20, [0, 1] * 20),  # one group: nothing to compare
+        (["f", "m"] * 20, [0, 0, 1, 0] * 10, [1, 0, 0, 1] * 10),  # nobody of one group has a favorable outcome
+        (["f", "m"] * 20, [0] * 40, [0, 1] * 20),  # nor of any
+        (
+            ["f", "m"] * 190 + ["x"] * 20,
+            [1] * 380 + [0] * 20,
+            [1, 1, 0, 0] * 95 + [1] * 20,
+        ),  # nor of a third, alike else
+    ],
+)
+def test_an_undefined_rate_is_missing_and_never_promotes(
+    groups: list, outcomes: list, decisions: list, tmp_path: Path
+) -> None:
+    (tmp_path / "own.yaml").write_text(POLICY)
+    frame = pd.DataFrame({"sex": groups})
+    detector = BiasDetector.from_predictions(outcomes, decisions, sensitive_features=frame, favorable_label=1)
+    judged = [each.to_dict() for each in detector.judge(policies=[str(tmp_path / "own.yaml")])]
+    found = list(rules.about_policies(judged, look=1, share=1.0))
+    assert [result.status for result in found] == ["MISSING"]
+    kept = RuleResult("floor", "accuracy", "PASS", "high enough")
+    assert decide([kept, *found], first=False, inconclusive="promote").outcome == "hold"
+
+
+def test_an_undefined_group_is_missing_before_others_are_open() -> None:
+    unknown = GroupChange(
+        "sex", "x", "selection_rate", Paired(float("nan"), float("nan"), float("nan"), 40, "nobody is positive")
+    )
+    found = rules.about_groups(comparison(0, 0.1, groups=(unknown, change(-0.2, 0.1))), loss=0.1, minimum_rows=100)
+    assert (found.status, "nobody is positive" in found.reason) == ("MISSING", True)
+
+
+def test_a_filled_card_alone_speaks_for_no_model_and_open_rules_are_not_called_kept() -> None:
+    card, open_ = rules.about_card([]), RuleResult("floor", "accuracy", "INCONCLUSIVE", "neither")
+    assert decide([card, open_], first=False, inconclusive="promote").outcome == "hold"
+    kept = RuleResult("floor", "f1", "PASS", "high enough")
+    found = decide([card, kept, open_], first=False, inconclusive="promote")
+    assert found.outcome == "promote"
+    assert found.reasons[0] == "2 of 3 rules are kept, and `gate.inconclusive: promote` lets the others pass"
 
 
 def test_a_verdict_on_few_people_is_told_without_its_figure() -> None:

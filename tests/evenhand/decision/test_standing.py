@@ -38,6 +38,27 @@ def test_the_champion_is_the_newest_intent_and_pending_until_done() -> None:
     assert standing(ledger, "loans").pending is None
 
 
+def test_what_was_rolled_back_from_is_no_version_to_go_back_to_until_it_goes_live_again() -> None:
+    ledger = Ledger()
+    for version in "123":
+        ledger.promote(version)
+
+    def previous() -> str | None:
+        found = standing(ledger, "loans").previous
+        return found.version if found is not None else None
+
+    for target, then in (("2", "1"), ("1", None)):
+        assert previous() == target
+        live = standing(ledger, "loans").champion
+        assert live is not None
+        order = ledger.add("rollback", **{"from": live.version, "to": target})
+        ledger.add("intent", version=target, because=order.hash)
+        assert previous() == then, "the same command again does not put it back"
+    ledger.promote("3")
+    ledger.promote("4")
+    assert previous() == "3"
+
+
 def test_who_was_live_on_a_day_and_why() -> None:
     ledger = Ledger()
     ledger.promote("1")
