@@ -11,7 +11,7 @@ from evenhand.decision.smoke import smoke_rows, smoke_test
 from evenhand.decision.standing import Hold, Standing, standing, why_not_open
 from evenhand.exceptions import shorten
 from evenhand.store import digest_file
-from tasks.ledger import append, champion_gone, checked_standing, move_champion, records, stamp_version
+from tasks.ledger import append, champion_gone, checked_standing, move_champion, records, shown_address, stamp_version
 from tasks.registry import artifact_digest, find_version, load_registered, run_files, run_version, tag_version
 
 __all__ = ["Answer", "answer_hold", "find_hold", "finish_approval", "held_version", "roll_back"]
@@ -63,7 +63,8 @@ def find_hold(name: str | None) -> Hold:
     else:
         found = [hold for hold in holds if _means(name, hold.decision)][-1:]
     if not found:
-        raise LedgerError(f"no decision of {shorten(name)} is held" if name else "no decision waits for a person")
+        what = f"no decision of {shorten(name)} is held" if name else "no decision waits for a person"
+        raise LedgerError(f"{what} in the ledger {shown_address()}: EVENHAND_HOME or EVENHAND_LEDGER names another one")
     if len(found) > 1:
         named = ", ".join(f"{hold.decision.body['run_id'][:8]} ({hold.decision.model})" for hold in found)
         raise LedgerError(f"several decisions wait: name the run, one of {named}")

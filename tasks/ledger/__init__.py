@@ -18,7 +18,7 @@ from tasks.ledger.champion import (
 )
 from tasks.ledger.looks import Look, take_look
 from tasks.ledger.stamps import another_ledger
-from tasks.ledger.table import append, head, identity, known_records, ledger_address, records
+from tasks.ledger.table import append, head, identity, known_records, ledger_address, records, shown_address
 from tasks.registry import STAMP
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "move_champion",
     "records",
     "settle",
+    "shown_address",
     "stamp_version",
     "take_look",
     "where_stands",

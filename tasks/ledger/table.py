@@ -40,6 +40,7 @@ __all__ = [
     "known_records",
     "ledger_address",
     "records",
+    "shown_address",
     "unknown_model",
 ]
 
@@ -76,6 +77,11 @@ _INSERT_ONLY = {
 def ledger_address() -> str:
     """Where the ledger is: `EVENHAND_LEDGER`, or a SQLite file in the home folder."""
     return os.environ.get("EVENHAND_LEDGER") or f"sqlite:///{home() / 'ledger.db'}"
+
+
+def shown_address() -> str:
+    """Where the ledger is, for people: without its password."""
+    return make_url(ledger_address()).render_as_string(hide_password=True)
 
 
 @lru_cache(maxsize=8)
@@ -127,8 +133,7 @@ def connected() -> Iterator[Connection]:
         raise
     except DBAPIError as error:
         said = (str(error.orig).splitlines() or [""])[0]
-        shown = make_url(ledger_address()).render_as_string(hide_password=True)
-        raise ServiceError(f"the ledger does not answer at {shown}: {shorten(said, limit=160)}") from error
+        raise ServiceError(f"the ledger does not answer at {shown_address()}: {shorten(said, limit=160)}") from error
 
 
 def records(model: str | None = None, *, edited: Literal["refuse", "keep"] = "refuse") -> list[Record]:
