@@ -61,7 +61,7 @@ def plain() -> None:
     import_all()
     began = time.perf_counter()
     whole = load_rows(config.data)
-    split = split_dataset(whole, **config.split.model_dump(), seed=config.seed)
+    split = split_dataset(whole, **config.split.drawn_by(), seed=config.seed)
     parts = [whole.take(split.rows(part)) for part in ("train", "validation", "test")]
     train, _, test = parts
     contract, findings = contract_of(train, schema=whole), find_all(train, seed=config.seed)

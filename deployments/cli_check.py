@@ -12,6 +12,7 @@ from deployments.screen import console, plain
 from evenhand.config import Config, check_rows, load_config
 from evenhand.data.dataset import Dataset
 from evenhand.data.findings import find_all
+from evenhand.data.people import find_people
 from evenhand.data.splits import split_dataset
 
 __all__ = ["check_configuration"]
@@ -29,11 +30,12 @@ def check_configuration(path: Path, overrides: Sequence[str]) -> int:
     check_rows(config, list(rows.X.columns), len(rows.classes))
     for line in _about(rows, config):
         _say(out, line)
-    split = split_dataset(rows, **config.split.model_dump(), seed=config.seed)
+    split = split_dataset(rows, **config.split.drawn_by(), seed=config.seed)
     _say(out, f"split: {', '.join(f'{part} {count:,}' for part, count in split.counts().items())}")
     _say(out, _contract(config, rows))
     findings = find_all(rows.take(split.rows("train")), seed=config.seed)
-    for finding in dict.fromkeys((*rows.findings, *findings)):
+    people = find_people(rows, split, config.split.people)
+    for finding in dict.fromkeys((*rows.findings, *people, *findings)):
         _say(out, f"look at {finding.column}: {finding.message}", style="yellow")
     _say(out, f"next: evenhand train {path}")
     return 0

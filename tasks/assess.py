@@ -12,6 +12,7 @@ from evenhand.data.contract import Contract
 from evenhand.data.contract_parts import ContractTally
 from evenhand.data.dataset import Dataset
 from evenhand.data.digest import row_digests
+from evenhand.data.people import one_row_each
 from evenhand.data.snapshot import read_dataset
 from evenhand.exceptions import StoreError
 from evenhand.fairness import BiasDetector
@@ -137,6 +138,7 @@ def _version(what: VersionOnRows, audit: AuditConfig) -> _Prepared:
     known = what.known
     rows = read_dataset(store().folder(what.rows) / "rows.parquet")
     _hold(known, rows)
+    rows, repeated = _independent(known, rows)
     model = load_registered(known.model, known.version)
     detector = BiasDetector(model, rows, legitimate_factors=audit.legitimate_factors)
     look, share = _look(known, rows, audit, detector)
@@ -148,7 +150,17 @@ def _version(what: VersionOnRows, audit: AuditConfig) -> _Prepared:
     spent = (
         [] if share else ["The error of the planned looks at these data is spent, so no policy is judged: renew them."]
     )
-    return _Prepared(detector, f"Audit of {known.name}", facts, [*spent, *_overlap(known, rows)], share)
+    return _Prepared(detector, f"Audit of {known.name}", facts, [*spent, *repeated, *_overlap(known, rows)], share)
+
+
+def _independent(known: Registered, rows: Dataset) -> tuple[Dataset, list[str]]:
+    """One row of each person, as the model's own evidence was made, and what to say of the others."""
+    alone = one_row_each(rows)
+    others = int((~alone).sum())
+    if not others or known.config["split"].get("people", "one") == "all":
+        return rows, []
+    said = f"{others:,} further rows of people of whom one row is judged: rows of one person depend on one another."
+    return rows.take(alone), [said]
 
 
 def _hold(known: Registered, rows: Dataset) -> None:

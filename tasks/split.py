@@ -7,6 +7,7 @@ from evenhand.config import SplitConfig
 from evenhand.data.contract import contract_of
 from evenhand.data.dataset import Dataset
 from evenhand.data.findings import find_all
+from evenhand.data.people import PeopleRows, evidence_rows, find_people
 from evenhand.data.snapshot import read_dataset, write_dataset
 from evenhand.data.splits import Split, split_dataset
 from evenhand.store import Ref
@@ -39,11 +40,11 @@ def split_rows(rows: Ref, split: SplitConfig, promised: dict[str, Any] | None, s
     def divided() -> tuple[Dataset, Split]:
         if not done:
             whole = read_dataset(source)
-            done.append((whole, split_dataset(whole, **split.model_dump(), seed=seed)))
+            done.append((whole, split_dataset(whole, **split.drawn_by(), seed=seed)))
         return done[0]
 
-    holdout = once("holdout", parts, lambda folder: _write_holdout(folder, *divided()))
-    develop = once("develop", parts, lambda folder: _write_develop(folder, *divided(), seed=seed))
+    holdout = once("holdout", parts, lambda folder: _write_holdout(folder, *divided(), split.people))
+    develop = once("develop", parts, lambda folder: _write_develop(folder, *divided(), seed=seed, people=split.people))
     contract = once(
         "contract",
         {**parts, "promised": promised},
@@ -55,15 +56,16 @@ def split_rows(rows: Ref, split: SplitConfig, promised: dict[str, Any] | None, s
     return {"develop": develop, "holdout": holdout, "contract": contract}
 
 
-def _write_holdout(folder: Path, whole: Dataset, split: Split) -> None:
-    write_dataset(whole.take(split.rows("test")), folder / "test.parquet")
+def _write_holdout(folder: Path, whole: Dataset, split: Split, people: PeopleRows) -> None:
+    write_dataset(evidence_rows(whole, split, people), folder / "test.parquet")
 
 
-def _write_develop(folder: Path, whole: Dataset, split: Split, *, seed: int) -> None:
+def _write_develop(folder: Path, whole: Dataset, split: Split, *, seed: int, people: PeopleRows) -> None:
     train = whole.take(split.rows("train"))
     write_dataset(train, folder / "train.parquet")
     write_dataset(whole.take(split.rows("validation")), folder / "validation.parquet")
-    write_json(folder / "findings.json", [finding.to_dict() for finding in find_all(train, seed=seed)])
+    found = (*find_people(whole, split, people), *find_all(train, seed=seed))
+    write_json(folder / "findings.json", [finding.to_dict() for finding in found])
     write_json(folder / "split.json", _shown(split, whole))
 
 

@@ -1,6 +1,6 @@
 """How the rows are divided into train, validation and test."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -27,6 +27,14 @@ class SplitConfig(Section):
 
     salt: str = Field(default="evenhand", min_length=1)
     """What the hash is mixed with: change it only to draw a new test set for good."""
+
+    people: Literal["one", "all"] = "one"
+    """Of a person (`data.group`) with several rows in the test part `one` is evidence, since they depend on one
+    another; `all` takes them as if they did not, and intervals are too narrow."""
+
+    def drawn_by(self) -> dict[str, Any]:
+        """The arguments of :func:`~evenhand.data.splits.split_dataset`."""
+        return self.model_dump(exclude={"people"})
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> "SplitConfig":

@@ -13,7 +13,9 @@ FindingKind = Literal[
     "dropped_rows",
     "identifier",
     "leakage",
+    "repeated_people",
     "restates_sensitive",
+    "shared_people",
     "text_date",
     "text_number",
 ]

@@ -65,6 +65,20 @@ def test_on_the_test_part_it_finds_what_the_step_audit_found(
     assert found["policies"][0]["verdict"] == before["policies"][0]["verdict"]
 
 
+def test_of_a_person_with_several_rows_one_is_judged(
+    steps: Steps, known: Registered, loans: pd.DataFrame, tmp_path: Path
+) -> None:
+    people = loans.sample(100, random_state=1).assign(person=range(100))
+    people.loc[:, "person"] = people["person"].astype(str)
+    pd.concat([people] * 3).to_parquet(tmp_path / "visits.parquet")
+    data = steps.config.data.model_copy(
+        update={"source": SourceConfig(path=str(tmp_path / "visits.parquet")), "group": "person"}
+    )
+    found = assess.fn(VersionOnRows(known, ingest_data.fn(data, None)), AUDIT, tmp_path / "out")
+    assert found["rows"] == 100
+    assert any("200 further rows of people of whom one row is judged" in said for said in found["notes"])
+
+
 def test_a_version_on_other_rows(steps: Steps, known: Registered, loans: pd.DataFrame, tmp_path: Path) -> None:
     rows = rows_of(steps, loans.sample(600, random_state=0), tmp_path / "some.parquet")
     run = open_run(experiment="small audit", name="audit", model="small", tags={})
