@@ -68,8 +68,7 @@ def test_on_the_test_part_it_finds_what_the_step_audit_found(
 def test_of_a_person_with_several_rows_one_is_judged(
     steps: Steps, known: Registered, loans: pd.DataFrame, tmp_path: Path
 ) -> None:
-    people = loans.sample(100, random_state=1).assign(person=range(100))
-    people.loc[:, "person"] = people["person"].astype(str)
+    people = loans.sample(100, random_state=1).assign(person=[f"person {number}" for number in range(100)])
     pd.concat([people] * 3).to_parquet(tmp_path / "visits.parquet")
     data = steps.config.data.model_copy(
         update={"source": SourceConfig(path=str(tmp_path / "visits.parquet")), "group": "person"}
