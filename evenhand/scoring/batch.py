@@ -1,7 +1,7 @@
 """All rows of a source through a model, in parts: looked at first, then scored."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -168,24 +168,36 @@ def score_parts(
     ContractError
         One error that lists every violation.
     DataError
-        When the key is no column.
+        When the key is no column, or has the name of a column that is written.
     """
-    if key is not None and key not in parts.columns:
-        raise DataError(f"key {shorten(key)} is no column of the data: {nearest(key, parts.columns)}")
-    digest = look_at(parts, inputs, on_progress=on_progress)
-    constants = {"model": model, "version": version, "data_digest": digest}
+    constants = {"model": model, "version": version, "data_digest": ""}
+    _check_key(key, parts.columns, [*constants, *scorer.columns])
+    constants["data_digest"] = digest = look_at(parts, inputs, on_progress=on_progress)
     columns = list(dict.fromkeys([*inputs.columns, *([key] if key is not None else [])]))
     summary = _Summary()
     with open_output(output, constants=constants, about={**constants, **(about or {}), "rows": parts.rows}) as write:
         for raw in parts.frames(columns):
             scored = scorer.score(inputs.frame(inputs.promised(raw)))
             names = raw[key] if key is not None else pd.RangeIndex(summary.rows, summary.rows + len(raw))
+            summary.add(scored)  # before the key stands beside it, whose name may begin as that of a reason
             scored.insert(0, key if key is not None else ROW, names)
             write(scored)
-            summary.add(scored)
             if on_progress is not None:
                 on_progress("scoring", summary.rows, parts.rows)
     shown = {text: n for text, n in summary.reasons.most_common() if n >= min_cell}
     return Scored(
         summary.rows, dict(summary.decisions), shown, summary.mean(min_cell), digest, write.name, write.digest
     )
+
+
+def _check_key(key: str | None, columns: Sequence[str], written: Sequence[str]) -> None:
+    """Refuse a key that is not there, or whose column would be lost among those that are written."""
+    if key is None:
+        return
+    if key not in columns:
+        raise DataError(f"key {shorten(key)} is no column of the data: {nearest(key, columns)}")
+    if key in written:
+        raise DataError(
+            f"key {shorten(key)} has the name of a column that the scored file writes ({', '.join(written)}): name "
+            "the column of the data otherwise, and give that name as the key"
+        )

@@ -88,6 +88,19 @@ class Scorer:
             explain=explain,
         )
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that :meth:`score` gives, in order."""
+        several = tuple(f"probability_{label}" for label in self.classes)
+        told = ("probability",) if self._tells_one else several
+        reasons = self.most_reasons if self.explainer is not None else 0
+        return ("decision", *told, *(f"reason_{k + 1}" for k in range(reasons)))
+
+    @property
+    def _tells_one(self) -> bool:
+        """Whether one probability says all: that of the favorable label of two."""
+        return len(self.classes) == 2 and self.favorable_label is not None
+
     def score(self, rows: pd.DataFrame) -> pd.DataFrame:
         """What the model makes of rows of shape (n, f): decision, probability and reasons, in the rows' order.
 
@@ -99,16 +112,14 @@ class Scorer:
         """
         chances, labels = self.inner.answer(rows)
         decided = labels.astype(self.classes.dtype)
-        columns: dict[str, Any] = {"decision": decided}
-        if len(self.classes) == 2 and self.favorable_label is not None:
-            place = int(np.flatnonzero(self.classes == self.favorable_label)[0])
-            columns["probability"] = chances[:, place]
+        values: list[npt.NDArray[Any]] = [decided]
+        if self._tells_one:
+            values.append(chances[:, int(np.flatnonzero(self.classes == self.favorable_label)[0])])
         else:
-            columns |= {f"probability_{label}": chances[:, place] for place, label in enumerate(self.classes)}
+            values += list(chances.T)
         if self.explainer is not None:
-            reasons = self._reasons(rows, decided)
-            columns |= {f"reason_{k + 1}": reasons[:, k] for k in range(self.most_reasons)}
-        return pd.DataFrame(columns, index=rows.index)
+            values += list(self._reasons(rows, decided).T)
+        return pd.DataFrame(dict(zip(self.columns, values, strict=True)), index=rows.index)
 
     def _reasons(self, rows: pd.DataFrame, decided: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
         """Reasons of the rows that get some, shape (n, most_reasons)."""

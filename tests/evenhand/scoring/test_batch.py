@@ -135,6 +135,35 @@ def test_rows_are_named_by_their_key(model: Any, loans: pd.DataFrame, tmp_path: 
             score_parts(*both, model="loans", version="3", key="numbers")
 
 
+@pytest.mark.parametrize("key", ["model", "version", "data_digest", "decision", "probability", "reason_1", "reason_4"])
+def test_a_key_that_is_named_as_a_column_of_the_file_is_refused_before_anything_is_done(
+    model: Any, loans: pd.DataFrame, tmp_path: Path, key: str
+) -> None:
+    """Its values would be lost under the others', and with them the way back to the person."""
+    loans[FEATURES].assign(**{key: range(len(loans))}).to_parquet(tmp_path / "rows.parquet")
+    how: dict[str, Any] = {"key": key, "on_progress": lambda *_: pytest.fail("it has begun")}
+    with open_source(path=str(tmp_path / "rows.parquet")) as parts:
+        call = (parts, inputs_of(loans), scorer_of(model, loans), tmp_path / "out.parquet")
+        with pytest.raises(DataError, match=f"key '{key}' has the name of a column that the scored file writes"):
+            score_parts(*call, model="loans", version="3", **how)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]
+
+
+@pytest.mark.parametrize("key", ["row", "Version", "reason_5", "reason_code", "probability_1"])
+def test_a_key_whose_name_only_looks_like_one_of_the_file_stays_as_it_is(
+    model: Any, loans: pd.DataFrame, tmp_path: Path, key: str
+) -> None:
+    """And what it says of single people is no reason in the summary."""
+    loans[FEATURES].assign(**{key: "Ada Example"}).to_parquet(tmp_path / "rows.parquet")
+    with open_source(path=str(tmp_path / "rows.parquet")) as parts:
+        call = (parts, inputs_of(loans), scorer_of(model, loans), tmp_path / "out.parquet")
+        found = score_parts(*call, model="loans", version="3", key=key)
+    scored = pd.read_parquet(tmp_path / "out.parquet")
+    assert scored.columns[0] == key
+    assert set(scored[key]) == {"Ada Example"}
+    assert "Ada Example" not in found.reasons
+
+
 def test_a_small_batch_whose_reader_guessed_other_types(loans: pd.DataFrame) -> None:
     """Codes of digits only are text again, booleans are numbers again: a file of one row is scored like one of many."""
     frame = pd.DataFrame({"code": ["1", "2", "x"] * 40, "flag": [0, 1, 1] * 40, "y": [0, 1, 1] * 40})
