@@ -93,7 +93,8 @@ def _look(
         emit(Event("note", message=f"look {same[-1]['number']} was at these rows: its result stands"))
         return {**same[-1], "folder": str(home() / "monitoring" / config.model / f"{same[-1]['number']:04d}")}
     at, waiting = datetime.now(UTC).isoformat(timespec="seconds"), past[-1]["kept"] if past else None
-    told: dict[str, Any] = {"version": live, "at": at, "fresh": not same}
+    classes = tuple(about["reference"]["classes"])
+    told: dict[str, Any] = {"version": live, "at": at, "fresh": not same, "classes": classes}
     joined = join_outcomes(seen, waiting, labels, config.data, config.monitor, **told)
     done = [seen.digest, joined.digest, log]
     work = digest_json({"monitor": config.model_dump(mode="json"), "work": done, "code": code_version()})

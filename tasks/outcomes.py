@@ -1,6 +1,6 @@
 """Join outcomes that became known to the predictions that waited for them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,9 @@ def join_outcomes(
     version: Version,
     at: str,
     fresh: bool,
+    classes: Sequence[str] = (),
 ) -> Ref:
-    """Rows whose outcome became known, and those that still wait.
+    """Rows whose outcome became known, and those that still wait; each key counts once, whenever its rows come.
 
     Parameters
     ----------
@@ -48,13 +49,15 @@ def join_outcomes(
         The time of the look.
     fresh
         Whether the new rows are looked at for the first time: only then do they join those that wait.
+    classes
+        The model's labels as text, which outcomes are to be of; () where they are not known.
 
     Raises
     ------
     DataError
-        When labels come and no column joins them, or a key has two outcomes.
+        When labels come and no column joins them, none is there, a key has two, or the model has no such label.
     """
-    outcomes = None if labels is None else _outcomes(labels, data, monitor)
+    outcomes, said = (None, []) if labels is None else _outcomes(labels, data, monitor, classes)
     parts = {
         "seen": seen.digest,
         "waiting": dict(waiting) if waiting else None,
@@ -63,16 +66,19 @@ def join_outcomes(
         "wait_days": monitor.wait_days,
         "day": at[:10],
         "fresh": fresh,
+        "said": said,
     }
     new = seen if fresh else None
-    ref = once("outcomes", parts, lambda folder: _write(folder, new, waiting, outcomes, monitor, version, at))
+    ref = once("outcomes", parts, lambda folder: _write(folder, new, waiting, outcomes, monitor, version, at, said))
     found = read_json(store().folder(ref) / "outcomes.json")
     note(f"{found['labelled']:,} outcomes became known; {found['waiting']:,} rows wait for theirs")
     return ref
 
 
-def _outcomes(labels: SourceConfig, data: DataConfig, monitor: MonitorConfig) -> pd.DataFrame:
-    """Key and label, one row a key."""
+def _outcomes(
+    labels: SourceConfig, data: DataConfig, monitor: MonitorConfig, classes: Sequence[str]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Key and label, one row a key, and how many rows of the source have not both."""
     if data.key is None:
         raise DataError(
             "outcomes need a key to find their rows: name the column of the data that names a row, data.key"
@@ -82,11 +88,31 @@ def _outcomes(labels: SourceConfig, data: DataConfig, monitor: MonitorConfig) ->
         if name not in frame.columns:
             raise DataError(f"the outcomes have no column {shorten(name)} ({role}): {nearest(name, frame.columns)}")
     found = pd.DataFrame({"key": hash_keys(frame[data.key]), "target": outcome_texts(frame[target], data.target_above)})
+    n, notes = len(found), []
+    for role, column, name in (("key", "key", data.key), ("label", "target", target)):
+        empty = int(found[column].isna().sum())
+        if empty == n:
+            raise DataError(f"none of the {n:,} outcomes has a {role}: column {shorten(name)} of their source is empty")
+        notes += [f"{empty:,} of {n:,} outcomes have no {role}, and are passed over"] if empty else []
     found = found.dropna().drop_duplicates(ignore_index=True)
     doubled = int(found["key"].duplicated().sum())
     if doubled:
         raise DataError(f"{doubled} keys of the outcomes have two different labels: keep the one that holds")
-    return found
+    return found, notes + _strange(found["target"], target, classes)
+
+
+def _strange(labels: pd.Series, column: str, classes: Sequence[str]) -> list[str]:
+    """Refuse outcomes of which the model knows none, or not each of its two; of more labels a new one may come."""
+    strange = int((~labels.isin(classes)).sum()) if classes else 0
+    if not strange:
+        return []
+    said = f"{strange:,} of {len(labels):,} outcomes have a label that the model does not know"
+    if strange < len(labels) and len(classes) > 2:
+        return [said]
+    raise DataError(
+        f"{said}: write them as the model does, {', '.join(map(shorten, classes))}, leave out those that are not known "
+        f"yet, or name the column that holds them, monitor.labels ({shorten(column)} was read)"
+    )
 
 
 def _write(
@@ -97,11 +123,14 @@ def _write(
     monitor: MonitorConfig,
     version: Version,
     at: str,
+    said: list[str],
 ) -> None:
-    rows, notes = _held(waiting, version, monitor, at)
+    rows, counted, notes = _held(waiting, version, monitor, at)
+    notes = said + notes
     if new is not None:
         fresh = pd.read_parquet(store().folder(new) / "rows.parquet").assign(at=at, version=version.version)
-        rows = pd.concat([rows, fresh], ignore_index=True) if len(rows) else fresh
+        rows, repeated = _joined(rows, fresh, counted["key"])
+        notes += repeated
     if "prediction" not in rows.columns:
         rows = rows.iloc[:0].assign(prediction=pd.Series(dtype="str"))
     if "target" not in rows.columns:
@@ -115,29 +144,61 @@ def _write(
     known = rows["target"].notna() & rows["prediction"].notna()
     rows[known].drop(columns="key", errors="ignore").to_parquet(folder / "labelled.parquet", index=False)
     # Without a key no outcome can ever find its row, and without a prediction there is nothing to compare it with.
-    waits = ~known & rows["prediction"].notna()
-    still = rows[waits] if "key" in rows.columns else rows.iloc[:0]
+    named = rows["key"].notna() if "key" in rows.columns else pd.Series(data=False, index=rows.index)
+    still = rows[~known & rows["prediction"].notna() & named]
     still.drop(columns="target").to_parquet(folder / "waiting.parquet", index=False)
+    done = rows[known & named].assign(at=at).reindex(columns=_COUNTED)
+    pd.concat([counted, done.astype({"key": "UInt64"})]).to_parquet(folder / "counted.parquet", index=False)
     counts: dict[str, Any] = {"labelled": int(known.sum()), "matched": matched, "waiting": len(still), "notes": notes}
     write_json(folder / "outcomes.json", counts)
 
 
+_COUNTED = ["key", "at", "version"]
+"""What is kept of rows whose outcome was counted, so that it does not count again."""
+
+
 def _held(
     waiting: Mapping[str, str] | None, version: Version, monitor: MonitorConfig, at: str
-) -> tuple[pd.DataFrame, list[str]]:
-    """The rows that waited at the last look and may wait on."""
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """The rows that waited at the last look and may wait on, the keys that have counted, and what is told of them."""
+    nothing = pd.DataFrame(columns=_COUNTED).astype({"key": "UInt64", "at": "str", "version": "str"})
     if waiting is None:
-        return pd.DataFrame(), []
+        return pd.DataFrame(), nothing, []
     try:
-        rows = pd.read_parquet(store().folder(Ref.from_dict(waiting)) / "waiting.parquet")
+        folder = store().folder(Ref.from_dict(waiting))
+        rows = pd.read_parquet(folder / "waiting.parquet")
     except StoreError:
-        return pd.DataFrame(), ["the rows of earlier looks are not in this store: outcomes find new rows only"]
+        return pd.DataFrame(), nothing, ["the rows of earlier looks are not in this store: outcomes find new rows only"]
+    if "key" in rows.columns:
+        rows["key"] = rows["key"].astype("UInt64")
+    # A look that an earlier version of the code made kept none.
+    file = folder / "counted.parquet"
+    counted = pd.read_parquet(file) if file.is_file() else nothing
     oldest = (datetime.fromisoformat(at) - timedelta(days=monitor.wait_days)).isoformat()
     gone = rows["version"] != version.version
     late = (rows["at"] < oldest) & ~gone
     notes = [f"{gone.sum()} rows that another version decided wait no longer"] if gone.any() else []
     notes += [f"{late.sum()} rows waited {monitor.wait_days} days without an outcome"] if late.any() else []
-    return rows[~(gone | late)], notes
+    counted = counted[(counted["version"] == version.version) & (counted["at"] >= oldest)]
+    return rows[~(gone | late)], counted, notes
+
+
+def _joined(rows: pd.DataFrame, fresh: pd.DataFrame, counted: pd.Series) -> tuple[pd.DataFrame, list[str]]:
+    """Rows that wait and new ones, each key once, and how many came before: a batch may be sent again in part."""
+    if "key" not in fresh.columns:
+        return (pd.concat([rows, fresh], ignore_index=True) if len(rows) else fresh), []
+    fresh = fresh.assign(key=fresh["key"].astype("UInt64"))
+    done = fresh["key"].isin(counted)
+    notes = [f"{done.sum():,} rows counted with their outcome before, and do not count again"] if done.any() else []
+    fresh = fresh[~done]
+    both = pd.concat([rows, fresh], ignore_index=True) if len(rows) else fresh.reset_index(drop=True)
+    again = both["key"].notna() & both["key"].duplicated()
+    if again.any():
+        notes.append(f"{again.sum():,} rows wait since an earlier look already: each counts once, as it was seen first")
+        if "target" in both.columns:  # the row that waits has none, the one that came again may
+            known = both[again].dropna(subset="target").drop_duplicates("key").set_index("key")["target"]
+            both["target"] = both["target"].where(both["target"].notna(), both["key"].map(known))
+    return both[~again].reset_index(drop=True), notes
 
 
 def _unmatched(outcomes: pd.DataFrame, rows: pd.DataFrame) -> list[str]:

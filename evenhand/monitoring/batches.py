@@ -122,4 +122,5 @@ def _parquet_parts(path: Path | str, columns: Sequence[str], system: Any) -> Ite
                     if batch.num_rows:
                         table = pa.Table.from_batches([batch]).replace_schema_metadata(None)
                         frame = table.to_pandas(split_blocks=True, self_destruct=True)
-                        yield frame
+                        # A file without any of the columns has its rows all the same.
+                        yield frame if len(frame.columns) else pd.DataFrame(index=pd.RangeIndex(batch.num_rows))

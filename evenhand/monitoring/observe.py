@@ -1,6 +1,6 @@
 """One pass over new data: counts of everything that is watched, and rows only where labels may come later."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,7 +37,7 @@ def observe(
     min_cell: int = 10,
     seed: int = 0,
 ) -> Observation:
-    """Count new data in the cells of the reference.
+    """Count new data in the cells of the reference, each key once: a row with the key of an earlier one is passed over.
 
     Parameters
     ----------
@@ -65,14 +65,69 @@ def observe(
     DataError
         When the data cannot be read, or a column holds what cannot be counted.
     """
-    counter = _Counter(reference, layout, contract, champion, min_cell)
-    drawn = _Sample(batch.rows, attribution_rows if champion is not None else 0, seed)
-    for part in batch.parts([*reference.features, *layout.columns]):
-        kept = counter.add(part)
+    keys = _Keys(batch, layout.key)
+    counter = _Counter(reference, layout, contract, champion, min_cell, notes=keys.notes)
+    drawn = _Sample(keys.counted, attribution_rows if champion is not None else 0, seed)
+    for whole in batch.parts([*reference.features, *layout.columns]):
+        part, hashes = keys.once(whole)
+        if not len(part):
+            continue
+        kept = counter.add(part, hashes)
         drawn.add(part)
         if keep is not None:
             keep(kept)
     return counter.result(drawn.rows())
+
+
+class _Keys:
+    """The hashed keys of all rows, read beforehand: who stands in the data twice is one person and counts once.
+
+    Attributes
+    ----------
+    counted
+        Rows whose key no row before them has, or that have none.
+    notes
+        How many were passed over, and how many have no key.
+    """
+
+    def __init__(self, batch: Batch, name: str | None) -> None:
+        self.counted, self.notes = batch.rows, list[str]()
+        self._hashes: pd.Series | None = None
+        self._again: npt.NDArray[np.bool_] | None = None
+        self._start = 0
+        if name is None:
+            return
+        if name not in batch.columns:
+            self.notes.append(f"no outcome can find these rows later: they have no column {name}")
+            return
+        # A file among several may lack the column.
+        parts = [part.get(name, pd.Series(np.nan, index=part.index)) for part in batch.parts([name])]
+        self._hashes = pd.concat([hash_keys(part) for part in parts], ignore_index=True)
+        known = self._hashes.dropna()
+        if len(known) < batch.rows:
+            self.notes.append(f"no outcome can find {batch.rows - len(known):,} rows later: they have no {name}")
+        if _any_twice(known.to_numpy(dtype=np.uint64)):
+            self._again = (self._hashes.duplicated() & self._hashes.notna()).to_numpy(dtype=bool)
+            self.counted -= int(self._again.sum())
+            self.notes.append(
+                f"{self._again.sum():,} of {batch.rows:,} rows repeat the {name} of a row before them: each counts once"
+            )
+
+    def once(self, part: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series | None]:
+        """The next part without the rows that are passed over, and the keys of the others."""
+        at = slice(self._start, self._start + len(part))
+        self._start = at.stop
+        hashes = None if self._hashes is None else self._hashes.iloc[at]
+        if hashes is None or self._again is None or not self._again[at].any():
+            return part, hashes
+        first = ~self._again[at]
+        return part[first].reset_index(drop=True), hashes[first]
+
+
+def _any_twice(values: npt.NDArray[np.uint64]) -> bool:
+    """Whether a value occurs twice; sorting is several times faster than telling which one."""
+    ordered = np.sort(values)
+    return bool((ordered[1:] == ordered[:-1]).any())
 
 
 class _Sample:
@@ -104,12 +159,14 @@ class _Counter:
         contract: Contract | None,
         champion: Champion | None,
         min_cell: int,
+        *,
+        notes: Sequence[str] = (),
     ) -> None:
         self._reference, self._layout, self._champion = reference, layout, champion
         self._schema = None if contract is None else SchemaCheck(contract, reference.features, least_named=min_cell)
         self._profiles: dict[tuple[str, str], ColumnProfile] = {}
         self._decisions: list[CountTable] = []
-        self._notes: dict[str, None] = {}
+        self._notes: dict[str, None] = dict.fromkeys(notes)
         self._n = 0
         # A stray value of a sensitive attribute is a finding and no reason to stop watching.
         self._people = {
@@ -117,8 +174,8 @@ class _Counter:
             for name, how in layout.sensitive.items()
         }
 
-    def add(self, part: pd.DataFrame) -> pd.DataFrame:
-        """Count a part; what may be kept of its rows comes back."""
+    def add(self, part: pd.DataFrame, keys: pd.Series | None) -> pd.DataFrame:
+        """Count a part, of which these are the hashed keys; what may be kept of its rows comes back."""
         self._n += len(part)
         part = regular(part)
         if self._schema is not None:
@@ -144,10 +201,8 @@ class _Counter:
         if target is not None:
             kept["target"] = target
         kept |= {f"group:{name}": people[name] for name in people.columns}
-        if self._layout.key is not None and self._layout.key in part.columns:
-            kept["key"] = hash_keys(part[self._layout.key])
-        elif self._layout.key is not None:
-            self._notes[f"no outcome can find these rows later: they have no column {self._layout.key}"] = None
+        if keys is not None:
+            kept["key"] = keys.array
         return pd.DataFrame(kept, index=range(len(part)))
 
     def result(self, sample: pd.DataFrame | None) -> Observation:

@@ -29,20 +29,28 @@ def outcome_texts(values: pd.Series, above: float | None = None) -> pd.Series:
 _WHOLE = r"-?[1-9][0-9]{0,17}|0"
 
 
-def hash_keys(values: pd.Series) -> npt.NDArray[np.uint64]:
-    """What joins outcomes that come later to their rows: 64 bits of each key, shape (n,).
+def hash_keys(values: pd.Series) -> pd.Series:
+    """What joins outcomes that come later to their rows: 64 bits of each key (``UInt64``), missing where there is none.
 
     1, 1.0 and "1" are one key; "01" is another. With 10,000,000 rows two keys share their bits once in 370,000 batches.
 
     Examples
     --------
     >>> whole, written = hash_keys(pd.Series([1, 20])), hash_keys(pd.Series(["1", "01"]))
-    >>> (whole[0] == written[0]), (whole[0] == written[1])
-    (np.True_, np.False_)
+    >>> bool(whole[0] == written[0]), bool(whole[0] == written[1])
+    (True, False)
+    >>> hash_keys(pd.Series(["1", None])).isna().tolist()
+    [False, True]
     """
     plain = values.reset_index(drop=True)
+    missing = plain.isna().to_numpy(dtype=bool)
+    return pd.Series(pd.arrays.IntegerArray(_hashed(plain), missing))
+
+
+def _hashed(plain: pd.Series) -> npt.NDArray[np.uint64]:
+    """Of every value, be it missing or not."""
     if pd.api.types.is_integer_dtype(plain.dtype):
-        return _hash(plain.to_numpy(dtype=np.int64))
+        return _hash(plain.fillna(0).to_numpy(dtype=np.int64))
     texts = pd.Series(as_text(plain).astype(object), dtype=object)
     hashed = _hash(texts.to_numpy())
     whole = texts.astype("str").str.fullmatch(_WHOLE).to_numpy(dtype=bool, na_value=False)

@@ -12,6 +12,7 @@ from evenhand.config import DataConfig, MonitorConfig, SourceConfig
 from evenhand.data.sources import read_source
 from evenhand.exceptions import DataError, ModelError
 from evenhand.monitoring.looks import DRIFT
+from evenhand.monitoring.plain import hash_keys
 from evenhand.store import Ref
 from tasks.monitor import assess_look, past_looks
 from tasks.observe import live_model, observe_batch
@@ -162,6 +163,90 @@ def test_only_rows_with_a_prediction_wait(steps: Steps) -> None:
     waiting = pd.read_parquet(store().folder(kept) / "waiting.parquet")
     assert waiting["key"].tolist() == [1]
     assert read_json(store().folder(kept) / "outcomes.json")["waiting"] == 1
+
+
+class Joins:
+    """Looks at made-up predictions, one after the other: what of their outcomes is joined to them."""
+
+    def __init__(self, steps: Steps, folder: Path) -> None:
+        self.data = steps.config.data.model_copy(update={"key": "number"})
+        self.folder, self.last = folder, None
+        self.known = pd.DataFrame()
+        self.told: dict[str, Any] = {}
+
+    def look(
+        self, rows: pd.DataFrame | None, outcomes: pd.DataFrame | None = None, *, day: int = 1, version: str = "1"
+    ) -> None:
+        seen = Ref("observe", "", "")
+        if rows is not None:
+            kept = rows.assign(key=hash_keys(rows["number"]).array).drop(columns="number")
+            named = {"test": str(self.folder), "day": day}
+            seen = once("observe", named, lambda folder: kept.to_parquet(folder / "rows.parquet"))
+        source = None
+        if outcomes is not None:
+            outcomes.to_csv(self.folder / "labels.csv", index=False)
+            source = SourceConfig(path=str(self.folder / "labels.csv"))
+        at = f"2026-01-{day:02d}T03:00:00+00:00"
+        told: dict[str, Any] = {"version": Version("small", version, "", ""), "at": at, "fresh": rows is not None}
+        ref = join_outcomes.fn(seen, self.last, source, self.data, WATCHED, **told, classes=("0", "1"))
+        self.last, place = ref.to_dict(), store().folder(ref)
+        self.known, self.told = pd.read_parquet(place / "labelled.parquet"), read_json(place / "outcomes.json")
+
+
+@pytest.fixture
+def joins(steps: Steps, tmp_path: Path) -> Joins:
+    return Joins(steps, tmp_path)
+
+
+def decided(numbers: range, prediction: str = "1", **more: Any) -> pd.DataFrame:
+    return pd.DataFrame({"number": list(numbers), "prediction": prediction, "group:sex": "male", **more})
+
+
+def became(numbers: range, label: Any = 1) -> pd.DataFrame:
+    return pd.DataFrame({"number": list(numbers), "approve": label})
+
+
+def test_a_row_that_is_sent_again_while_it_waits_counts_once(joins: Joins) -> None:
+    joins.look(decided(range(100)))
+    joins.look(decided(range(60), "0"), day=2)
+    assert joins.told["waiting"] == 100
+    assert joins.told["notes"] == ["60 rows wait since an earlier look already: each counts once, as it was seen first"]
+    joins.look(None, became(range(100)), day=3)
+    assert (len(joins.known), set(joins.known["prediction"])) == (100, {"1"})
+
+
+def test_a_row_that_is_sent_again_after_its_outcome_counted_does_not_count_again(joins: Joins) -> None:
+    joins.look(decided(range(100)), became(range(40)))
+    assert len(joins.known) == 40
+    joins.look(decided(range(60)), became(range(60)), day=2)
+    assert len(joins.known) == 20
+    assert any(note.startswith("40 rows counted with their outcome before") for note in joins.told["notes"])
+    joins.look(decided(range(100), target="1"), day=3)  # all once more, with their outcomes beside them
+    assert len(joins.known) == 40
+    joins.look(decided(range(100), target="1"), day=4)
+    assert len(joins.known) == 0
+    joins.look(decided(range(100), target="1"), day=5, version="2")  # another version: its own decisions
+    assert len(joins.known) == 100
+
+
+def test_rows_without_a_key_are_not_one_person(joins: Joins) -> None:
+    """What has no key is found by no outcome, not even by one without a key."""
+    nameless = decided(range(4)).assign(number=[1.0, None, None, None], target=[None, "1", "0", None])
+    joins.look(nameless, became(range(3)).assign(number=[1.0, None, None], approve=[1, 1, 0]))
+    assert sorted(joins.known["target"]) == ["0", "1", "1"]
+    assert joins.told["waiting"] == 0
+    assert "2 of 3 outcomes have no key, and are passed over" in joins.told["notes"]
+
+
+def test_outcomes_without_a_label_and_with_labels_of_another_kind_are_told_or_refused(joins: Joins) -> None:
+    with pytest.raises(DataError, match="none of the 5 outcomes has a label: column 'approve' of their source is empt"):
+        joins.look(decided(range(5)), became(range(5), None))
+    with pytest.raises(DataError, match=r"5 of 5 outcomes have a label that the model does not know: .* '0', '1', "):
+        joins.look(decided(range(5)), became(range(5), "maybe"))
+    with pytest.raises(DataError, match="2 of 5 outcomes have a label that the model does not know"):
+        joins.look(decided(range(5)), became(range(5)).assign(approve=[1, 0, 1, 2, 2]))
+    joins.look(decided(range(5)), became(range(5)).assign(approve=[1, 0, None, None, None]))
+    assert (len(joins.known), joins.told["notes"]) == (2, ["3 of 5 outcomes have no label, and are passed over"])
 
 
 def test_a_version_without_a_reference_says_what_to_do(version: Version) -> None:

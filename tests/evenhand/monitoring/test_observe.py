@@ -73,6 +73,42 @@ def test_what_is_kept_of_a_row_has_no_feature_and_no_key_in_clear(reference: Ref
     assert kept[0]["key"].min() > 1_000_000
 
 
+@pytest.mark.parametrize("rows_a_group", [100_000, 70])
+def test_a_row_that_stands_twice_counts_once(reference: Reference, tmp_path: Path, rows_a_group: int) -> None:
+    """Twice the rows of the same people are no more evidence than once."""
+    frame = World().frame(300, 3)
+    doubled = pd.concat([frame, frame.head(200).assign(prediction=0)], ignore_index=True)
+    doubled.to_parquet(tmp_path / "new.parquet", row_group_size=rows_a_group)
+    kept: list[pd.DataFrame] = []
+    with open_batch({"path": str(tmp_path / "new.parquet")}) as batch:
+        found = observe(batch, reference, LAYOUT, keep=kept.append)
+    once = observe(as_batch(frame), reference, LAYOUT)
+    for role in ("n", "features", "groups", "prediction", "score", "target"):
+        assert getattr(found, role) == getattr(once, role)
+    assert found.notes == ("200 of 500 rows repeat the id of a row before them: each counts once",)
+    assert sum(map(len, kept)) == pd.concat(kept)["key"].nunique() == 300
+
+
+def test_rows_without_a_key_all_count_and_are_told(reference: Reference) -> None:
+    frame = World().frame(300, 3)
+    frame["id"] = frame["id"].astype("Int64").where(np.arange(300) >= 20)
+    kept: list[pd.DataFrame] = []
+    found = observe(as_batch(frame), reference, LAYOUT, keep=kept.append)
+    assert (found.n, found.notes) == (300, ("no outcome can find 20 rows later: they have no id",))
+    assert kept[0]["key"].isna().sum() == 20
+
+
+def test_a_file_among_several_may_lack_the_key(reference: Reference, tmp_path: Path) -> None:
+    frame = World().frame(300, 3)
+    frame[:150].to_parquet(tmp_path / "a.parquet")
+    frame[150:].drop(columns="id").to_parquet(tmp_path / "b.parquet")
+    kept: list[pd.DataFrame] = []
+    with open_batch({"path": str(tmp_path)}) as batch:
+        found = observe(batch, reference, LAYOUT, keep=kept.append)
+    assert (found.n, found.notes) == (300, ("no outcome can find 150 rows later: they have no id",))
+    assert pd.concat(kept)["key"].isna().tolist() == [False] * 150 + [True] * 150
+
+
 def test_keys_are_the_same_in_whatever_form_they_come() -> None:
     whole = hash_keys(pd.Series([7, 10_000_000_000]))
     assert (hash_keys(pd.Series([7.0, 1e10])) == whole).all()
