@@ -27,11 +27,13 @@ __all__ = [
     "refuse_other_scores",
     "refuse_other_terms",
     "sensitive_columns_of",
+    "shown_labels",
 ]
 
 OTHER = "(no other label)"
 """Stands for the second label of a binary target of which only one occurs."""
 _LEAST_WEIGHT = 1e-100
+_MOST_SHOWN = 20
 
 
 @runtime_checkable
@@ -168,7 +170,7 @@ def present_labels(table: CountTable, known: Sequence[Any] = ()) -> tuple[Any, .
 
 
 def refuse_other_terms(true: Sequence[Any], predicted: Sequence[Any]) -> None:
-    """Refuse predictions that share no label with the truth, unless two labels of one kind may be both of a target.
+    """Refuse labels of several kinds, and predictions that share none with the truth unless both may be of a target.
 
     Examples
     --------
@@ -179,20 +181,33 @@ def refuse_other_terms(true: Sequence[Any], predicted: Sequence[Any]) -> None:
     evenhand.exceptions.DataError: the labels are [1] (int) and the predicted ones ['1'] (str): give both in the same \
 terms
     """
-    kinds = [_kinds(labels) for labels in (true, predicted)]
     few = len(true) + len(predicted) <= 2
-    if set(true) & set(predicted) or (few and (kinds[0] == kinds[1] or not all(kinds))):
+    if len(_kinds([*true, *predicted])) <= 1 and (few or set(true) & set(predicted)):
         return
     shown = [
-        f"{shorten(list(labels))} ({', '.join(sorted({type(label).__name__ for label in labels}))})"
+        f"{shown_labels(labels)} ({', '.join(sorted({type(label).__name__ for label in labels}))})"
         for labels in (true, predicted)
     ]
     raise DataError(f"the labels are {shown[0]} and the predicted ones {shown[1]}: give both in the same terms")
 
 
+def shown_labels(labels: Sequence[Any]) -> str:
+    """Labels as an error may show them; a column of so many values is none of labels, and may name people.
+
+    Examples
+    --------
+    >>> shown_labels(["no", "yes"])
+    "['no', 'yes']"
+    >>> shown_labels(range(100))
+    '100 different values'
+    """
+    return shorten(list(labels)) if len(labels) <= _MOST_SHOWN else f"{len(labels):,} different values"
+
+
 def _kinds(labels: Sequence[Any]) -> set[type]:
     """The types of labels; numbers and booleans are one, since True is 1."""
-    return {float if isinstance(label, Number) else type(label) for label in labels}
+    alike: dict[type, Any] = {float: Number | np.bool_, str: str}
+    return {next((kind for kind, types in alike.items() if isinstance(x, types)), type(x)) for x in labels}
 
 
 def refuse_empty(table: CountTable) -> None:

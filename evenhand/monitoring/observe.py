@@ -167,7 +167,7 @@ class _Counter:
         self._profiles: dict[tuple[str, str], ColumnProfile] = {}
         self._decisions: list[CountTable] = []
         self._notes: dict[str, None] = dict.fromkeys(notes)
-        self._n = 0
+        self._n = self._strange = 0
         # A stray value of a sensitive attribute is a finding and no reason to stop watching.
         self._people = {
             name: replace(how, otherwise=UNKNOWN) if how.labels is not None and how.otherwise is None else how
@@ -210,6 +210,8 @@ class _Counter:
         found: dict[str, dict[str, ColumnProfile]] = {}
         for (role, name), profile in self._profiles.items():
             found.setdefault(role, {})[name] = profile
+        if self._strange:
+            self._notes[f"{self._strange:,} predictions have a label that the model does not give"] = None
         reasons, explained = self._attributions(sample)
         single = {role: next(iter(found.get(role, {}).values()), None) for role in ("prediction", "score", "target")}
         return Observation(
@@ -260,7 +262,9 @@ class _Counter:
         given, scored = self._layout.prediction, self._layout.score
         if given is not None and given in part.columns:
             score = None if scored not in part.columns else part[scored].to_numpy(dtype=np.float64)
-            return as_text(part[given]), score
+            told = as_text(part[given])
+            self._strange += int((told.notna() & ~told.isin(list(self._reference.classes))).sum())
+            return told, score
         if self._champion is None:
             self._notes["predictions are not watched: the data has none, and no model was given"] = None
             return None, None

@@ -134,6 +134,44 @@ def test_the_favorable_label_is_read_as_the_column_has_it(label: str, values: li
     assert found.group("race", "a")["selection_rate"].value == 0.5
 
 
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({"decided": [1, 0]}, r"labels are \['no', 'yes'\] \(str\) and the predicted ones \[0, 1, 'no', 'yes'\]"),
+        ({"y": [True, False], "decided": [True, False]}, "give both in the same terms"),
+        ({"y": [1.0, 0.0]}, "give both in the same terms"),
+        ({"decided": ["Yes", "no"]}, r"200 of 800 rows have a 'decided' that no 'y' is, \['Yes'\] beside .*same terms"),
+    ],
+    ids=["decisions of another type", "both of another type", "outcomes of another type", "another spelling"],
+)
+def test_a_label_that_is_spelled_otherwise_in_one_part_is_refused(part: dict, said: str, tmp_path: Path) -> None:
+    """It would count as a denial, and nobody was denied."""
+    rows = pd.DataFrame({"race": ["a", "a", "b", "b"] * 100, "y": ["yes", "no"] * 200, "decided": ["yes", "no"] * 200})
+    rows.to_parquet(tmp_path / "a.parquet")
+    rows.assign(**{name: values * 200 for name, values in part.items()}).to_parquet(tmp_path / "b.parquet")
+    with pytest.raises(DataError, match=said):
+        detector_of([tmp_path], PredictionColumns("y", "decided", ("race",), "yes"))
+
+
+def test_of_three_labels_one_may_be_decided_that_never_came_true(tmp_path: Path) -> None:
+    told = pd.Series(["low", "middle", "high"] * 100)
+    decided = told.where(told.index != 5, "very high")
+    pd.DataFrame({"race": ["a", "b"] * 150, "y": told, "decided": decided}).to_parquet(tmp_path / "a.parquet")
+    assert len(detector_of([tmp_path], PredictionColumns("y", "decided", ("race",), "low")).counts.classes) == 4
+
+
+def test_a_column_of_names_that_was_taken_for_the_decisions_is_not_quoted(tmp_path: Path) -> None:
+    rows = pd.DataFrame(
+        {"race": ["a", "b"] * 150, "y": ["yes", "no"] * 150, "name": [f"Ann {at}" for at in range(300)]}
+    )
+    for first in ({}, {"name": "yes"}):
+        rows.iloc[:200].assign(**first).to_parquet(tmp_path / "a.parquet")
+        rows.iloc[200:].to_parquet(tmp_path / "b.parquet")
+        with pytest.raises(DataError, match=r"[0-9]+ different values") as told:
+            detector_of([tmp_path], PredictionColumns("y", "name", ("race",), "yes"))
+        assert "Ann" not in str(told.value)
+
+
 def test_numbers_become_bands(frame: pd.DataFrame, tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "rows.parquet")
     columns = PredictionColumns("y", "decided", ("age",), "1", bins={"age": [40, 65]})

@@ -157,6 +157,14 @@ def test_four_classes_without_a_favorable_label() -> None:
     assert policies[0].verdict in ("PASS", "INCONCLUSIVE")
 
 
+def test_predictions_in_other_terms_are_told(reference: Reference) -> None:
+    frame = World().frame(300, 3)
+    frame["prediction"] = frame["prediction"].astype(str).where(np.arange(300) >= 30, "denied")
+    assert observe(as_batch(frame), reference, LAYOUT).notes == (
+        "30 predictions have a label that the model does not give",
+    )
+
+
 def test_rules_that_need_outcomes_wait_for_them(reference: Reference) -> None:
     found = observe(as_batch(World(gap=0.5).frame(3000, 3)), reference, LAYOUT)
     assert found.decisions is not None
