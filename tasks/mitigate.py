@@ -2,6 +2,7 @@
 
 import base64
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from evenhand.events import Event
 from evenhand.fairness import BiasMitigator, MitigationResult
 from evenhand.fairness.policies import load_policy
 from evenhand.fairness.served import as_served
+from evenhand.fairness.tables import gap_of
 from evenhand.modeling.finish import Finished, finish_model, unfinished
 from evenhand.modeling.fit import fit_candidate
 from evenhand.modeling.meter import Meter
@@ -238,7 +240,7 @@ def _before_and_after(found: dict[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for limit in found["limits"]:
         for attribute in found["attributes"]:
-            gaps = [found[when]["audit"]["attributes"][attribute]["disparities"][limit["metric"]] for when in WHEN]
+            gaps = [gap_of(found[when]["audit"], attribute, limit["metric"]) for when in WHEN]
             rows.append({"figure": f"{limit['metric']} by {attribute}", **_pair(gaps)})
     for name in found["before"]["evaluation"]["metrics"]:
         metrics = [found[when]["evaluation"]["metrics"].get(name, {}) for when in WHEN]
@@ -246,7 +248,7 @@ def _before_and_after(found: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _pair(both: list[dict[str, Any]]) -> dict[str, Any]:
+def _pair(both: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         f"{when}{end and f' {end}'}": found.get(end or "value")
         for when, found in zip(WHEN, both, strict=True)

@@ -15,7 +15,7 @@ from evenhand.fairness.counts import CountTable, Marginal
 from evenhand.fairness.disparities import Gap, difference, ratio
 from evenhand.fairness.groups import joined, views
 from evenhand.fairness.metrics import Metric, binary_metrics, multiclass_metrics
-from evenhand.fairness.report import AttributeAudit, Disparity, FourFifths, GroupResult, MetricValue, headline
+from evenhand.fairness.report import AttributeAudit, Disparity, FourFifths, GroupResult, MetricValue, disparity_name
 
 __all__ = ["NO_INTERVAL", "Estimate", "View", "audit_view", "build_views", "group_results"]
 
@@ -186,10 +186,11 @@ def _disparities(
     gaps: dict[str, Gap] = {}
     for name, found in estimates.items():
         base = None if bases is None else bases[name]
-        named = headline(name)
-        gaps[f"{named}_difference"] = _gap(partial(difference, own=own), found, labels, base, against)
+        form = disparity_name(name, "difference", view.task)
+        gaps[form] = _gap(partial(difference, own=own), found, labels, base, against)
         if not found.signed:
-            gaps[f"{named}_ratio"] = _gap(partial(ratio, own=own), found, labels, base, against)
+            form = disparity_name(name, "ratio", view.task)
+            gaps[form] = _gap(partial(ratio, own=own), found, labels, base, against)
     if view.task == "binary":
         gaps |= _equalized_odds(gaps)
     else:

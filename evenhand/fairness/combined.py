@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evenhand.fairness.arrays import Floats
+from evenhand.fairness.arrays import Floats, divide
 from evenhand.fairness.counts import Marginal
-from evenhand.fairness.disparities import Gap
+from evenhand.fairness.disparities import Gap, ratio
 from evenhand.fairness.multiclass import confusion_distributions, prediction_distributions, total_variation, widest
 
 if TYPE_CHECKING:
@@ -69,13 +69,46 @@ def multiclass_gaps(
     found = {"demographic_parity_difference": _widest(*parity[0])}
     parts = {f"label {label}": _widest(*part) for label, part in zip(view.classes, _named(view, odds), strict=True)}
     found |= {f"{name}_difference": gap for name, gap in combine(parts, max).items()}
-    wanted = [str(view.classes[i]) for i in view.favorable]
-    for name, metric in (("equal_opportunity", "true_positive_rate"), ("predictive_parity", "precision")):
-        for form, worse in (("difference", max), ("ratio", min)):
-            parts = {f"{metric}/{label}": gaps[f"{metric}/{label}_{form}"] for label in wanted}
-            if parts:
-                found[f"{name}_{form}"] = combine(parts, worse)["equalized_odds"]
+    found |= _label_ratios(view, base, against, own)
+    recalls = [f"true_positive_rate/{view.classes[i]}" for i in view.favorable]
+    for form, worse in (("difference", max), ("ratio", min)):
+        parts = {name: gaps[f"{name}_{form}"] for name in recalls}
+        if parts:
+            found[f"equal_opportunity_{form}"] = combine(parts, worse)["equalized_odds"]
     return found
+
+
+def _label_ratios(view: "View", base: Marginal | None, against: str, own: int | None) -> dict[str, Gap]:
+    """Ratios of distributions, label by label; that of decisions is of the favorable labels where there are some."""
+
+    def smallest(shares: Floats, of: Floats | None, undefined: str) -> Gap:
+        return _smallest_ratio(shares, view.marginal.labels, of, against, own, undefined)
+
+    chosen, answers = prediction_distributions(view.marginal.table), confusion_distributions(view.marginal.table)
+    everybody = None if base is None else prediction_distributions(base.table)[0]
+    given = [None] * len(view.classes) if base is None else list(confusion_distributions(base.table)[0])
+    parts = {
+        f"label {label}": smallest(answers[:, at], given[at], f"no rows with the label {label}")
+        for at, label in enumerate(view.classes)
+    }
+    found = {f"{name}_ratio": gap for name, gap in combine(parts, min).items()}
+    return found if view.favorable else {"demographic_parity_ratio": smallest(chosen, everybody, "no rows"), **found}
+
+
+def _smallest_ratio(
+    shares: Floats, groups: Sequence[str], base: Floats | None, against: str, own: int | None, undefined: str
+) -> Gap:
+    """The smallest ratio of any label's share, of shape (groups, labels); a label that is nowhere has none."""
+    rows = shares[~np.isnan(shares).any(axis=1) & (np.arange(len(shares)) != (-1 if own is None else own))]
+    if base is not None and len(rows):
+        quotients = divide(np.minimum(rows, base), np.maximum(rows, base)).T
+    else:
+        quotients = divide(rows.min(axis=0), rows.max(axis=0))[:, None] if len(rows) else np.full((1, 1), np.nan)
+    each = np.where(np.isnan(quotients), np.inf, quotients).min(axis=1)
+    at = int(np.argmin(each))
+    gap = ratio(shares[:, at], groups, base=None if base is None else float(base[at]), against=against, own=own)
+    missing = {group: undefined for group, row in zip(groups, shares, strict=True) if np.isnan(row).any()}
+    return Gap(gap.value, gap.between, gap.reason, missing)
 
 
 def _named(view: "View", parts: Sequence[tuple[Floats, Sequence[str]]]) -> list[tuple[Floats, Sequence[str], str]]:

@@ -289,7 +289,7 @@ class BiasDetector:
         judged = judge_policies(
             wanted_policies(policies, len(self._table.classes)) if intervals else (), found, self._rows
         )
-        audits = with_verdicts(audits, judged)
+        audits = with_verdicts(audits, judged, self._task)
         settings = {
             "depth": depth,
             "min_group_size": min_group_size,

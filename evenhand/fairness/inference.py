@@ -21,7 +21,7 @@ from evenhand.fairness.counts import Marginal
 from evenhand.fairness.metrics import Metric
 from evenhand.fairness.policies.families import ConfusionCounts, families
 from evenhand.fairness.replicated import Options, replicated
-from evenhand.fairness.report import AttributeAudit, Disparity, headline
+from evenhand.fairness.report import AttributeAudit, Disparity, disparity_name, headline
 from evenhand.fairness.statistics import (
     Rates,
     effective_rates,
@@ -41,6 +41,9 @@ NAMED = (
     "equalized_odds",
     "predictive_parity",
     "accuracy_equality",
+    # Disparities of their own with more than two labels, where the names above are of distributions and single labels.
+    "selection_rate",
+    "true_positive_rate",
 )
 MOST_LABELS = 10  # total variation compares all sets of labels
 _MANY = f"total variation is compared over all sets of up to {MOST_LABELS} labels"
@@ -49,6 +52,7 @@ _NO_INTERVAL = {
     "equalized_odds": _MANY,
     "average_odds": "a mean of largest gaps has no closed form",
 }
+_FORMS = ("difference", "ratio")
 _WEIGHTED = "no replicates under sampling weights"
 
 
@@ -151,7 +155,7 @@ def _inferred(audited: Audited, limits: Mapping[str, tuple[float, float]], optio
             low, high, why = *limits[name], ""
         else:
             low, high, why = _pairwise(base, _kind(name), audited.estimates, options.confidence)
-        done[name] = _finish(found, low, high, tests.get(base), why)
+        done[name] = _finish(found, low, high, tests.get(name), why)
     return done
 
 
@@ -160,15 +164,17 @@ def _kind(name: str) -> Kind:
 
 
 def _comparable(view: View, name: str) -> bool:
-    """Whether the disparity is the largest gap of rates; a ratio of distributions is not among them."""
-    base, kind = name.rpartition("_")[0], _kind(name)
+    """Whether the disparity is the largest gap of rates, and of no more of them than can be compared."""
+    base = name.rpartition("_")[0]
     if base not in NAMED:
         return False
-    if view.task == "binary":
-        return True
-    if base in {"demographic_parity", "equalized_odds"}:
-        return len(view.classes) <= MOST_LABELS and (kind == "difference" or base == "demographic_parity")
-    return base in {"equal_opportunity", "accuracy_equality"}
+    of_labels = base == "equalized_odds" or (base == "demographic_parity" and not _of_favorable(view, name))
+    return view.task == "binary" or not of_labels or len(view.classes) <= MOST_LABELS
+
+
+def _of_favorable(view: View, name: str) -> bool:
+    """Whether it compares the rate at which favorable labels are predicted, and no distribution."""
+    return bool(view.favorable) and _kind(name) == "ratio"
 
 
 def _finish(found: Disparity, low: float, high: float, p_value: float | None, why: str) -> Disparity:
@@ -232,12 +238,26 @@ def _p_values(view: View, options: Options) -> dict[str, float | None]:
             key = min(table.tobytes(), table[:, ::-1].tobytes())
             if key not in done:
                 done[key] = _test(table, options)
-            found[headline(metric.name)] = done[key]
+            found |= {disparity_name(metric.name, form, view.task): done[key] for form in _FORMS}
+    return found | _p_values_of_labels(view, options, found)
+
+
+def _p_values_of_labels(view: View, options: Options, of_rates: Mapping[str, float | None]) -> dict[str, float | None]:
+    """P-values of what rests on several rates at once, within each label where it conditions on labels."""
     counts = view.marginal.counts
-    found["equalized_odds"] = _test(counts.swapaxes(0, 1), options)
+    by_label = counts.swapaxes(0, 1)
+    tests = {"equalized_odds": by_label}
     if view.task == "multiclass":
-        found["demographic_parity"] = _test(counts.sum(axis=1), options)
-    return found
+        tests["demographic_parity"] = counts.sum(axis=1)
+        if view.favorable:
+            right = np.stack([by_label[at, :, at] for at in view.favorable])
+            rows = by_label[list(view.favorable)].sum(axis=2)
+            tests["equal_opportunity"] = np.stack([rows - right, right], axis=2)
+    found: dict[str, float | None] = {}
+    for base, table in tests.items():
+        found |= dict.fromkeys((f"{base}_{form}" for form in _FORMS), _test(table, options))
+    # With favorable labels the ratio of decisions is that of one rate, which has its own test.
+    return found | {name: p for name, p in of_rates.items() if name == "demographic_parity_ratio"}
 
 
 def _test(table: Array, options: Options) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from evenhand.exceptions import ConfigError, shorten
-from evenhand.fairness.assess import View
+from evenhand.fairness.assess import Task, View
 from evenhand.fairness.inference import MOST_LABELS, confusion
 from evenhand.fairness.policies import (
     Policy,
@@ -19,7 +19,7 @@ from evenhand.fairness.policies import (
     load_policy,
     scoring_rates,
 )
-from evenhand.fairness.report import AttributeAudit, Disparity
+from evenhand.fairness.report import AttributeAudit, Disparity, resolve
 from evenhand.fairness.score_estimates import ScoredRows
 from evenhand.fairness.score_figures import score_figures
 from evenhand.fairness.statistics import RuleVerdict
@@ -109,18 +109,21 @@ def _tables(policy: Policy, views: Sequence[View], rows: ScoredRows | None) -> d
     return tables
 
 
-def with_verdicts(audits: Mapping[str, AttributeAudit], judged: Sequence[JudgedPolicy]) -> dict[str, AttributeAudit]:
-    """The audits, each disparity that a rule is about with its verdict."""
+def with_verdicts(
+    audits: Mapping[str, AttributeAudit], judged: Sequence[JudgedPolicy], task: Task
+) -> dict[str, AttributeAudit]:
+    """The audits, each disparity that a rule is about with its verdict, by whichever of its names the rule calls it."""
     rulings: dict[tuple[str, str], list[tuple[str, RuleVerdict]]] = {}
     for policy in judged:
         for rule in policy.assessment.rules:
-            rulings.setdefault((rule.attribute, rule.metric), []).append((policy.assessment.policy.name, rule))
+            place = (rule.attribute, resolve(rule.metric, task))
+            rulings.setdefault(place, []).append((policy.assessment.policy.name, rule))
     done = dict(audits)
     for (attribute, metric), rules in rulings.items():
         audit = done[attribute]
-        if metric in audit.disparities:
-            ruled = _rule(audit.disparities[metric], rules)
-            done[attribute] = replace(audit, disparities={**audit.disparities, metric: ruled})
+        # What is not there (an area without scores) has a verdict with a reason all the same.
+        shown = audit.disparities.get(metric) or Disparity(metric, attribute, float("nan"))
+        done[attribute] = replace(audit, disparities={**audit.disparities, metric: _rule(shown, rules)})
     return done
 
 

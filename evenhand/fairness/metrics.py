@@ -132,6 +132,7 @@ def _cells(*pairs: tuple[int, int]) -> Floats:
 _TN, _FP, _FN, _TP = (0, 0), (0, 1), (1, 0), (1, 1)
 _ALL = (_TN, _FP, _FN, _TP)
 _BENEFIT = np.array([[1.0, 2.0], [0.0, 1.0]])
+_LOWER = {"false_positive_rate", "false_negative_rate", "false_discovery_rate", "false_omission_rate"}
 
 
 def binary_metrics() -> tuple[Metric, ...]:
@@ -155,9 +156,8 @@ def binary_metrics() -> tuple[Metric, ...]:
         ("false_omission_rate", (_FN,), (_TN, _FN), "y_pred", "no rows predicted unfavorable"),
         ("accuracy", (_TN, _TP), _ALL, "all", "no rows"),
     ]
-    lower = {"false_positive_rate", "false_negative_rate", "false_discovery_rate", "false_omission_rate"}
     rates = [
-        Metric(name, _cells(*top), _cells(*bottom), "rate", condition, reason, name in lower)
+        Metric(name, _cells(*top), _cells(*bottom), "rate", condition, reason, name in _LOWER)
         for name, top, bottom, condition, reason in rows
     ]
     return (*rates, *_binary_rest())
@@ -192,8 +192,8 @@ def multiclass_metrics(classes: Sequence[Any], favorable: Sequence[Any] = ()) ->
     classes
         The labels, in the table's order. The one-vs-rest rates are named ``true_positive_rate/LABEL``.
     favorable
-        The favorable labels. With them ``base_rate`` and ``selection_rate`` are the shares of rows whose label
-        and predicted label is one of them.
+        The favorable labels. With them ``base_rate``, ``selection_rate``, ``true_positive_rate`` and their like are
+        of these labels together against the rest.
 
     Examples
     --------
@@ -211,24 +211,40 @@ def multiclass_metrics(classes: Sequence[Any], favorable: Sequence[Any] = ()) ->
         Metric("balanced_accuracy", diagonal, true, "mean", "y_true", "a label has no rows"),
         Metric("f1_macro", 2 * diagonal, f1_bottom, "mean", None, "a label has no rows, predicted or true"),
     ]
-    chosen = np.isin(np.arange(k), [list(classes).index(label) for label in favorable]).astype(float)
     if len(favorable):
-        found += [
-            Metric("base_rate", np.repeat(chosen[:, None], k, axis=1), ones),
-            Metric("selection_rate", np.repeat(chosen[None, :], k, axis=0), ones),
-        ]
-    return (*found, *(metric for i, label in enumerate(classes) for metric in _one_vs_rest(str(label), true[i])))
+        chosen = np.isin(np.arange(k), [list(classes).index(label) for label in favorable]).astype(float)
+        found += _against_rest(chosen, "", _FAVORABLE)
+    for at, label in enumerate(classes):
+        rest = f"another label than {label}"
+        rows = (f"with the label {label}", f"with {rest}", f"predicted {label}", f"predicted {rest}")
+        found += _against_rest(eye[at], f"/{label}", rows)
+    return tuple(found)
 
 
-def _one_vs_rest(label: str, true: Floats) -> list[Metric]:
-    ones, predicted = np.ones_like(true), true.T
-    hit, other = true * predicted, 1 - true
-    named, denied = f"no rows with the label {label}", f"no rows with another label than {label}"
-    chosen = f"no rows predicted {label}"
+_FAVORABLE = ("with a favorable label", "with an unfavorable label", "predicted favorable", "predicted unfavorable")
+
+
+def _against_rest(of: Floats, suffix: str, rows: Sequence[str]) -> list[Metric]:
+    """The rates of some labels, marked 1 in `of`, against all others; `rows` tells which rows a rate may lack."""
+    shape = (len(of), len(of))
+    # Views, and each cell once: of hundreds of labels every copy would be a cube.
+    true, other = np.broadcast_to(of[:, None], shape), np.broadcast_to(1 - of[:, None], shape)
+    predicted, passed = np.broadcast_to(of, shape), np.broadcast_to(1 - of, shape)
+    tp, fn, fp, tn = true * predicted, true * passed, other * predicted, other * passed
+    with_label, without_label, chosen, left = (f"no rows {which}" for which in rows)
+    rates: list[tuple[str, Floats, Floats, Condition, str]] = [
+        ("base_rate", true, np.broadcast_to(1.0, shape), "all", "no rows"),
+        ("selection_rate", predicted, np.broadcast_to(1.0, shape), "all", "no rows"),
+        ("true_positive_rate", tp, true, "y_true", with_label),
+        ("false_positive_rate", fp, other, "y_true", without_label),
+        ("true_negative_rate", tn, other, "y_true", without_label),
+        ("false_negative_rate", fn, true, "y_true", with_label),
+        ("precision", tp, predicted, "y_pred", chosen),
+        ("negative_predictive_value", tn, passed, "y_pred", left),
+        ("false_discovery_rate", fp, predicted, "y_pred", chosen),
+        ("false_omission_rate", fn, passed, "y_pred", left),
+    ]
     return [
-        Metric(f"base_rate/{label}", true, ones),
-        Metric(f"selection_rate/{label}", predicted, ones),
-        Metric(f"true_positive_rate/{label}", hit, true, "rate", "y_true", named),
-        Metric(f"false_positive_rate/{label}", predicted * other, other, "rate", "y_true", denied, True),  # noqa: FBT003 - the field says what it is
-        Metric(f"precision/{label}", hit, predicted, "rate", "y_pred", chosen),
+        Metric(f"{name}{suffix}", hits, among, "rate", condition, reason, name in _LOWER)
+        for name, hits, among, condition, reason in rates
     ]

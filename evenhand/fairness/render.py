@@ -68,12 +68,11 @@ def _shown(value: MetricValue | Disparity) -> str:
     return f"{text} <small>[{value.interval[0]:.3f}, {value.interval[1]:.3f}]</small>"
 
 
-_BINARY = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "accuracy")
+_RATES = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "accuracy")
 
 
 def _metrics_shown(report: AuditReport) -> list[str]:
-    wanted = [name for name in (*_BINARY, "balanced_accuracy", "roc_auc") if name in report.overall.metrics]
-    return wanted if report.task == "binary" else [name for name in wanted if name != "precision"]
+    return [name for name in (*_RATES, "balanced_accuracy", "roc_auc") if name in report.overall.metrics]
 
 
 def render_html(report: AuditReport) -> str:
@@ -120,7 +119,7 @@ def _disparity_table(audit: AttributeAudit) -> str:
         f"<td>{'' if found.p_value is None else f'{found.p_value:.3g}'}</td><td>{escape(found.verdict or '')}</td>"
         f"<td>{escape(' / '.join(found.between or ()))}</td><td>{escape(found.reason)}</td></tr>"
         for found in audit.disparities.values()
-        if found.name.startswith(_SHOWN)
+        if found.name.startswith(_SHOWN) or found.verdict
     )
     names = ("disparity", "value", "p", "verdict", "between", "reason")
     header = "".join(f"<th>{name}</th>" for name in names)

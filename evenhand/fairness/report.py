@@ -12,6 +12,7 @@ from evenhand.fairness.report_values import (
     FourFifths,
     GroupResult,
     MetricValue,
+    disparity_name,
     headline,
     json_number,
     resolve,
@@ -28,6 +29,7 @@ __all__ = [
     "FourFifths",
     "GroupResult",
     "MetricValue",
+    "disparity_name",
     "headline",
     "resolve",
 ]
@@ -134,7 +136,7 @@ class AuditReport:
         if method not in tables:
             raise DataError(f"method is {shorten(method)}: {nearest(method, tables)}")
         table = tables[method]
-        wanted = resolve(name)
+        wanted = resolve(name, self.task)
         if agg not in ("worst_case", "mean"):
             raise DataError(f"agg is {shorten(agg)}: {nearest(agg, ('worst_case', 'mean'))}")
         if agg == "mean" and not wanted.startswith(("equalized_odds", "average_odds")):

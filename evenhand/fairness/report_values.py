@@ -14,6 +14,7 @@ __all__ = [
     "FourFifths",
     "GroupResult",
     "MetricValue",
+    "disparity_name",
     "headline",
     "json_number",
     "resolve",
@@ -270,7 +271,23 @@ def headline(metric: str) -> str:
     return _HEADLINES.get(metric, metric)
 
 
-def resolve(name: str) -> str:
+# With more than two labels these compare distributions, or each favorable label alone, and not the metric's own rate.
+_OF_LABELS = frozenset({"demographic_parity_difference", "equal_opportunity_difference", "equal_opportunity_ratio"})
+
+
+def disparity_name(metric: str, form: str, task: str = "binary") -> str:
+    """The name that a report has for a metric's ``difference`` or ``ratio``.
+
+    Examples
+    --------
+    >>> disparity_name("selection_rate", "difference"), disparity_name("selection_rate", "difference", "multiclass")
+    ('demographic_parity_difference', 'selection_rate_difference')
+    """
+    named = f"{headline(metric)}_{form}"
+    return f"{metric}_{form}" if task == "multiclass" and named in _OF_LABELS else named
+
+
+def resolve(name: str, task: str = "binary") -> str:
     """A disparity's name as the report has it, from any of its spellings.
 
     Examples
@@ -278,8 +295,8 @@ def resolve(name: str) -> str:
     >>> resolve("selection_rate_ratio"), resolve("recall_score_difference")
     ('demographic_parity_ratio', 'equal_opportunity_difference')
     """
-    for form in ("_difference", "_ratio"):
-        if name.endswith(form):
-            base = name.removesuffix(form)
-            return headline(ALIASES.get(base, base)) + form
+    for form in ("difference", "ratio"):
+        if name.endswith(f"_{form}"):
+            base = name.removesuffix(f"_{form}")
+            return disparity_name(ALIASES.get(base, base), form, task)
     return name

@@ -6,11 +6,13 @@ from typing import Any
 import pandas as pd
 
 from evenhand.disclosure import rests_on_few
+from evenhand.fairness.report_values import resolve
 
 __all__ = [
     "SHOWN",
     "audit_figures",
     "audit_sentence",
+    "gap_of",
     "group_table",
     "groups_of_few",
     "policy_table",
@@ -51,6 +53,19 @@ def group_table(found: Mapping[str, Any], least: int = 0) -> pd.DataFrame:
             row |= {name: "withheld" if rests_on_few(each, least) else _shown(each) for name, each in known.items()}
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def gap_of(found: Mapping[str, Any], attribute: str, metric: str) -> Mapping[str, Any]:
+    """A disparity of an attribute, by any of the names that a limit may call it.
+
+    Examples
+    --------
+    >>> gaps = {"demographic_parity_ratio": {"value": 0.9}}
+    >>> gap_of({"task": "binary", "attributes": {"sex": {"disparities": gaps}}}, "sex", "selection_rate_ratio")
+    {'value': 0.9}
+    """
+    gap: Mapping[str, Any] = found["attributes"][attribute]["disparities"][resolve(metric, found["task"])]
+    return gap
 
 
 def policy_table(found: Mapping[str, Any]) -> pd.DataFrame:

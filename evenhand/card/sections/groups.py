@@ -47,7 +47,7 @@ def verdict_cell(gap: Mapping[str, Any]) -> Cell:
 def headline_gap(audited: Mapping[str, Any], min_cell: int) -> tuple[str, Mapping[str, Any]] | None:
     """The gap of an attribute that a reader wants first: one with a verdict, the worst before the others."""
     gaps, few = audited.get("disparities") or {}, few_groups(audited, min_cell)
-    named = [(name, gaps[name]) for name in GAPS if name in gaps]
+    named = [(name, gaps[name]) for name in _main(gaps)]
     shown = [(name, gap) for name, gap in named if not few & set(map(str, gap.get("between") or ()))]
     for wanted in ("FAIL", "INCONCLUSIVE", "PASS"):
         for name, gap in (*shown, *named):
@@ -94,9 +94,16 @@ def four_fifths(audited: Mapping[str, Any], min_cell: int) -> Mapping[str, Any]:
 
 
 def gap_rows(audited: Mapping[str, Any], min_cell: int) -> tuple[tuple[Cell, ...], ...]:
-    """A row for each main gap: value, interval, p-value, between whom, verdict."""
+    """A row for each main gap and each with a verdict: value, interval, p-value, between whom, verdict."""
     gaps = audited.get("disparities") or {}
-    return tuple(_gap_row(name, gaps[name], gap_cell(gaps[name], audited, min_cell)) for name in GAPS if name in gaps)
+    return tuple(_gap_row(name, gaps[name], gap_cell(gaps[name], audited, min_cell)) for name in _main(gaps))
+
+
+def _main(gaps: Mapping[str, Any]) -> list[str]:
+    """The gaps that every reader wants, and any other that a policy has a rule for."""
+    return [name for name in GAPS if name in gaps] + [
+        name for name, gap in gaps.items() if name not in GAPS and gap.get("verdict")
+    ]
 
 
 def _gap_row(name: str, gap: Mapping[str, Any], cell: Cell) -> tuple[Cell, ...]:
@@ -156,7 +163,7 @@ def _attribute(inputs: Inputs, name: str, audited: Mapping[str, Any], place: int
     reasons = tuple(
         Text(f"{words(gap)}: {_reason(found, audited, inputs.min_cell)}.".replace("..", "."), tone="muted")
         for gap, found in (audited.get("disparities") or {}).items()
-        if gap in GAPS and found.get("verdict") and found.get("reason")
+        if found.get("verdict") and found.get("reason")
     )
     blocks: tuple[Block, ...] = (
         *_flag(audited, inputs.min_cell),

@@ -71,11 +71,15 @@ def _limit(limit: Mapping[str, Any]) -> str:
 
 def _compared(found: Mapping[str, Any], min_cell: int) -> Table:
     """Before and after on the test part, each with its interval."""
+    from evenhand.fairness.tables import gap_of  # imports pandas, which a card without mitigation does not need
+
     rows = []
     for limit in found["limits"]:
         for name in found["attributes"]:
-            audits = [found[when]["audit"]["attributes"][name] for when in WHEN]
-            cells = [gap_cell(audit["disparities"][limit["metric"]], audit, min_cell) for audit in audits]
+            audits = [found[when]["audit"] for when in WHEN]
+            cells = [
+                gap_cell(gap_of(audit, name, limit["metric"]), audit["attributes"][name], min_cell) for audit in audits
+            ]
             rows.append((Cell(f"{words(limit['metric'])} by {plain(name)}"), *cells))
     known = [found[when]["evaluation"]["metrics"] for when in WHEN]
     rows += [

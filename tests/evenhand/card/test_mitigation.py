@@ -11,6 +11,10 @@ from evenhand.fairness import BiasMitigator
 
 @pytest.fixture(scope="module")
 def found():
+    return mitigated()
+
+
+def mitigated(**options):
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -18,8 +22,8 @@ def found():
     X = pd.DataFrame({"x": rng.normal(size=600) + 1.5 * (sex["sex"] == "m"), "z": rng.normal(size=600)})
     y = (X["x"] + X["z"] + rng.normal(size=600) > 1).astype(int)
     data = Dataset(X, y, sex, favorable_label=1)
-    result = BiasMitigator(LogisticRegression(), data).mitigate_bias(methods=["group_thresholds"], replicates=100)
-    return result.to_dict()
+    options = {"methods": ["group_thresholds"], "replicates": 100, **options}
+    return BiasMitigator(LogisticRegression(), data).mitigate_bias(**options).to_dict()
 
 
 def card(found, **others):
@@ -34,6 +38,11 @@ def test_it_says_that_the_model_needs_the_attribute_before_its_figures(found):
     assert "Log of every alternative" in section
     assert "unmitigated (none)" in section
     assert render_html(card(found)).count("Alternatives with smaller differences") >= 1
+
+
+def test_a_limit_by_the_name_of_its_rate_is_compared_as_well():
+    text = render_markdown(card(mitigated(limits={"selection_rate_ratio": 0.8})))
+    assert "Selection rate ratio by sex" in text
 
 
 def test_rates_of_few_people_are_withheld(found):
