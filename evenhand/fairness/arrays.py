@@ -5,12 +5,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "Bools", "Floats", "Ints", "divide"]
+__all__ = ["Array", "Bools", "Floats", "Ints", "divide", "unmasked"]
 
 Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+
+def unmasked(values: Any) -> Any:
+    """A masked array as a plain one in which what it hides is missing: NaN, or None; anything else as it is.
+
+    Examples
+    --------
+    >>> unmasked(np.ma.masked_array([1, 0], mask=[True, False])).tolist()
+    [nan, 0.0]
+    """
+    if not isinstance(values, np.ma.MaskedArray):
+        return values
+    if not np.ma.is_masked(values):
+        return values.data
+    missing, kind = (np.nan, float) if values.dtype.kind in "fiu" else (None, object)
+    return np.where(np.ma.getmaskarray(values), missing, values.data.astype(kind))
 
 
 def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:

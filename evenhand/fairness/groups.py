@@ -13,6 +13,7 @@ import pandas as pd
 
 from evenhand.data.dataset import UNKNOWN
 from evenhand.exceptions import DataError, nearest, shorten
+from evenhand.fairness.arrays import unmasked
 
 __all__ = [
     "JOINT",
@@ -91,6 +92,7 @@ def encode_values(values: Any, *, name: str, missing: str | None = None) -> Code
     ([1, 0, 1], ('a', 'b'))
     """
     known = pd.Series | pd.DataFrame | np.ndarray | pd.Categorical
+    values = unmasked(values)
     array = values if isinstance(values, known) else pd.Series(values)
     if array.ndim != 1:
         raise DataError(f"{name} has shape {array.shape}: give one label a row, shape (n,)")

@@ -10,6 +10,7 @@ import pandas as pd
 from evenhand.data.alignment import refuse_reordered
 from evenhand.data.dataset import Dataset
 from evenhand.exceptions import DataError, ModelError, nearest, shorten
+from evenhand.fairness.arrays import unmasked
 from evenhand.fairness.assess import Task
 from evenhand.fairness.counts import CountTable, merge_labels, single_label
 
@@ -116,7 +117,7 @@ def predict(model: Any, dataset: Dataset) -> Any:
         if predicted.shape[1] != 1:
             raise ModelError(f"the model predicts a frame of {predicted.shape[1]} columns: give one label a row")
         predicted = predicted.iloc[:, 0]
-    return np.asarray(predicted) if not isinstance(predicted, pd.Series) else predicted
+    return np.asarray(unmasked(predicted)) if not isinstance(predicted, pd.Series) else predicted
 
 
 def predict_score(model: Any, dataset: Dataset) -> Any:
@@ -144,7 +145,7 @@ def as_frame(sensitive: Any) -> pd.DataFrame:
         return sensitive
     if isinstance(sensitive, Mapping):
         return _by_position(sensitive)
-    array = np.asarray(sensitive)
+    array = np.asarray(unmasked(sensitive))
     if array.ndim != 1:
         raise DataError("sensitive_features must name its columns: give a DataFrame, a Series or a dict of columns")
     return pd.DataFrame({"sensitive_feature": array})

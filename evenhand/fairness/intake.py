@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from evenhand.exceptions import DataError, nearest, shorten
+from evenhand.fairness.arrays import unmasked
 from evenhand.fairness.assess import Estimate
 from evenhand.fairness.counts import CountTable, single_label
 from evenhand.fairness.groups import Coded, encode_groups, encode_values
@@ -118,7 +119,7 @@ def _count(
 def _score(y_score: npt.ArrayLike, n: int, score_bins: int | None) -> tuple[npt.NDArray[Any], bool]:
     """The scores, and whether they can be summed: where bins are asked for, counting checks that itself."""
     if score_bins is not None:
-        return np.asarray(y_score), True
+        return np.asarray(unmasked(y_score)), True
     score = check_score(y_score, n)
     return score, bool(score.min() >= 0 and score.max() <= 1)
 
@@ -151,7 +152,7 @@ def _score_frame(y_score: Any, true: Coded, predicted: Coded, classes: Any) -> p
     if np.shape(y_score)[1] != len(names):
         wide = np.shape(y_score)[1]
         raise DataError(f"y_score has {wide} columns and there are {len(names)} labels: give a frame that names them")
-    return pd.DataFrame(np.asarray(y_score), columns=names)
+    return pd.DataFrame(np.asarray(unmasked(y_score)), columns=names)
 
 
 def _against_rest(coded: Coded, label: Any) -> Coded:

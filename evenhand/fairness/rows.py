@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evenhand.exceptions import DataError
-from evenhand.fairness.arrays import Floats, Ints
+from evenhand.fairness.arrays import Floats, Ints, unmasked
 from evenhand.fairness.counts import CountTable, check_rows, check_weights, merge_labels, single_label
 from evenhand.fairness.groups import Coded
 from evenhand.fairness.scores import CALIBRATION_BINS, ScoreCounter
@@ -111,7 +111,7 @@ def check_weight(weight: npt.ArrayLike | None, n: int, name: str, *, whole: bool
     if weight is None:
         return None
     try:
-        array = np.asarray(weight, dtype=float)
+        array = np.asarray(unmasked(weight), dtype=float)
     except (TypeError, ValueError) as error:
         raise DataError(f"{name} holds what is no number: give one number a row, shape ({n},)") from error
     if array.shape != (n,):
@@ -128,14 +128,17 @@ def check_weight(weight: npt.ArrayLike | None, n: int, name: str, *, whole: bool
 
 def check_score(score: npt.ArrayLike, n: int, *, probabilities: bool = False) -> npt.NDArray[Any]:
     """Scores as floats, shape (n,), finite and, where asked, from 0 to 1."""
-    array = np.asarray(score)
+    array = np.asarray(unmasked(score))
     if array.dtype.kind not in "fiub" or array.shape != (n,):
         raise DataError(f"y_score has shape {array.shape} of {array.dtype}: give one number a row, shape ({n},)")
     if array.dtype.kind != "f":
         array = array.astype(float)
     low, high = float(array.min()), float(array.max())  # NaN where one is NaN
     if not np.isfinite([low, high]).all():
-        raise DataError(f"y_score has {int((~np.isfinite(array)).sum())} values that are not finite")
+        raise DataError(
+            f"y_score has {int((~np.isfinite(array)).sum())} values that are not finite: give every "
+            "row a score, or leave out the rows that have none"
+        )
     if probabilities and (low < 0 or high > 1):
         raise DataError(f"y_score goes from {low:g} to {high:g}: a histogram needs probabilities from 0 to 1")
     return array

@@ -90,6 +90,51 @@ def test_what_cannot_be_audited_is_named(true, predicted, message):
         audited(true, predicted, pd.DataFrame({"sex": SEX[: len(true)]}), 1)
 
 
+MASK = np.arange(120) < 3
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("true", "y_true has 3 missing values of 120: give a label to every row"),
+        ("predicted", "y_pred has 3 missing values of 120"),
+        ("y_score", "y_score has 3 values that are not finite: give every row a score"),
+        ("sample_weight", "sample_weight has 3 values below 0 or not finite"),
+    ],
+)
+@pytest.mark.parametrize("hidden", [True, False], ids=["hidden", "nothing hidden"])
+def test_what_a_mask_hides_is_missing(part, message, hidden):
+    given = {"true": TRUE, "predicted": PREDICTED, "y_score": np.linspace(0, 1, 120), "sample_weight": np.ones(120)}
+    masked = np.ma.masked_array(given[part], mask=MASK if hidden else False)
+    others = {name: value for name, value in {**given, part: masked}.items() if name not in ("true", "predicted")}
+    people = {"sensitive_features": {"sex": SEX}, "favorable_label": 1}
+
+    def counted():
+        true, predicted = (masked if name == part else given[name] for name in ("true", "predicted"))
+        return BiasDetector.from_predictions(true, predicted, **people, **others).counts.n
+
+    if hidden:
+        with pytest.raises(DataError, match=message):
+            counted()
+    else:
+        assert counted() == 120
+
+
+def test_masked_words_and_masked_predictions_of_a_model_are_missing():
+    words = np.ma.masked_array(WORDS[TRUE], mask=MASK)
+    with pytest.raises(DataError, match="y_true has 3 missing values of 120"):
+        audited(words, WORDS[PREDICTED], pd.DataFrame({"sex": SEX}), "approved")
+    data = Dataset(pd.DataFrame({"x": TRUE}), pd.Series(TRUE), pd.DataFrame({"sex": SEX}), favorable_label=1)
+    with pytest.raises(DataError, match="y_pred has 3 missing values of 120"):
+        BiasDetector(lambda X: np.ma.masked_array(X["x"], mask=MASK), data)
+
+
+def test_a_masked_group_is_unknown():
+    people = np.ma.masked_array(SEX, mask=MASK)
+    found = BiasDetector.from_predictions(TRUE, PREDICTED, sensitive_features=people, favorable_label=1)
+    assert found.detect_bias(intervals=False).group("sensitive_feature", "unknown").n == 3
+
+
 def test_one_label_of_each_kind_is_a_binary_target_where_the_kinds_agree():
     for true, predicted in (([0] * 120, [1] * 120), ([False] * 120, [1.0] * 120), (["no"] * 120, ["yes"] * 120)):
         assert audited(true, predicted, pd.DataFrame({"sex": SEX}), predicted[0]).overall["accuracy"].value == 0
