@@ -63,11 +63,14 @@ def multiclass_gaps(
     else:
         others = [at for at in range(len(labels)) if at != own]
         names = (*(labels[at] for at in others), against)
-        parity = [(_to_base(chosen[others], prediction_distributions(base.table)[0]), names)]
+        parity = [(_to_base(chosen[others], prediction_distributions(base.table)[0], own), names)]
         bases = confusion_distributions(base.table)[0]
-        odds = [(_to_base(part[others], bases[k]), names) for k, part in enumerate(by_label)]
-    found = {"demographic_parity_difference": _widest(*parity[0])}
-    parts = {f"label {label}": _widest(*part) for label, part in zip(view.classes, _named(view, odds), strict=True)}
+        odds = [(_to_base(part[others], bases[k], own), names) for k, part in enumerate(by_label)]
+    few = len(labels) < 2
+    found = {"demographic_parity_difference": _widest(*parity[0], few=few)}
+    parts = {
+        f"label {label}": _widest(*part, few=few) for label, part in zip(view.classes, _named(view, odds), strict=True)
+    }
     found |= {f"{name}_difference": gap for name, gap in combine(parts, max).items()}
     found |= _label_ratios(view, base, against, own)
     recalls = [f"true_positive_rate/{view.classes[i]}" for i in view.favorable]
@@ -115,20 +118,23 @@ def _named(view: "View", parts: Sequence[tuple[Floats, Sequence[str]]]) -> list[
     return [(*part, f"no rows with the label {label}") for part, label in zip(parts, view.classes, strict=True)]
 
 
-def _to_base(distributions: Floats, base: Floats) -> Floats:
+def _to_base(distributions: Floats, base: Floats, own: int | None) -> Floats:
     """Total variation to one distribution, laid out as the last column of a table of pairs."""
     g = len(distributions)
     table = np.full((g + 1, g + 1), np.nan)
     table[:g, g] = np.abs(distributions - base).sum(axis=-1) / 2
+    if own is None and np.count_nonzero(~np.isnan(table)) == 1:
+        # Everybody is that one group, and its distance to itself says nothing.
+        table[:] = np.nan
     return table
 
 
-def _widest(between: Floats, labels: Sequence[str], reason: str = "no rows") -> Gap:
+def _widest(between: Floats, labels: Sequence[str], reason: str = "no rows", *, few: bool = False) -> Gap:
     value, pair = widest(between, labels)
     defined = ~np.isnan(between) & ~np.eye(len(labels), dtype=bool)
     paired = np.asarray(defined.any(axis=0) | defined.any(axis=1))
     undefined = {labels[at]: reason for at in np.flatnonzero(~paired).tolist()}
     if pair is None:
-        few = "there is only one group" if len(labels) < 2 else f"defined in fewer than two groups: {reason}"
-        return Gap(float("nan"), None, few, undefined)
+        told = "there is only one group" if few else f"defined in fewer than two groups: {reason}"
+        return Gap(float("nan"), None, told, undefined)
     return Gap(value, pair, "", undefined)

@@ -46,6 +46,11 @@ def _too_few(values: Floats) -> str:
     return f"defined in {int((~np.isnan(values)).sum())} of {len(values)} groups: two are needed"
 
 
+def _alone(values: Floats, base: float, own: int | None) -> bool:
+    """Whether everybody whom the rate is defined for is the one group: its distance to itself says nothing."""
+    return own is None and len(values) == 1 and bool(np.isclose(values[0], base, rtol=1e-12, atol=0))
+
+
 def _ends(values: Floats, known: Ints) -> tuple[int, int]:
     """Where the largest and the smallest value stand: at two groups even if all values are equal."""
     high, low = int(known[np.argmax(values[known])]), int(known[np.argmin(values[known])])
@@ -72,7 +77,7 @@ def difference(
         high, low = _ends(values, known)
         return Gap(float(values[high] - values[low]), (groups[high], groups[low]))
     known = known[known != own]
-    if np.isnan(base) or not known.size:
+    if np.isnan(base) or not known.size or _alone(values[known], base, own):
         return Gap(float("nan"), reason=f"it is undefined for {against}" if np.isnan(base) else _too_few(values))
     far = known[np.argmax(np.abs(values[known] - base))]
     return Gap(float(abs(values[far] - base)), (groups[far], against))
@@ -100,7 +105,7 @@ def ratio(
         high, low = _ends(values, known)
         return _quotient(values[low], values[high], (groups[low], groups[high]))
     known = known[known != own]
-    if np.isnan(base) or not known.size:
+    if np.isnan(base) or not known.size or _alone(values[known], base, own):
         return Gap(float("nan"), reason=f"it is undefined for {against}" if np.isnan(base) else _too_few(values))
     low_, high_ = np.minimum(values[known], base), np.maximum(values[known], base)
     ratios = divide(low_, high_)

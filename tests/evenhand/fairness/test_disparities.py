@@ -63,6 +63,31 @@ def test_a_reference_alone_is_compared_with_nobody():
     assert np.isnan(three.disparity("equalized_odds_difference", "group", method="to_reference").value)
 
 
+@pytest.mark.parametrize("labels", [("refused", "granted"), ("a", "b", "granted")])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_one_group_is_not_compared_with_itself_as_everybody(labels, weighted):
+    same = SAME if len(labels) == 2 else [[20, 5, 5], [5, 20, 5], [5, 5, 20]]
+    rows = [(labels[y], labels[p]) for (y, p), n in np.ndenumerate(np.array(same)) for _ in range(n)]
+    true, predicted = zip(*rows, strict=True)
+    weights = np.random.default_rng(0).random(len(rows)) if weighted else None
+    given = {"sensitive_features": pd.Series(["x"] * len(rows), name="group"), "favorable_label": "granted"}
+    report = BiasDetector.from_predictions(true, predicted, **given, sample_weight=weights).detect_bias(policies=[])
+    for name, found in report.audit("group").to_overall.items():
+        assert np.isnan(found.value), name
+        assert found.between is None, name
+        assert found.reason == "there is only one group", name
+
+
+def test_everybody_who_has_a_rate_may_be_one_group():
+    # Nobody of y has the favorable label: everybody's true positive rate is x's own.
+    report = audited({"x": SAME, "y": [[30, 20], [0, 0]]}, policies=[])
+    for name in ("equal_opportunity_difference", "equal_opportunity_ratio"):
+        found = report.disparity(name, "group", method="to_overall")
+        assert np.isnan(found.value)
+        assert found.reason == "defined in 1 of 2 groups: two are needed"
+    assert report.disparity("predictive_equality_difference", "group", method="to_overall").value == 0
+
+
 def test_a_mean_is_refused_where_there_is_one_rate():
     report = audited({"x": SAME, "y": [[40, 10], [20, 30]]}, policies=[], intervals=False)
     mean = report.disparity("equalized_odds_difference", "group", agg="mean")
