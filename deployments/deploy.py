@@ -12,10 +12,9 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTag
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.client.schemas.sorting import AutomationSort
-from prefect.events.schemas.automations import Automation, AutomationCore
+from prefect.events.schemas.automations import AutomationCore
 
-from deployments.automations import automations, retrain_on_alarm
+from deployments.automations import Terms, lost, retrain_on_alarm, rules_on
 from deployments.kinds import KINDS, Kind
 from deployments.pools import ensure_pool, environment, job_variables
 from evenhand.config import ServedModel, Service
@@ -227,20 +226,12 @@ def _paused(existing: DeploymentResponse | None) -> str:
     return "; its schedule is switched off on Prefect's page and stays so" if off else ""
 
 
-def _existing_rules(client: SyncPrefectClient, service: str) -> list[Automation]:
-    """The service's rules on the server."""
-    found: list[Automation] = []
-    while page := client.read_automations(sort=AutomationSort.NAME_ASC, offset=len(found), limit=_PAGE):
-        found += page
-    return [rule for rule in found if {"evenhand", f"service:{service}"} <= set(rule.tags)]
-
-
 def _automations(client: SyncPrefectClient, service: Service) -> Sequence[Change]:
-    found_rules = _existing_rules(client, service.about.name)
+    found_rules = [rule for rule in rules_on(client) if f"service:{service.about.name}" in rule.tags]
     existing = {rule.name: rule for rule in found_rules}
     doubles = [rule for rule in found_rules if rule.id != existing[rule.name].id]
     rules = [
-        *automations(service.about.name, restarts=service.about.restarts, lost_after=service.about.lost_after),
+        lost(Terms(service.about.name, restarts=service.about.restarts, lost_after=service.about.lost_after)),
         *_on_alarm(client, service),
     ]
     changes = []

@@ -139,7 +139,7 @@ class Stack:
             return [sys.executable, "-m", "deployments.local_server", port, "whole"]
         if name == "mlflow":
             return [sys.executable, "-m", "deployments.mlflow_server"]
-        return [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name]
+        return [sys.executable, "-m", "deployments.worker", "--pool", POOL, "--type", "process", "--name", name]
 
     def _wait(self, name: str) -> None:
         address = {

@@ -2,12 +2,21 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
+from prefect.client.orchestration import SyncPrefectClient
+
+from deployments.deploy import deploy
+from deployments.health import answers
+from evenhand.config import load_service
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = (
@@ -88,3 +97,41 @@ def home(trained: tuple[Home, object], tmp_path: Path) -> Home:
     for name in ("prefect/prefect.db",):
         shutil.copyfile(first / name, new.folder / name)
     return new
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncPrefectClient]:
+    """A client of a Prefect server, which ends with its standard input."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment = {**kept, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "deployments.local_server", str(port)]
+    server = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
+    try:
+        deadline = time.monotonic() + 120
+        while not answers(f"http://127.0.0.1:{port}/api/health", seconds=2):
+            assert server.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        with SyncPrefectClient(f"http://127.0.0.1:{port}/api") as found:
+            yield found
+    finally:
+        server.communicate()
+
+
+@pytest.fixture
+def again(client: SyncPrefectClient, tmp_path: Path) -> Callable[[], dict[str, str]]:
+    """The service deployed once; and what deploying it again does to each thing."""
+    config = yaml.safe_load((ROOT / "examples" / "loan-approval.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "loans.yaml").write_text(yaml.safe_dump(config))
+    about = {"config": "loans.yaml", "retrain": {"cron": "30 5 * * 1-5", "timezone": "America/New_York"}}
+    file = tmp_path / "service.yaml"
+    file.write_text(yaml.safe_dump({"models": {"loans": about}}))
+
+    def once() -> dict[str, str]:
+        return {change.name: change.done for change in deploy(client, load_service(file)) if change.kind != "server"}
+
+    once()
+    return once

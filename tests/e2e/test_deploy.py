@@ -1,12 +1,7 @@
 """`evenhand deploy` on a Prefect server where others work too: what is there is brought to what the file says."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +17,6 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.exceptions import PrefectHTTPStatusError
 
 from deployments.deploy import deploy
-from deployments.health import answers
 from evenhand.config import load_service
 from evenhand.exceptions import ConfigError
 
@@ -32,44 +26,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 Client = SyncPrefectClient
 FORM = {"type": "object", "properties": {}}
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A client of a Prefect server, which ends with its standard input."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    environment = {**kept, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "deployments.local_server", str(port)]
-    server = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
-    try:
-        deadline = time.monotonic() + 120
-        while not answers(f"http://127.0.0.1:{port}/api/health", seconds=2):
-            assert server.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        with SyncPrefectClient(f"http://127.0.0.1:{port}/api") as found:
-            yield found
-    finally:
-        server.communicate()
-
-
-@pytest.fixture
-def again(client: Client, tmp_path: Path) -> Callable[[], dict[str, str]]:
-    """The service deployed once; and what deploying it again does to each thing."""
-    config = yaml.safe_load((ROOT / "examples" / "loan-approval.yaml").read_text(encoding="utf-8"))
-    (tmp_path / "loans.yaml").write_text(yaml.safe_dump(config))
-    about = {"config": "loans.yaml", "retrain": {"cron": "30 5 * * 1-5", "timezone": "America/New_York"}}
-    file = tmp_path / "service.yaml"
-    file.write_text(yaml.safe_dump({"models": {"loans": about}}))
-
-    def once() -> dict[str, str]:
-        return {change.name: change.done for change in deploy(client, load_service(file)) if change.kind != "server"}
-
-    once()
-    return once
 
 
 def retrain(client: Client) -> DeploymentResponse:
@@ -151,7 +107,7 @@ def test_the_rules_are_found_among_hundreds_of_others(client: Client, again: Cal
 
 
 def test_a_rule_that_was_made_twice_is_there_once(client: Client, again: Callable[[], dict[str, str]]) -> None:
-    name = "evenhand: a killed run is taken up again"
+    name = "evenhand: a run without a sign of life counts as killed"
     [rule] = client.read_automations_by_name(name)
     client.create_automation(AutomationCore.model_validate(rule.model_dump(exclude={"id"})))
     again()

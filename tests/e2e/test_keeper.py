@@ -1,0 +1,157 @@
+"""Runs on a real Prefect server, in the states that killed processes leave: who is taken up, and who is not."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Running
+
+from deployments.automations import lost, terms_on
+from deployments.keeper import Keeper
+from flows.life import ALIVE
+
+from .service import until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+Client = SyncPrefectClient
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def keeper(self) -> Keeper:
+        """One that lives in this time."""
+        return Keeper(self, lambda: datetime.now(UTC) + timedelta(seconds=self.now))
+
+
+@pytest.fixture
+def start(client: Client, again: Callable[[], dict[str, str]]) -> Iterator[Callable[..., UUID]]:
+    """Make a run that went through these states."""
+    del again  # deployed
+    made: list[UUID] = []
+
+    def started(*states: State, deployment: str = "retrain/loans") -> UUID:
+        found = client.read_deployment_by_name(deployment)
+        client.request(
+            "PATCH", "/deployments/{id}", path_params={"id": found.id}, json={"concurrency_limit": None}
+        ).raise_for_status()
+        run = client.create_flow_run_from_deployment(found.id)
+        made.append(run.id)
+        for state in states:
+            client.set_flow_run_state(run.id, state, force=True)
+        return run.id
+
+    yield started
+    for run_id in made:
+        client.delete_flow_run(run_id)
+
+
+def state_of(client: Client, run_id: UUID) -> str:
+    state: Any = client.read_flow_run(run_id).state
+    return str(state.type.value)
+
+
+def looked(client: Client, *, keeper: Keeper, clock: Clock, seconds: float) -> list[str]:
+    """What is done at once and after so many seconds."""
+    first = list(keeper.look(client))
+    clock.now += seconds
+    return [*first, *keeper.look(client)]
+
+
+def test_only_a_run_that_never_began_is_taken_up_again(client: Client, start: Callable[..., UUID]) -> None:
+    """Those that have ended since are not, whatever the order in which the server heard of it."""
+    ended = [start(Pending(), Running(), state) for state in (Failed(), Cancelled(), Completed())]
+    waits, works = start(Pending()), start(Pending(), Running())
+    clock = Clock()
+    clock.now = 890
+    assert list(clock.keeper().look(client)) == []
+    clock.now = 900
+    assert len(list(clock.keeper().look(client))) == 1
+    assert state_of(client, waits) == "SCHEDULED"
+    found = [state_of(client, run_id) for run_id in (*ended, works)]
+    assert found == ["FAILED", "CANCELLED", "COMPLETED", "RUNNING"]
+
+
+def test_a_crashed_run_is_taken_up_once_it_is_quiet(client: Client, start: Callable[..., UUID]) -> None:
+    killed = start(Pending(), Running(), Crashed())
+    clock = Clock()
+    keeper = clock.keeper()
+    assert list(keeper.look(client)) == []
+    client.set_flow_run_state(killed, Crashed(), force=True)  # its worker reports it a second time
+    assert looked(client, keeper=keeper, clock=clock, seconds=29) == []
+    clock.now += 1
+    assert [str(killed) in line for line in keeper.look(client)] == [True]
+    assert state_of(client, killed) == "SCHEDULED"
+
+
+def test_what_crashed_days_ago_was_left_so(client: Client, start: Callable[..., UUID]) -> None:
+    killed = start(Pending(), Running(), Crashed())
+    clock = Clock()
+    clock.now += 25 * 3600
+    assert looked(client, keeper=clock.keeper(), clock=clock, seconds=60) == []
+    assert state_of(client, killed) == "CRASHED"
+
+
+def test_a_service_whose_rule_is_switched_off_is_left_alone(client: Client, start: Callable[..., UUID]) -> None:
+    killed = start(Pending(), Running(), Crashed())
+    [terms] = terms_on(client)
+    [rule] = client.read_automations_by_name(lost(terms).name)
+    client.pause_automation(rule.id)
+    clock = Clock()
+    try:
+        assert looked(client, keeper=clock.keeper(), clock=clock, seconds=60) == []
+        assert state_of(client, killed) == "CRASHED"
+    finally:
+        client.resume_automation(rule.id)
+
+
+def sign(client: Client, run_id: UUID) -> None:
+    resource = {"prefect.resource.id": f"prefect.flow-run.{run_id}"}
+    event = {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": ALIVE, "resource": resource}
+    client.request("POST", "/events", json=[event]).raise_for_status()
+
+
+def signs(client: Client, run_id: UUID) -> int:
+    wanted = {"event": {"name": [ALIVE]}, "resource": {"id": [f"prefect.flow-run.{run_id}"]}}
+    return int(client.request("POST", "/events/filter", json={"filter": wanted}).json()["total"])
+
+
+def test_a_run_that_gives_no_sign_of_life_is_marked_whatever_the_server_has_forgotten(
+    client: Client, start: Callable[..., UUID]
+) -> None:
+    """The machine was killed and came back: nothing on the server waits for the run's next sign any more."""
+    gone = start(Pending(), Running())
+    clock = Clock()
+    keeper = clock.keeper()
+    assert looked(client, keeper=keeper, clock=clock, seconds=119) == []
+    clock.now += 1
+    assert [str(gone) in line for line in keeper.look(client)] == [True]
+    assert state_of(client, gone) == "CRASHED"
+    assert looked(client, keeper=keeper, clock=clock, seconds=30)
+    assert state_of(client, gone) == "SCHEDULED"
+
+
+def test_a_run_that_lives_is_left_alone_also_after_the_server_was_away(
+    client: Client, start: Callable[..., UUID]
+) -> None:
+    lives = start(Pending(), Running())
+    clock = Clock()
+    keeper = clock.keeper()
+    for number in range(1, 4):
+        sign(client, lives)
+        until(lambda number=number: signs(client, lives) == number, seconds=60)
+        assert looked(client, keeper=keeper, clock=clock, seconds=119) == []
+    keeper.forget()
+    assert looked(client, keeper=keeper, clock=clock, seconds=119) == [], "what it said meanwhile was lost"
+    assert state_of(client, lives) == "RUNNING"
