@@ -1,5 +1,8 @@
 """`evenhand up`: the service on this machine, until Ctrl-C or SIGTERM."""
 
+import os
+import re
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,11 +13,13 @@ from deployments.local import home_folder
 from deployments.screen import console, plain
 from deployments.signals import stoppable
 from deployments.stack import POOL, Stack, running
+from evenhand.config import redact
 from evenhand.exceptions import ServiceError
 
 __all__ = ["Watchman", "serve"]
 
 _LOOK_SECONDS = 0.5
+_PASSWORD = re.compile(r"(?P<user>://[^:/@]*):.*@")
 
 
 class Watchman:
@@ -105,17 +110,30 @@ def _tell(out: Console, stack: Stack, workers: int, *, deployed: bool) -> None:
         f"workers   {workers} in the pool {POOL}" + ("" if deployed else "; nothing was deployed by this command"),
         f"kept in   {stack.folder}, with logs",
         "",
-        "In another terminal, so that `evenhand train` and `prefect` use these servers:",
-        *(f"  export {name}={value}" for name, value in _public(stack.addresses).items()),
+        "In another terminal, so that `evenhand train` and `prefect` use these servers, this ledger and this home:",
+        *(f"  export {name}={shlex.quote(value)}" for name, value in _public(_to_paste(stack)).items()),
         "Ctrl-C stops everything.",
     ]
     for line in lines:
         out.print(plain(line), soft_wrap=True)
 
 
+def _to_paste(stack: Stack) -> dict[str, str]:
+    """The variables without which a command would go elsewhere: with another home it would begin another ledger."""
+    found = {"EVENHAND_HOME": str(stack.folder.parent), **stack.addresses}
+    if shared := os.environ.get("EVENHAND_STORE"):
+        found["EVENHAND_STORE"] = shared
+    return found
+
+
 def _public(addresses: Mapping[str, str]) -> dict[str, str]:
     """What may be shown: a password is known to whoever set it."""
     return {
-        name: "..." if name in ("PREFECT_API_AUTH_STRING", "MLFLOW_TRACKING_PASSWORD") else value
+        name: "..." if name in ("PREFECT_API_AUTH_STRING", "MLFLOW_TRACKING_PASSWORD") else _without_password(value)
         for name, value in addresses.items()
     }
+
+
+def _without_password(address: str) -> str:
+    """The address with dots for its password, which may hold a slash or an @ although it should not."""
+    return _PASSWORD.sub(r"\g<user>:...@", redact(address))

@@ -1,18 +1,24 @@
 """What the processes of the service are told, and what not; the real ones are in tests/e2e/test_stack.py."""
 
+import io
 import socket
 import stat
+import subprocess
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from rich.console import Console
 
-from deployments.cli_up import Watchman
+from deployments.cli_up import Watchman, _tell
 from deployments.folder_lock import occupied
 from deployments.mlflow_server import close_doors
-from deployments.stack import _SERVERS_ONLY, _environments, running
+from deployments.stack import _SERVERS_ONLY, Stack, _environments, running
 from evenhand.exceptions import ConfigError, ServiceError
+
+if TYPE_CHECKING:
+    from deployments.processes import Processes
 
 ADDRESSES = {"PREFECT_API_URL": "http://127.0.0.1:4200/api", "MLFLOW_TRACKING_URI": "http://127.0.0.1:5000"}
 SECRETS = {name: f"secret-{number}" for number, name in enumerate(_SERVERS_ONLY)}
@@ -62,6 +68,45 @@ def test_one_service_a_home(tmp_path: Path) -> None:
     (tmp_path / "service").mkdir()
     with occupied(tmp_path / "service"), pytest.raises(ServiceError, match="is running"), running(tmp_path):
         pass
+
+
+def told(home: Path, **addresses: str) -> str:
+    """What `evenhand up` says when everything runs."""
+    stack = Stack(home / "service", {**ADDRESSES, **addresses}, cast("Processes", None), {})
+    out = Console(file=io.StringIO(), width=400, record=True)
+    _tell(out, stack, 1, deployed=True)
+    return out.export_text()
+
+
+def test_the_lines_to_paste_lead_to_the_same_home_and_ledger(tmp_path: Path) -> None:
+    """Without the home a command in another folder began a ledger of its own, and a new budget of looks."""
+    home = tmp_path / "a home"
+    lines = [line.strip() for line in told(home, EVENHAND_LEDGER="postgresql://me@db/ledger").splitlines()]
+    exports = [line for line in lines if line.startswith("export ")]
+    done = subprocess.run(
+        ["/bin/sh", "-c", "; ".join([*exports, "env"])], env={}, capture_output=True, text=True, check=True
+    )
+    found = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    assert found["EVENHAND_HOME"] == str(home)
+    assert found["EVENHAND_LEDGER"] == "postgresql://me@db/ledger"
+    assert found["PREFECT_API_URL"] == ADDRESSES["PREFECT_API_URL"]
+
+
+@pytest.mark.parametrize(
+    ("ledger", "shown"),
+    [
+        ("postgresql://evenhand:hunter2@db/ledger", "postgresql://evenhand:...@db/ledger"),
+        ("postgresql://evenhand:hu@nt/er2@db:5432/ledger", "postgresql://evenhand:...@db:5432/ledger"),
+        ("postgresql://evenhand:12/hunter2@db/ledger", "postgresql://evenhand:...@db/ledger"),
+        ("postgresql://db/ledger?user=me&password=hunter2", "postgresql://db/ledger?user=me&password=***"),
+    ],
+)
+def test_no_password_is_shown(ledger: str, shown: str, tmp_path: Path) -> None:
+    passwords = {"PREFECT_API_AUTH_STRING": "admin:hunter2", "MLFLOW_TRACKING_PASSWORD": "hunter2"}
+    said = told(tmp_path, EVENHAND_LEDGER=ledger, **passwords)
+    assert "hunter2" not in said
+    assert "er2" not in said
+    assert shown in said
 
 
 class Fallen:
