@@ -104,10 +104,11 @@ def serve(service_file: Path | None, *, port_prefect: int, port_mlflow: int, wor
 
 
 def _tell(out: Console, stack: Stack, workers: int, *, deployed: bool) -> None:
+    nothing = "" if deployed else "; nothing was deployed by this command"
     lines = [
         f"Prefect   {stack.page}",
         f"MLflow    {stack.addresses['MLFLOW_TRACKING_URI']}",
-        f"workers   {workers} in the pool {POOL}" + ("" if deployed else "; nothing was deployed by this command"),
+        f"workers   {workers} in the pool {stack.pool or POOL}{nothing}",
         f"kept in   {stack.folder}, with logs",
         "",
         "In another terminal, so that `evenhand train` and `prefect` use these servers, this ledger and this home:",

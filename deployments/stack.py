@@ -18,12 +18,13 @@ from deployments.folder_lock import occupied
 from deployments.health import answers
 from deployments.local import default_addresses
 from deployments.processes import Processes
+from evenhand.config import load_service
 from evenhand.exceptions import ServiceError
 
 __all__ = ["POOL", "SERVER_SETTINGS", "Stack", "running", "with_driver"]
 
 POOL = "evenhand"
-"""The work pool that the deployments and the workers meet in."""
+"""The work pool that the workers join when no service file names one."""
 
 _PREFECT_DATABASE, _MLFLOW_DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL", "MLFLOW_BACKEND_STORE_URI"
 _SERVERS_ONLY = (
@@ -76,11 +77,14 @@ class Stack:
         EVENHAND_LEDGER where the ledger is not a file of the home.
     processes
         Its processes: "prefect", "mlflow", "worker-1" and so on; `deploy` is gone when it has succeeded.
+    pool
+        The work pool that its workers join: that of the service file.
     """
 
     folder: Path
     addresses: Mapping[str, str]
     processes: Processes
+    pool: str | None
     _environments: Mapping[str, Mapping[str, str]]
 
     @property
@@ -139,7 +143,9 @@ class Stack:
             return [sys.executable, "-m", "deployments.local_server", port, "whole"]
         if name == "mlflow":
             return [sys.executable, "-m", "deployments.mlflow_server"]
-        return [sys.executable, "-m", "deployments.worker", "--pool", POOL, "--type", "process", "--name", name]
+        # A pool that was deployed has a type of its own; the one that may not be there yet is made.
+        pool = ["--pool", self.pool] if self.pool else ["--pool", POOL, "--type", "process"]
+        return [sys.executable, "-m", "deployments.worker", *pool, "--name", name]
 
     def _wait(self, name: str) -> None:
         address = {
@@ -185,9 +191,12 @@ def running(
 
     Raises
     ------
+    ConfigError
+        When something is wrong with the service file; nothing was started then.
     ServiceError
         When a port is taken, a server does not answer in time or the deployments cannot be registered.
     """
+    pool = load_service(service_file).about.work_pool if service_file is not None else None
     home = home.resolve()
     folder = home / "service"
     folder.mkdir(parents=True, exist_ok=True)
@@ -196,7 +205,7 @@ def running(
     base = {**os.environ, **(environment or {})}
     addresses = _addresses(base, *ports)
     with occupied(folder), closing(Processes(folder / "logs")) as processes:
-        stack = Stack(folder, addresses, processes, _environments(base, home, addresses, ports[1]))
+        stack = Stack(folder, addresses, processes, pool, _environments(base, home, addresses, ports[1]))
         stack.start("prefect", "mlflow")
         if service_file is not None:
             stack.deploy(service_file)

@@ -96,6 +96,13 @@ def test_the_worker_gets_no_secret_of_the_servers_databases() -> None:
         assert "SECRET_KEY" not in str(SERVICES[name]["environment"])
 
 
+def test_the_worker_joins_the_pool_of_the_service_file_that_is_deployed() -> None:
+    file = SERVICES["deploy"]["command"][-1]
+    command = SERVICES["worker"]["command"]
+    assert command[command.index("--service") + 1] == file
+    assert "--pool" not in command
+
+
 def test_the_image_is_built_without_secrets_and_not_run_as_root() -> None:
     dockerfile = (ROOT / "deployments/Dockerfile").read_text()
     last = dockerfile[dockerfile.rindex("\nFROM ") :]

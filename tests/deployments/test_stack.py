@@ -4,21 +4,23 @@ import io
 import socket
 import stat
 import subprocess
+from collections.abc import Sequence
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
+import yaml
 from rich.console import Console
 
+from deployments import stack
 from deployments.cli_up import Watchman, _tell
 from deployments.folder_lock import occupied
 from deployments.mlflow_server import close_doors
+from deployments.processes import Processes
 from deployments.stack import _SERVERS_ONLY, Stack, _environments, running
+from deployments.worker import arguments
 from evenhand.exceptions import ConfigError, ServiceError
-
-if TYPE_CHECKING:
-    from deployments.processes import Processes
 
 ADDRESSES = {"PREFECT_API_URL": "http://127.0.0.1:4200/api", "MLFLOW_TRACKING_URI": "http://127.0.0.1:5000"}
 SECRETS = {name: f"secret-{number}" for number, name in enumerate(_SERVERS_ONLY)}
@@ -72,9 +74,9 @@ def test_one_service_a_home(tmp_path: Path) -> None:
 
 def told(home: Path, **addresses: str) -> str:
     """What `evenhand up` says when everything runs."""
-    stack = Stack(home / "service", {**ADDRESSES, **addresses}, cast("Processes", None), {})
+    found = Stack(home / "service", {**ADDRESSES, **addresses}, cast("Processes", None), None, {})
     out = Console(file=io.StringIO(), width=400, record=True)
-    _tell(out, stack, 1, deployed=True)
+    _tell(out, found, 1, deployed=True)
     return out.export_text()
 
 
@@ -107,6 +109,39 @@ def test_no_password_is_shown(ledger: str, shown: str, tmp_path: Path) -> None:
     assert "hunter2" not in said
     assert "er2" not in said
     assert shown in said
+
+
+def service_file(folder: Path, **rest: Any) -> Path:
+    config = Path(__file__).parents[2] / "examples" / "loan-approval.yaml"
+    (folder / "loans.yaml").write_text(config.read_text(encoding="utf-8"), encoding="utf-8")
+    file = folder / "service.yaml"
+    file.write_text(yaml.safe_dump({"models": {"loans": {"config": "loans.yaml"}}, **rest}), encoding="utf-8")
+    return file
+
+
+def option(words: Sequence[str], name: str) -> str:
+    return words[words.index(name) + 1]
+
+
+def test_the_workers_join_the_pool_of_the_service_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They joined the pool evenhand, whatever the file said, and its runs waited for ever."""
+    commands: dict[str, Sequence[str]] = {}
+    started = lambda _, name, command, __: commands.update({name: command})  # noqa: E731
+    monkeypatch.setattr(Processes, "start", started)
+    monkeypatch.setattr(Processes, "wait", lambda *_, **__: 0)
+    monkeypatch.setattr(Processes, "close", lambda _: None)
+    monkeypatch.setattr(stack, "answers", lambda *_, **__: True)
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: None)
+    with running(tmp_path / "home", workers=1, service_file=service_file(tmp_path, work_pool="loans")) as found:
+        assert option(commands["worker-1"], "--pool") == found.pool == "loans"
+        assert "--type" not in commands["worker-1"], "the pool has one"
+    with running(tmp_path / "home", workers=1):
+        assert option(commands["worker-1"], "--pool") == "evenhand"
+
+
+def test_a_worker_reads_its_pool_from_a_service_file(tmp_path: Path) -> None:
+    file = service_file(tmp_path, work_pool="loans")
+    assert arguments(["--service", str(file), "--limit", "2"]) == ["--pool", "loans", "--limit", "2"]
 
 
 class Fallen:
