@@ -33,7 +33,7 @@ def up(
     port_mlflow
         Where MLflow's server and page listen on 127.0.0.1.
     workers
-        How many workers run what is due.
+        How many workers run what is due, one run each at a time.
     """
     from deployments.cli_up import serve
 

@@ -44,6 +44,9 @@ SERVER_SETTINGS = {
 }
 """What Prefect's server needs to be told for our deployments; docker-compose.yml says the same."""
 
+_RUNS_AT_ONCE = "1"
+"""By one worker. A run that lies suspended has no process, and so holds no place."""
+
 _START_SECONDS = 120.0
 _DEPLOY_SECONDS = 120.0
 
@@ -145,7 +148,7 @@ class Stack:
             return [sys.executable, "-m", "deployments.mlflow_server"]
         # A pool that was deployed has a type of its own; the one that may not be there yet is made.
         pool = ["--pool", self.pool] if self.pool else ["--pool", POOL, "--type", "process"]
-        return [sys.executable, "-m", "deployments.worker", *pool, "--name", name]
+        return [sys.executable, "-m", "deployments.worker", *pool, "--name", name, "--limit", _RUNS_AT_ONCE]
 
     def _wait(self, name: str) -> None:
         address = {

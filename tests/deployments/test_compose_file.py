@@ -101,6 +101,7 @@ def test_the_worker_joins_the_pool_of_the_service_file_that_is_deployed() -> Non
     command = SERVICES["worker"]["command"]
     assert command[command.index("--service") + 1] == file
     assert "--pool" not in command
+    assert command[command.index("--limit") + 1] == "${WORKER_RUNS:-1}", "runs at once share its memory"
 
 
 def test_the_image_is_built_without_secrets_and_not_run_as_root() -> None:

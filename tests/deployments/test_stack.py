@@ -135,6 +135,7 @@ def test_the_workers_join_the_pool_of_the_service_file(tmp_path: Path, monkeypat
     with running(tmp_path / "home", workers=1, service_file=service_file(tmp_path, work_pool="loans")) as found:
         assert option(commands["worker-1"], "--pool") == found.pool == "loans"
         assert "--type" not in commands["worker-1"], "the pool has one"
+        assert option(commands["worker-1"], "--limit") == "1", "as many runs at once as there are workers"
     with running(tmp_path / "home", workers=1):
         assert option(commands["worker-1"], "--pool") == "evenhand"
 
