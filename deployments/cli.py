@@ -16,7 +16,7 @@ from deployments import commands_after, commands_decide, commands_service, comma
 from deployments.cli_app import app
 from deployments.screen import console, harden_output, plain
 from deployments.signals import Terminated
-from evenhand.exceptions import EvenhandError, StoreError
+from evenhand.exceptions import DataError, EvenhandError, StoreError
 
 __all__ = ["app", "main", "run"]
 
@@ -51,6 +51,13 @@ def _with_common_options(
         said = StoreError(f"the disk is full{place}: make room, and give the same command again; it goes on")
         said.__cause__ = error
         return _fail(said, said.exit_code, traceback=traceback)
+    except UnicodeEncodeError as error:
+        # Python keeps a byte of an argument that is no UTF-8 as half of a pair, which nobody can write.
+        if not any("\ud800" <= char <= "\udfff" for word in tokens for char in word):
+            raise
+        told = DataError("an argument holds bytes that are no UTF-8: write it in UTF-8, or without special characters")
+        told.__cause__ = error
+        return _fail(told, told.exit_code, traceback=traceback)
     except KeyboardInterrupt as error:
         console(stderr=True).print("interrupted: the same command goes on where it stood")
         return 143 if isinstance(error, Terminated) else 130

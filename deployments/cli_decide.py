@@ -13,7 +13,7 @@ from rich.text import Text
 
 from deployments.local import default_addresses, home_folder
 from deployments.screen import console, plain
-from evenhand.exceptions import ConfigError, shorten
+from evenhand.exceptions import ConfigError, DataError, shorten
 
 if TYPE_CHECKING:
     from evenhand.decision.ledger import Record
@@ -122,6 +122,7 @@ def _why(cause: "Record | None") -> str:
 
 def export(file: Path | None, *, model: str | None) -> int:
     """Every record as one JSON line."""
+    _refuse_place(file)
     _addresses()
     from tasks.ledger import known_records
 
@@ -132,6 +133,18 @@ def export(file: Path | None, *, model: str | None) -> int:
         file.write_text(lines, encoding="utf-8")
         _say(f"{lines.count(chr(10))} records are in {file}")
     return 0
+
+
+def _refuse_place(file: Path | None) -> None:
+    """Refuse a file that cannot be written, before the ledger is read."""
+    if file is None:
+        return
+    if file.is_dir():
+        raise DataError(f"{shorten(str(file))} is a folder: name the file in it")
+    if not file.parent.is_dir():
+        raise DataError(f"the folder of {shorten(str(file))} does not exist: make it, or name a file in another one")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise DataError(f"{shorten(str(file))} may not be written by this user: name a file in another folder")
 
 
 def history(*, model: str | None) -> int:

@@ -23,11 +23,11 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from evenhand.decision.ledger import GENESIS, Kind, LedgerError, Record, seal
 from evenhand.decision.standing import Standing, standing
-from evenhand.exceptions import ServiceError, shorten
+from evenhand.exceptions import ConfigError, ServiceError, shorten
 from tasks.ledger.stamps import refuse_cut, stamps_of
 from tasks.step import home
 
@@ -75,8 +75,22 @@ _INSERT_ONLY = {
 
 
 def ledger_address() -> str:
-    """Where the ledger is: `EVENHAND_LEDGER`, or a SQLite file in the home folder."""
-    return os.environ.get("EVENHAND_LEDGER") or f"sqlite:///{home() / 'ledger.db'}"
+    """Where the ledger is: `EVENHAND_LEDGER`, or a SQLite file in the home folder.
+
+    Raises
+    ------
+    ConfigError
+        When the variable holds no address; it is not shown, since there may be a password in it.
+    """
+    address = os.environ.get("EVENHAND_LEDGER") or f"sqlite:///{home() / 'ledger.db'}"
+    try:
+        make_url(address)
+    except (ArgumentError, ValueError):
+        raise ConfigError(f"EVENHAND_LEDGER is no address of a database: {_ADDRESSES}") from None
+    return address
+
+
+_ADDRESSES = "write sqlite:////folder/ledger.db or postgresql://user@host/name"
 
 
 def shown_address() -> str:
@@ -87,14 +101,22 @@ def shown_address() -> str:
 @lru_cache(maxsize=8)
 def _engine(address: str) -> Engine:
     url = make_url(address)
-    if url.get_backend_name() == "postgresql" and url.drivername == "postgresql":
+    if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
-    if url.get_backend_name() == "sqlite":
+    sqlite = url.drivername.partition("+")[0] == "sqlite"
+    how: dict[str, Any] = {"connect_args": {"timeout": 30}}
+    if not sqlite:
+        how = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+    try:
+        engine = create_engine(url, **how)
+    except (NoSuchModuleError, ModuleNotFoundError):
+        raise ConfigError(
+            f"EVENHAND_LEDGER names a database of the kind {shorten(url.drivername)}, for which there is no driver: "
+            f"{_ADDRESSES}"
+        ) from None
+    if sqlite:
         home().mkdir(mode=0o700, parents=True, exist_ok=True)
-        engine = create_engine(url, connect_args={"timeout": 30})
         event.listen(engine, "connect", _durable)
-    else:
-        engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 5})
     _make_table(engine)
     return engine
 
@@ -123,6 +145,8 @@ def connected() -> Iterator[Connection]:
 
     Raises
     ------
+    ConfigError
+        When its address is none.
     ServiceError
         When its database does not answer.
     """
@@ -257,7 +281,7 @@ def append(
     Raises
     ------
     LedgerError
-        From `body`, or when a version of the model names a record that is gone.
+        From `body`, when what it says is no text, or when a version of the model names a record that is gone.
     ServiceError
         When the ledger does not answer.
     """
@@ -270,6 +294,7 @@ def append(
         content = body(standing(mine, model), mine) if callable(body) else body
         if isinstance(content, Record):
             return content
+        _refuse_bytes(content)
         record = seal(last, kind, model, content)
         added = [record]
         if then is not None:
@@ -282,6 +307,16 @@ def append(
             continue  # somebody else's record follows the last one: look again
         return record
     raise ServiceError("the ledger is written by so many at once that this record found no place: try again")
+
+
+def _refuse_bytes(body: Mapping[str, Any]) -> None:
+    """Refuse what is no text, such as a reason from a terminal in Latin-1: Python keeps its bytes as halves."""
+    wrong = [name for name, value in body.items() if any("\ud800" <= x <= "\udfff" for x in _written({name: value}))]
+    if wrong:
+        raise LedgerError(
+            f"the ledger keeps text in UTF-8, and {' and '.join(wrong)} holds bytes of another encoding: write it in "
+            "UTF-8, or without special characters"
+        )
 
 
 def _row(record: Record) -> dict[str, Any]:

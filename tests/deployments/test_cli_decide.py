@@ -1,5 +1,6 @@
 """What the commands of people's decisions say."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal
@@ -8,6 +9,7 @@ import pytest
 
 import tasks.answer
 from deployments import cli_decide
+from deployments.cli import run
 from evenhand.exceptions import ConfigError
 
 
@@ -46,3 +48,61 @@ def test_a_day_means_its_end_however_it_is_written(text: str, moment: str) -> No
 def test_what_is_no_moment_is_told(text: str) -> None:
     with pytest.raises(ConfigError, match="is no moment: write 2026-03-01"):
         cli_decide._moment(text)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    # A command fills in addresses of the local mode; they must not outlive the test.
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    for name in ("EVENHAND_LEDGER", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("EVENHAND_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [("", "is a folder: name the file in it"), ("nowhere/all.jsonl", "does not exist: make it, or name a file in")],
+)
+def test_an_export_to_no_file_is_refused(home: Path, place: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ledger", "export", str(home / place)]) == 2
+    assert said in capsys.readouterr().err
+    assert run(["ledger", "export", str(home / "all.jsonl")]) == 0
+    assert (home / "all.jsonl").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("s3cret", "EVENHAND_LEDGER is no address of a database: write sqlite:////folder/ledger.db or postgresql://"),
+        ("postgresql://eve:s3cret@db:port/name", "EVENHAND_LEDGER is no address of a database"),
+        ("nosql://eve:s3cret@db/name", "a database of the kind 'nosql', for which there is no driver: write sqlite:"),
+        ("oracle://eve:s3cret@db/name", "a database of the kind 'oracle', for which there is no driver"),
+    ],
+)
+def test_an_address_of_no_ledger_is_refused_and_not_shown(
+    home: Path, address: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EVENHAND_LEDGER", address)
+    for command in (["list"], ["verify"], ["export"], ["at", "2026-01-01"]):
+        assert run(["ledger", *command]) == 2
+        told = capsys.readouterr().err
+        assert said in told
+        assert "s3cret" not in told
+
+
+def test_bytes_that_are_no_text_are_refused_by_the_command_line(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A terminal in Latin-1 sends them; Python keeps each as half of a surrogate pair."""
+
+    def write(*words: object, **more: object) -> int:
+        "".join(map(str, [*words, *more.values()])).encode()
+        return 0
+
+    monkeypatch.setattr(cli_decide, "roll_back", write)
+    assert run(["rollback", "loans", "--reason", "caf\udce9"]) == 2
+    assert "an argument holds bytes that are no UTF-8" in capsys.readouterr().err
+    monkeypatch.setattr(cli_decide, "roll_back", lambda *_, **__: "\udce9".encode())
+    with pytest.raises(UnicodeEncodeError):  # ours, and not the argument's
+        run(["rollback", "loans", "--reason", "café"])

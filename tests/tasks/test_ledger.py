@@ -85,6 +85,14 @@ def test_a_promotion_moves_the_alias_and_is_whole(place: Path) -> None:
     assert tags[kept.STAMP] == kept.records(model)[-1].hash
 
 
+def test_bytes_that_are_no_text_are_refused_and_nothing_is_recorded(place: Path) -> None:
+    """A terminal in Latin-1 sends them; Python keeps each as half of a surrogate pair."""
+    before = kept.records()
+    with pytest.raises(LedgerError, match="the ledger keeps text in UTF-8, and reason holds bytes of another encoding"):
+        kept.append("rollback", "latin", {"by": "Zoë", "reason": "caf\udce9", "from": "2", "to": "1"})
+    assert kept.records() == before
+
+
 def test_the_same_decision_moves_once(place: Path) -> None:
     model = new_model(place)
     record = decided(model, "promote", "1")
