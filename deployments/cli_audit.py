@@ -125,6 +125,12 @@ def _check(asked: Asked) -> None:
         problems += [Problem(name, "goes with --predictions") for name, value in given.items() if value]
     if asked.predictions and not asked.model:
         problems += [Problem(name, "is missing", "name the column") for name, value in columns.items() if not value]
+    places = () if asked.output is None else (asked.output, *asked.output.parents)
+    problems += [
+        Problem("--output", f"{plain(each)} is a file", "name a folder; it is made where it is missing")
+        for each in places
+        if each.exists() and not each.is_dir()
+    ]
     if problems:
         raise ConfigError("this audit cannot start", problems)
 

@@ -36,6 +36,8 @@ def write_configuration(
         raise ConfigError("the address holds a password or token in clear: write ${NAME} and set NAME")
     stem = model_name(model or Path(data.split("?", maxsplit=1)[0]).stem)
     file = output or Path(f"{stem.replace(' ', '-')}.yaml")
+    if file.is_dir():
+        raise ConfigError(f"{file} is a folder: name the file in it with --output")
     if file.exists() and not force:
         raise ConfigError(f"{file} is there already: name another file with --output, or overwrite it with --force")
     if not file.parent.is_dir():

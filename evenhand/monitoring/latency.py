@@ -50,21 +50,28 @@ def read_latencies(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
     Raises
     ------
     DataError
-        When there is no such file or column, or a time is not a number of at least 0.
+        When there is no such file or column, it is neither of the two, or a time is not a number of at least 0.
     """
     if not path.is_file():
         raise DataError(f"there is no latency log {path}")
-    with path.open(encoding="utf-8") as stream:
-        first = stream.readline()
-    if first.lstrip().startswith("{"):
-        name, values = _from_lines(path, json.loads(first))
-    else:
-        name = _column(path, pd.read_csv(path, nrows=0).columns.astype(str).tolist())
-        values = pd.to_numeric(pd.read_csv(path, usecols=[name])[name], errors="coerce").to_numpy(dtype=np.float64)
+    try:
+        name, values = _read(path)
+    except ValueError:  # what json, pandas and a decoder raise
+        raise DataError(f"{path} is no latency log: write JSON lines, or CSV with a header, in UTF-8") from None
     wrong = int((~(np.isfinite(values) & (values >= 0))).sum())
     if wrong or not len(values):
         raise DataError(f"column {shorten(name)} of {path}: {wrong} of {len(values)} entries are no time of at least 0")
     return values * _SECONDS[name.lower()]
+
+
+def _read(path: Path) -> tuple[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    """The column of times and what stands in it."""
+    with path.open(encoding="utf-8") as stream:
+        first = stream.readline()
+    if first.lstrip().startswith("{"):
+        return _from_lines(path, json.loads(first))
+    name = _column(path, pd.read_csv(path, nrows=0).columns.astype(str).tolist())
+    return name, pd.to_numeric(pd.read_csv(path, usecols=[name])[name], errors="coerce").to_numpy(dtype=np.float64)
 
 
 def _from_lines(path: Path, first: dict[str, Any]) -> tuple[str, np.ndarray[Any, np.dtype[np.float64]]]:

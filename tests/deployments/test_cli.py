@@ -258,6 +258,7 @@ def test_init_overwrites_only_when_told(loans: Path, tmp_path: Path, capsys: pyt
         (["--target", "approved", "--sensitive", "sexx"], "did you mean 'sex'?"),
         (["--target", "approved", "--sensitive", "approved"], "is the target"),
         (["--target", "approved", "-o", "nowhere/c.yaml"], "is no folder"),
+        (["--target", "approved", "-o", "/", "--force"], "/ is a folder: name the file in it with --output"),
     ],
 )
 def test_init_says_what_is_wrong(

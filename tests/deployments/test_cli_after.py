@@ -46,6 +46,16 @@ def test_what_cannot_start_is_refused_in_one_sentence(
     assert "Traceback" not in captured.err
 
 
+@pytest.mark.parametrize("place", ["taken", "taken/below", "taken/far/below"])
+def test_a_file_is_no_folder_for_what_an_audit_leaves(
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("mine")
+    assert run(["audit", "loans", "--data", "a.csv", "--output", place]) == 2
+    assert "--output: taken is a file (name a folder; it is made where it is missing)" in capsys.readouterr().err
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
 def test_a_version_is_named_by_number_or_model() -> None:
     assert named_version("loan-approval@12") == ("loan-approval", "12")
     assert named_version("loan-approval") == ("loan-approval", "")

@@ -23,6 +23,14 @@ def test_every_unit_becomes_seconds(tmp_path: Path, text: str, seconds: list[flo
     assert read_latencies(file).tolist() == pytest.approx(seconds)
 
 
+@pytest.mark.parametrize("content", [b"", b'{"seconds": 0.1', b"seconds\n0.1\n0.2 \xe9\n", b"\x1f\x8b\x08\x00packed"])
+def test_what_is_no_log_at_all_is_an_error(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "log"
+    file.write_bytes(content)
+    with pytest.raises(DataError, match="is no latency log: write JSON lines, or CSV with a header, in UTF-8"):
+        read_latencies(file)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
