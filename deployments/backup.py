@@ -5,6 +5,7 @@
 """
 
 import argparse
+import errno
 import hashlib
 import json
 import os
@@ -77,14 +78,13 @@ def back_up(place: Place, path: Path) -> Mapping[str, Any]:
     Raises
     ------
     DataError
-        When there is such a file.
+        When there is such a file, or none can be written there.
     ServiceError
         When the service or one of its programs does not answer.
     """
     if path.exists():
         raise DataError(f"{path} exists: name another file")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".evenhand-backup-", dir=path.parent) as scratch:
+    with _scratch_beside(path) as scratch:
         folder = Path(scratch)
         for database in DATABASES:
             place.dump(database, folder / database)
@@ -106,6 +106,17 @@ def back_up(place: Place, path: Path) -> Mapping[str, Any]:
         draft.chmod(0o600)
         draft.replace(path)
     return manifest
+
+
+def _scratch_beside(path: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder in that of the file, so that the file is moved into its place at once."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=".evenhand-backup-", dir=path.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DataError(f"{path} cannot be written ({error.strerror}): name a file in a folder of yours") from error
 
 
 def restore(place: Place, path: Path, *, replace: bool = False) -> Mapping[str, Any]:

@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from deployments.cli_app import app
 
 __all__ = ["backup", "deploy", "restore", "up"]
+
+_PORT = Number(gte=0, lte=65535)
 
 
 @app.command(sort_key=10)
@@ -15,9 +18,9 @@ def up(
     service: Path | None = None,
     /,
     *,
-    port_prefect: int = 4200,
-    port_mlflow: int = 5000,
-    workers: int = 1,
+    port_prefect: Annotated[int, Parameter(validator=_PORT)] = 4200,
+    port_mlflow: Annotated[int, Parameter(validator=_PORT)] = 5000,
+    workers: Annotated[int, Parameter(validator=Number(gte=0, lte=64))] = 1,
 ) -> int:
     """Run the whole service on this machine without Docker: servers, workers and what is deployed, until Ctrl-C.
 

@@ -1,5 +1,6 @@
 """The local mode: where runs, stores and a temporary Prefect server live when no server is named."""
 
+import errno
 import importlib
 import os
 import socket
@@ -12,9 +13,9 @@ from pathlib import Path
 
 from deployments.health import answers
 from deployments.local_server import uncollected
-from evenhand.exceptions import ServiceError
+from evenhand.exceptions import ConfigError, ServiceError
 
-__all__ = ["TELEMETRY_OFF", "default_addresses", "home_folder", "services"]
+__all__ = ["TELEMETRY_OFF", "default_addresses", "home_folder", "made_folder", "services"]
 
 TELEMETRY_OFF = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -40,6 +41,30 @@ def home_folder() -> Path:
     return Path(os.environ.get("EVENHAND_HOME") or ".evenhand").resolve()
 
 
+def made_folder(folder: Path) -> Path:
+    """A folder at or below the home, made when missing.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+
+    Raises
+    ------
+    ConfigError
+        When there cannot be one.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise ConfigError(
+            f"{folder} cannot be made ({error.strerror}): name a folder that you may write to in EVENHAND_HOME"
+        ) from error
+    return folder
+
+
 def default_addresses(environment: MutableMapping[str, str], home: Path) -> None:
     """Fill in what is not set: MLflow's store below `home`, Prefect's home there too, telemetry off.
 
@@ -50,7 +75,7 @@ def default_addresses(environment: MutableMapping[str, str], home: Path) -> None
     home
         The folder of the local mode; made when missing.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    made_folder(home)
     environment.update(TELEMETRY_OFF)
     for name, value in _QUIET.items():
         environment.setdefault(name, value)

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from deployments.folder_lock import occupied
 from deployments.health import answers
-from deployments.local import default_addresses
+from deployments.local import default_addresses, made_folder
 from deployments.processes import Processes
 from evenhand.config import load_service
-from evenhand.exceptions import ServiceError
+from evenhand.exceptions import ConfigError, ServiceError
 
 __all__ = ["POOL", "SERVER_SETTINGS", "Stack", "running", "with_driver"]
 
@@ -131,14 +131,16 @@ class Stack:
 
         Raises
         ------
-        ServiceError
-            With the last lines that it said, when it fails.
+        ConfigError, ServiceError
+            With the last lines that it said, when it fails: wrong input, or a server.
         """
         command = [sys.executable, "-m", "deployments.cli", "deploy", str(service_file)]
         self.processes.start("deploy", command, self._environments["worker"])
-        if self.processes.wait("deploy", seconds=_DEPLOY_SECONDS):
+        if code := self.processes.wait("deploy", seconds=_DEPLOY_SECONDS):
             said = self.processes.log("deploy").read_text(encoding="utf-8", errors="replace").splitlines()
-            raise ServiceError("the deployments could not be registered:\n" + "\n".join(said[-10:]))
+            kind = ConfigError if code == ConfigError.exit_code else ServiceError
+            lines = [line.removeprefix("error: ") for line in said[-10:]]
+            raise kind("the deployments could not be registered:\n" + "\n".join(lines))
 
     def _command(self, name: str) -> list[str]:
         if name == "prefect":
@@ -195,15 +197,16 @@ def running(
     Raises
     ------
     ConfigError
-        When something is wrong with the service file; nothing was started then.
+        When something is wrong with the service file, the home or the ports; nothing was started then.
     ServiceError
         When a port is taken, a server does not answer in time or the deployments cannot be registered.
     """
     pool = load_service(service_file).about.work_pool if service_file is not None else None
     home = home.resolve()
-    folder = home / "service"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = made_folder(home / "service")
     folder.chmod(0o700)  # logs and databases are nobody else's
+    if prefect_port and prefect_port == mlflow_port:
+        raise ConfigError(f"--port-prefect and --port-mlflow are both {prefect_port}: each server needs its own")
     ports = _port(prefect_port, "--port-prefect"), _port(mlflow_port, "--port-mlflow")
     base = {**os.environ, **(environment or {})}
     addresses = _addresses(base, *ports)
@@ -221,6 +224,8 @@ def _port(wanted: int, option: str) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that ended just now is no obstacle
         try:
             probe.bind(("127.0.0.1", wanted))
+        except PermissionError as error:
+            raise ConfigError(f"port {wanted} is root's: choose one from 1024 on: {option}") from error
         except OSError as error:
             raise ServiceError(
                 f"port {wanted} is taken: stop what listens there, or choose another: {option}"

@@ -361,3 +361,42 @@ def test_show_opens_the_card(
 def test_schema_is_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["schema"]) == 0
     assert json.loads(capsys.readouterr().out)["properties"]["search"]
+
+
+# --- the service
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--port-prefect", "99999"], "99999"),
+        (["--workers", "-1"], "-1"),
+        (["--port-prefect", "4322", "--port-mlflow", "4322"], "are both 4322"),
+        (["nowhere.yaml"], "nowhere.yaml"),
+    ],
+)
+def test_up_refuses_what_cannot_be_before_it_starts_a_server(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(["up", *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "home" / "service" / "logs").exists()
+
+
+@pytest.mark.parametrize("command", [["up"], ["check", str(ROOT / "examples" / "loan-approval.yaml")]])
+@pytest.mark.parametrize("home", ["a-file", "a-file/below", "/proc/none"])
+def test_a_home_that_cannot_be_is_wrong_input(
+    command: list[str], home: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "a-file").touch()
+    monkeypatch.setenv("EVENHAND_HOME", home)
+    assert run(command) == 2
+    assert "EVENHAND_HOME" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["/proc/none/b.tar", "a-file/b.tar"])
+def test_a_backup_that_cannot_be_written_is_wrong_input(
+    place: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a-file").touch()
+    assert place in wrong("backup", place, capsys=capsys)
