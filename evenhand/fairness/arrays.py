@@ -25,8 +25,10 @@ def unmasked(values: Any) -> Any:
         return values
     if not np.ma.is_masked(values):
         return values.data
-    missing, kind = (np.nan, float) if values.dtype.kind in "fiu" else (None, object)
-    return np.where(np.ma.getmaskarray(values), missing, values.data.astype(kind))
+    number = values.dtype.kind in "fiu"
+    plain = values.data.astype(float if number else object)
+    plain[np.ma.getmaskarray(values)] = np.nan if number else None
+    return plain
 
 
 def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:
