@@ -76,7 +76,10 @@ class Dataset:
     @property
     def classes(self) -> list[Any]:
         """The labels of the target, sorted."""
-        return sorted(pd.unique(self.y).tolist(), key=lambda label: (str(type(label)), label))
+        try:
+            return sorted(pd.unique(self.y).tolist(), key=lambda label: (str(type(label)), label))
+        except TypeError as error:  # lists, complex numbers, and objects of somebody's own
+            raise DataError("y holds values without an order: give one label a row, text or whole numbers") from error
 
     @property
     def task(self) -> Literal["binary", "multiclass"]:

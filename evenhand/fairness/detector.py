@@ -18,6 +18,7 @@ from evenhand.fairness.inference import Audited, estimates_with_intervals, infer
 from evenhand.fairness.inputs import (
     Predictor,
     as_frame,
+    check_whole,
     order_labels,
     predict,
     predict_score,
@@ -273,6 +274,7 @@ class BiasDetector:
             if not set(name.split(" & ")) <= set(self._attributes):
                 raise DataError(f"reference names {shorten(name)}, no attribute: {nearest(name, self._attributes)}")
         found = build_views(self._table, self._attributes, depth=depth, task=self._task, favorable=self._favorable)
+        check_whole("min_group_size", min_group_size)
         options = Options(alpha, confidence, replicates, seed, intervals=intervals)
         everybody = self._estimates(found[0], found[0].overall, options)
         audited = []

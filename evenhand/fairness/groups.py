@@ -136,7 +136,11 @@ def _encode_any(array: Any, name: str, missing: str | None) -> Coded:
         raise DataError(f"{name} has {absent} missing values of {len(codes)}: give a label to every row")
     if missing is not None and missing not in values:
         values.append(missing)
-    labels = sorted(dict.fromkeys(values), key=lambda label: (str(type(label)), label))
+    try:
+        labels = sorted(dict.fromkeys(values), key=lambda label: (str(type(label)), label))
+    except TypeError as error:  # complex numbers, and objects of somebody's own
+        kinds = ", ".join(sorted({type(_scalar(value)).__name__ for value in found}))
+        raise DataError(f"{name} holds values without an order ({kinds}): give text, numbers or dates") from error
     place = {label: code for code, label in enumerate(labels)}
     # The last entry answers code -1, the missing values.
     recode = np.array([*(place[_scalar(value)] for value in found), place.get(missing, 0)], dtype=_narrow(len(labels)))

@@ -1,15 +1,17 @@
 """What an audit accepts: models of any kind, frames in several shapes, labels with a favorable one."""
 
 from collections.abc import Mapping, Sequence
-from numbers import Number
+from numbers import Integral, Number
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from evenhand.data.alignment import refuse_reordered
 from evenhand.data.dataset import Dataset
 from evenhand.exceptions import DataError, ModelError, nearest, shorten
+from evenhand.fairness.answers import asked, check_proba
 from evenhand.fairness.arrays import unmasked
 from evenhand.fairness.assess import Task
 from evenhand.fairness.counts import CountTable, merge_labels, single_label
@@ -18,6 +20,7 @@ __all__ = [
     "SENSITIVE_PREFIX",
     "Predictor",
     "as_frame",
+    "check_whole",
     "model_inputs",
     "order_labels",
     "predict",
@@ -53,6 +56,20 @@ def refuse_design(**given: object) -> None:
                 f"{name} of a survey are not supported: intervals would be too short; use survey software, or leave "
                 f"{name} out only where rows were sampled independently"
             )
+
+
+def check_whole(name: str, value: Any) -> None:
+    """Refuse what is no whole number from 0 on.
+
+    Examples
+    --------
+    >>> check_whole("min_group_size", -4)
+    Traceback (most recent call last):
+    ...
+    evenhand.exceptions.DataError: min_group_size is -4: give a whole number from 0 on
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
+        raise DataError(f"{name} is {shorten(value)}: give a whole number from 0 on")
 
 
 SENSITIVE_PREFIX = "sensitive:"
@@ -106,9 +123,11 @@ def _check_attributes(names: Sequence[str], dataset: Dataset) -> None:
 
 def predict(model: Any, dataset: Dataset) -> Any:
     """Labels of the rows, shape (n,), from a model that predicts or a function; what needs the groups gets them."""
+    if isinstance(model, type):
+        raise ModelError(f"{model.__name__} is a class and no model: make one and fit it, {model.__name__}().fit(X, y)")
     X, groups = model_inputs(model, dataset)
     if isinstance(model, Predictor):
-        predicted = model.predict(X, **groups)
+        predicted = asked(model, model.predict, X, groups)
     elif callable(model):
         predicted = model(X)
     else:
@@ -126,15 +145,19 @@ def predict_score(model: Any, dataset: Dataset) -> Any:
     if known is None or not hasattr(model, "predict_proba"):
         return None
     if len(known) > 2:
-        X, groups = model_inputs(model, dataset)
-        return pd.DataFrame(np.asarray(model.predict_proba(X, **groups)), columns=np.asarray(known).tolist())
+        return pd.DataFrame(_proba(model, dataset), columns=np.asarray(known).tolist())
     if len(known) != 2 or dataset.favorable_label is None:
         return None
     column = np.flatnonzero(np.asarray(known) == dataset.favorable_label)
     if not column.size:
         return None
+    score: npt.NDArray[Any] = _proba(model, dataset)[:, column[0]]
+    return score
+
+
+def _proba(model: Any, dataset: Dataset) -> npt.NDArray[Any]:
     X, groups = model_inputs(model, dataset)
-    return np.asarray(model.predict_proba(X, **groups))[:, column[0]]
+    return check_proba(asked(model, model.predict_proba, X, groups), len(dataset), model.classes_)
 
 
 def as_frame(sensitive: Any) -> pd.DataFrame:

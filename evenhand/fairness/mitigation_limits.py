@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -99,7 +100,7 @@ def as_limits(limits: Mapping[str, float] | Policy | None, task: str) -> tuple[L
             raise DataError(f"there is no limit for {shorten(metric)}: {nearest(metric, metric_names())}")
         if task != "binary" and metric.endswith("_ratio"):
             raise DataError(f"{metric} is for two labels: limit a difference, such as demographic_parity_difference")
-        if not 0 < bound < 1:
+        if isinstance(bound, bool) or not isinstance(bound, Real) or not 0 < float(bound) < 1:
             raise DataError(f"the limit of {metric} is {shorten(bound)}: give a number between 0 and 1")
     return tuple(Limit(metric, float(bound)) for metric, bound in pairs)
 

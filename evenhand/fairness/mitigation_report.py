@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from evenhand.exceptions import ModelError
+from evenhand.fairness.answers import check_proba
 from evenhand.fairness.detector import BiasDetector
 from evenhand.fairness.inference import MOST_LABELS
 from evenhand.fairness.inputs import model_inputs
@@ -60,9 +61,10 @@ def _probabilities(model: Any, parts: Parts) -> Any:
     attributes = parts.attributes if isinstance(model, MitigationMethod) else None
     X, groups = model_inputs(model, parts.test, attributes)
     try:
-        return np.asarray(model.predict_proba(X, **groups))
+        proba = model.predict_proba(X, **groups)
     except ModelError:  # its inner classifier has none
         return None
+    return check_proba(proba, len(parts.test), model.classes_)
 
 
 def build_result(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy.typing as npt
 from evenhand.data.dataset import Dataset
 from evenhand.data.splits import SplitMethod
 from evenhand.exceptions import DataError, ModelError, nearest, shorten
+from evenhand.fairness.groups import views
+from evenhand.fairness.inputs import check_whole
 from evenhand.fairness.methods import Constraint
 from evenhand.fairness.methods._problem import check_constraint
 from evenhand.fairness.mitigation_alternatives import (
@@ -28,6 +31,7 @@ from evenhand.fairness.mitigation_report import assess_model, build_result
 from evenhand.fairness.mitigation_result import MitigationResult
 from evenhand.fairness.mitigation_start import as_alternative, baseline_of, divide, template_for
 from evenhand.fairness.policies import Policy
+from evenhand.fairness.replicated import Options
 
 __all__ = ["BiasMitigator"]
 
@@ -160,6 +164,10 @@ class BiasMitigator:
         found_limits = as_limits(limits, self._train.task)
         aim = constraint if constraint is not None else steering(found_limits)
         check_constraint(aim)
+        check_whole("minimum_group", minimum_group)
+        views(self._attributes, depth)
+        Options(confidence=confidence, replicates=replicates, seed=self._seed)
+        _check_seconds(seconds)
         data = (self._train, self._validation, self._test)
         parts = Parts(*data, self._attributes, found_limits, performance, minimum_group, self._weights, finish)
         first = baseline_of(self._model, parts, as_given=self._as_given)
@@ -208,6 +216,12 @@ class BiasMitigator:
             for rows in self._train.sensitive_features.reset_index(drop=True).groupby(name).indices.values()
         ]
         return float(np.clip((1 - limit.bound) * max(rates), 0.01, 0.99))
+
+
+def _check_seconds(seconds: Any) -> None:
+    number = isinstance(seconds, Real) and not isinstance(seconds, bool)
+    if seconds is not None and not (number and float(seconds) >= 0):
+        raise DataError(f"seconds is {shorten(seconds)}: give a number from 0 on, or None for no budget")
 
 
 def _run(

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from evenhand.data.dataset import Dataset
-from evenhand.exceptions import DataError
+from evenhand.exceptions import DataError, ModelError
 from evenhand.fairness import BiasDetector
 
 rng = np.random.default_rng(0)
@@ -299,3 +299,65 @@ def test_groups_are_found_by_their_value():
     assert report.group("veteran", True).n == (PREDICTED == 1).sum()
     assert report.group("kids", 1).n == TRUE.sum()
     assert report.group("veteran & kids", (True, 1)).n == ((PREDICTED == 1) & (TRUE == 1)).sum()
+
+
+@pytest.mark.parametrize("value", ["x", -4, 3.5, True, None])
+def test_a_minimum_that_is_no_whole_number_is_named(value):
+    detector = BiasDetector.from_predictions(TRUE, PREDICTED, sensitive_features={"sex": SEX}, favorable_label=1)
+    with pytest.raises(DataError, match=f"min_group_size is {value!r}: give a whole number from 0 on"):
+        detector.detect_bias(min_group_size=value)
+
+
+def test_values_without_an_order_are_told_by_their_kind():
+    people = pd.DataFrame({"place": np.array([1 + 2j, 3 - 1j] * 60)})
+    with pytest.raises(DataError, match=r"place holds values without an order \(complex\): give text"):
+        audited(TRUE, PREDICTED, people, 1)
+    with pytest.raises(DataError, match="y holds values without an order"):
+        Dataset(pd.DataFrame({"x": TRUE}), pd.Series(people["place"]), pd.DataFrame({"sex": SEX}), favorable_label=1)
+
+
+class Scored:
+    """A model whose probabilities have the shape that it is told."""
+
+    def __init__(self, proba, classes=(0, 1)):
+        self.proba, self.classes_ = proba, np.array(classes)
+
+    def predict(self, X):
+        return X["x"].to_numpy()
+
+    def predict_proba(self, X):
+        return self.proba
+
+
+DATA = Dataset(pd.DataFrame({"x": PREDICTED}), pd.Series(TRUE), pd.DataFrame({"sex": SEX}), favorable_label=1)
+
+
+@pytest.mark.parametrize(
+    ("proba", "classes"),
+    [
+        (np.full(120, 0.5), (0, 1)),
+        (np.full((120, 3), 1 / 3), (0, 1)),
+        (np.full((119, 2), 0.5), (0, 1)),
+        (np.full((120, 2), 0.5), (0, 1, 2)),
+    ],
+)
+def test_probabilities_of_another_shape_are_named(proba, classes):
+    with pytest.raises(
+        ModelError, match=r"predict_proba gives shape \(.*for each of 120 rows and a column for each of"
+    ):
+        BiasDetector(Scored(proba, classes), DATA)
+
+
+def test_models_that_cannot_answer_say_what_to_do():
+    from sklearn.linear_model import LogisticRegression
+
+    with pytest.raises(ModelError, match=r"LogisticRegression is a class and no model: make one and fit it"):
+        BiasDetector(LogisticRegression, DATA)
+    with pytest.raises(ModelError, match=r"LogisticRegression is not fitted: call its fit\(X, y\) first"):
+        BiasDetector(LogisticRegression(), DATA)
+    other = LogisticRegression().fit(pd.DataFrame({"income": TRUE}), TRUE)
+    with pytest.raises(ModelError, match="fitted on other columns: X lacks 'income'; give"):
+        BiasDetector(other, DATA)
+    wide = Dataset(DATA.X.assign(z=1), DATA.y, DATA.sensitive_features, favorable_label=1)
+    with pytest.raises(ModelError, match="X has more, or in another order; give the columns of the fit"):
+        BiasDetector(LogisticRegression().fit(DATA.X, TRUE), wide)

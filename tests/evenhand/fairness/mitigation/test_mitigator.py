@@ -388,3 +388,30 @@ def test_wrong_input_is_refused(dataset, parts):
         as_limits({"demographic_parity_ratio": 0.8}, "multiclass")
     with pytest.raises(ModelError, match="the model cannot be assessed"):
         BiasMitigator(object(), dataset).mitigate_bias()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"limits": {"demographic_parity_ratio": "x"}}, "the limit of demographic_parity_ratio is 'x': give a number"),
+        (
+            {"limits": {"demographic_parity_ratio": True}},
+            "the limit of demographic_parity_ratio is True: give a number",
+        ),
+        ({"seconds": "x"}, "seconds is 'x': give a number from 0 on, or None for no budget"),
+        ({"seconds": -5}, "seconds is -5: give a number from 0 on"),
+        ({"seconds": float("nan")}, "seconds is nan: give a number from 0 on"),
+        ({"minimum_group": "x"}, "minimum_group is 'x': give a whole number from 0 on"),
+        ({"minimum_group": -1}, "minimum_group is -1: give a whole number from 0 on"),
+        ({"depth": 0}, "depth is 0: give 1"),
+        ({"confidence": 95}, "confidence is 95: give a number between 0 and 1"),
+        ({"replicates": 0}, "replicates is 0: give a whole number from 1 on"),
+    ],
+)
+def test_options_are_checked_before_anything_is_fitted(dataset, options, told):
+    class Never(LogisticRegression):
+        def fit(self, X, y, sample_weight=None):
+            raise AssertionError("fitted")
+
+    with pytest.raises(DataError, match=told):
+        BiasMitigator(Never(), dataset).mitigate_bias(**options)
