@@ -68,6 +68,7 @@ def _write(folder: Path, evidence: Ref, holdout: Ref, audit: AuditConfig, seed: 
         favorable_label=test.favorable_label,
         y_score=_scores(scores, classes, test.favorable_label),
         legitimate_factors=_factors(test, audit.legitimate_factors),
+        classes=classes,
     )
     report = detector.detect_bias(
         depth=audit.depth,

@@ -152,7 +152,11 @@ def _judge(
     favorable = reference.favorable_label
     if outcomes is not None and len(outcomes) >= monitor.min_rows and len(outcomes.people.columns):
         detector = BiasDetector.from_predictions(
-            outcomes.y_true, outcomes.y_pred, sensitive_features=outcomes.people, favorable_label=favorable
+            outcomes.y_true,
+            outcomes.y_pred,
+            sensitive_features=outcomes.people,
+            favorable_label=favorable,
+            classes=reference.classes,
         )
         return judge_fairness(detector, policies, evidence="outcomes", **given)
     if observation is None or observation.decisions is None or observation.n < monitor.min_rows or favorable is None:

@@ -19,7 +19,7 @@ from evenhand.fairness.arrays import Array, Bools, Floats, divide
 from evenhand.fairness.conditional import conditional_disparity
 from evenhand.fairness.counts import merge_labels
 from evenhand.fairness.groups import Coded, encode_values
-from evenhand.fairness.inputs import refuse_other_terms
+from evenhand.fairness.labels import refuse_other_terms
 from evenhand.fairness.metrics import binary_metrics
 from evenhand.fairness.report import MetricValue
 

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evenhand.exceptions import DataError, nearest, shorten
-from evenhand.fairness.counts import CountTable
 from evenhand.fairness.detector import BiasDetector
-from evenhand.fairness.inputs import shown_labels
 
 __all__ = ["PredictionColumns", "detector_of"]
 
@@ -56,9 +54,9 @@ def detector_of(paths: Sequence[Path], columns: PredictionColumns) -> BiasDetect
     ------
     DataError
         When there is no such file or column, the favorable label is none of the column's type, or the decisions have
-        a third label where the outcomes have two.
+        a label that is none of the outcomes'.
     """
-    detector = BiasDetector.from_parquet(
+    return BiasDetector.from_parquet(
         list(paths),
         y_true=columns.y_true,
         y_pred=columns.y_pred,
@@ -67,22 +65,6 @@ def detector_of(paths: Sequence[Path], columns: PredictionColumns) -> BiasDetect
         y_score=columns.y_score or None,
         sample_weight=columns.sample_weight or None,
         bins=columns.bins or None,
-    )
-    _refuse_third(detector.counts, columns)
-    return detector
-
-
-def _refuse_third(table: CountTable, columns: PredictionColumns) -> None:
-    """Refuse decisions that none of two outcomes is: another spelling of a label would count as the other one."""
-    of_truth, of_decision = table.counts.sum(axis=(0, 2)), table.counts.sum(axis=(0, 1))
-    outcomes = [label for label, n in zip(table.classes, of_truth, strict=True) if n]
-    others = [label for label, n in zip(table.classes, of_decision, strict=True) if n and label not in outcomes]
-    if len(outcomes) != 2 or not others:
-        return  # of more than two labels a rare one may have been decided and never come true
-    rows = int(sum(n for label, n in zip(table.classes, of_decision, strict=True) if label in others))
-    raise DataError(
-        f"{rows:,} of {table.n:,} rows have a {shorten(columns.y_pred)} that no {shorten(columns.y_true)} is, "
-        f"{shown_labels(others)} beside {shown_labels(outcomes)}: give both in the same terms"
     )
 
 

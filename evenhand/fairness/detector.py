@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
@@ -29,6 +28,7 @@ from evenhand.fairness.inputs import (
 )
 from evenhand.fairness.intake import Given, ScoredLabel, count_given
 from evenhand.fairness.judging import JudgedPolicy, Wanted, judge_policies, wanted_policies, with_verdicts
+from evenhand.fairness.labels import known_labels
 from evenhand.fairness.replicated import Options
 from evenhand.fairness.report import AuditReport
 from evenhand.fairness.score_estimates import ScoredRows, score_estimates
@@ -109,7 +109,8 @@ class BiasDetector:
             score_bins=score_bins,
             factors=dataset.X[list(legitimate_factors)],
         )
-        self._count(given, dataset.favorable_label, getattr(model, "classes_", None))
+        known = known_labels(model)
+        self._count(given, dataset.favorable_label, known, kept=known or ())
 
     @classmethod
     def from_predictions(
@@ -125,6 +126,7 @@ class BiasDetector:
         bins: Mapping[str, Sequence[float]] | None = None,
         legitimate_factors: pd.DataFrame | pd.Series | None = None,
         score_bins: int | None = None,
+        classes: Sequence[Any] | None = None,
         clusters: None = None,
         strata: None = None,
     ) -> "BiasDetector":
@@ -143,6 +145,9 @@ class BiasDetector:
             Scores that rise with the favorable label, shape (n,), for two labels; probabilities give calibration, too.
             For more labels a frame with a column for each, or shape (n, k) in the order of the sorted labels: each
             label is then audited against the rest.
+        classes
+            The labels that may be predicted although no row of `y_true` has them; any other is refused. Without them
+            numbers with fractions are, and a third label where `y_true` has two and one is favorable.
         legitimate_factors
             Columns that conditional demographic disparity is given, shape (n, f).
         sample_weight, frequency_weight, bins, score_bins, clusters, strata
@@ -162,23 +167,29 @@ class BiasDetector:
             factors=None if legitimate_factors is None else as_frame(legitimate_factors),
         )
         refuse_reordered(vars(given))
-        self._count(given, favorable_label)
+        self._count(given, favorable_label, classes)
         return self
 
     @classmethod
     def from_counts(
-        cls, table: CountTable, *, favorable_label: Any = None, legitimate_factors: Sequence[str] = ()
+        cls,
+        table: CountTable,
+        *,
+        favorable_label: Any = None,
+        legitimate_factors: Sequence[str] = (),
+        classes: Sequence[Any] | None = None,
     ) -> "BiasDetector":
         """Audit a table of counts, such as the sum of tables that several workers counted.
 
-        `legitimate_factors` names the axes of the table that are no sensitive attributes.
+        `legitimate_factors` names the axes of the table that are no sensitive attributes; `classes` is as in
+        :meth:`from_predictions`.
         """
         for name in legitimate_factors:
             if name not in table.attributes:
                 raise DataError(f"legitimate_factors names {shorten(name)}: {nearest(name, table.attributes)}")
         self = cls.__new__(cls)
         attributes = tuple(name for name in table.attributes if name not in legitimate_factors)
-        self._set(table, favorable_label, attributes)
+        self._set(table, favorable_label, attributes, classes)
         return self
 
     @classmethod
@@ -191,6 +202,7 @@ class BiasDetector:
         sensitive_features: Sequence[str],
         favorable_label: Any = None,
         legitimate_factors: Sequence[str] = (),
+        classes: Sequence[Any] | None = None,
         **columns: Any,
     ) -> "BiasDetector":
         """Audit Parquet files that need not fit in memory; columns are named.
@@ -209,20 +221,30 @@ class BiasDetector:
             legitimate_factors=legitimate_factors,
             **columns,
         )
-        return cls.from_counts(table, favorable_label=favorable_label, legitimate_factors=legitimate_factors)
+        return cls.from_counts(
+            table, favorable_label=favorable_label, legitimate_factors=legitimate_factors, classes=classes
+        )
 
-    def _count(self, given: Given, favorable_label: Any, classes: Any = None) -> None:
-        counted = count_given(given, favorable_label, classes)
+    def _count(self, given: Given, favorable_label: Any, known: Any = None, *, kept: Sequence[Any] = ()) -> None:
+        counted = count_given(given, favorable_label, kept or None)
         self._rows, self._labels = counted.rows, counted.by_label
-        self._set(counted.table, favorable_label, counted.attributes, classes)
+        self._set(counted.table, favorable_label, counted.attributes, known, kept=kept)
 
     _rows: ScoredRows | None = None
     _labels: Mapping[str, ScoredLabel] = {}
 
-    def _set(self, table: CountTable, favorable_label: Any, attributes: tuple[str, ...], classes: Any = None) -> None:
+    def _set(
+        self,
+        table: CountTable,
+        favorable_label: Any,
+        attributes: tuple[str, ...],
+        known: Sequence[Any] | None = None,
+        *,
+        kept: Sequence[Any] = (),
+    ) -> None:
         refuse_empty(table)
-        known = [] if classes is None else np.asarray(classes).tolist()
-        labels, self._task, self._favorable = order_labels(present_labels(table, known), favorable_label)
+        present = present_labels(table, favorable_label, known, kept=kept)
+        labels, self._task, self._favorable = order_labels(present, favorable_label)
         refuse_other_scores(table, favorable_label, labels)
         self._table = table.with_classes(labels)
         self._attributes = attributes

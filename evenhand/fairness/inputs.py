@@ -1,7 +1,7 @@
 """What an audit accepts: models of any kind, frames in several shapes, labels with a favorable one."""
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Number
+from numbers import Integral
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -15,11 +15,13 @@ from evenhand.fairness.answers import asked, check_proba
 from evenhand.fairness.arrays import unmasked
 from evenhand.fairness.assess import Task
 from evenhand.fairness.counts import CountTable, merge_labels, single_label
+from evenhand.fairness.labels import refuse_other_terms, refuse_strangers
 
 __all__ = [
     "SENSITIVE_PREFIX",
     "Predictor",
     "as_frame",
+    "as_labels",
     "check_whole",
     "model_inputs",
     "order_labels",
@@ -29,15 +31,12 @@ __all__ = [
     "refuse_design",
     "refuse_empty",
     "refuse_other_scores",
-    "refuse_other_terms",
     "sensitive_columns_of",
-    "shown_labels",
 ]
 
 OTHER = "(no other label)"
 """Stands for the second label of a binary target of which only one occurs."""
 _LEAST_WEIGHT = 1e-100
-_MOST_SHOWN = 20
 
 
 @runtime_checkable
@@ -185,53 +184,33 @@ def _by_position(columns: Mapping[Any, Any]) -> pd.DataFrame:
     return pd.DataFrame(plain, index=index)
 
 
-def present_labels(table: CountTable, known: Sequence[Any] = ()) -> tuple[Any, ...]:
-    """The labels that occur in the table, and those that the model knows."""
-    true, predicted = table.counts.any(axis=(0, 2)), table.counts.any(axis=(0, 1))
-    seen = true | predicted
-    refuse_other_terms(*([table.classes[i] for i in np.flatnonzero(part)] for part in (true, predicted)))
-    return merge_labels([table.classes[i] for i in np.flatnonzero(seen)], known)
+def present_labels(
+    table: CountTable, favorable: Any, known: Sequence[Any] | None = None, *, kept: Sequence[Any] = ()
+) -> tuple[Any, ...]:
+    """The labels that occur in the table, and those that are kept without rows; none may be predicted but `known`."""
+    true, predicted = (
+        [table.classes[i] for i in np.flatnonzero(table.counts.any(axis=axes))] for axes in ((0, 2), (0, 1))
+    )
+    chosen = as_labels(favorable)
+    # Numbers that are no labels at all are told before labels in other terms, other labels after them.
+    if any(isinstance(label, float) for label in predicted):
+        refuse_strangers(true, predicted, chosen, known)
+    refuse_other_terms(true, predicted)
+    refuse_strangers(true, predicted, chosen, known)
+    return merge_labels(true, predicted, kept)
 
 
-def refuse_other_terms(true: Sequence[Any], predicted: Sequence[Any]) -> None:
-    """Refuse labels of several kinds, and predictions that share none with the truth unless both may be of a target.
-
-    Examples
-    --------
-    >>> refuse_other_terms([0], [1])
-    >>> refuse_other_terms([1], ["1"])
-    Traceback (most recent call last):
-    ...
-    evenhand.exceptions.DataError: the labels are [1] (int) and the predicted ones ['1'] (str): give both in the same \
-terms
-    """
-    few = len(true) + len(predicted) <= 2
-    if len(_kinds([*true, *predicted])) <= 1 and (few or set(true) & set(predicted)):
-        return
-    shown = [
-        f"{shown_labels(labels)} ({', '.join(sorted({type(label).__name__ for label in labels}))})"
-        for labels in (true, predicted)
-    ]
-    raise DataError(f"the labels are {shown[0]} and the predicted ones {shown[1]}: give both in the same terms")
-
-
-def shown_labels(labels: Sequence[Any]) -> str:
-    """Labels as an error may show them; a column of so many values is none of labels, and may name people.
+def as_labels(favorable: Any) -> list[Any]:
+    """The favorable labels: none, one or several.
 
     Examples
     --------
-    >>> shown_labels(["no", "yes"])
-    "['no', 'yes']"
-    >>> shown_labels(range(100))
-    '100 different values'
+    >>> as_labels(None), as_labels("yes"), as_labels(("good", "fair"))
+    ([], ['yes'], ['good', 'fair'])
     """
-    return shorten(list(labels)) if len(labels) <= _MOST_SHOWN else f"{len(labels):,} different values"
-
-
-def _kinds(labels: Sequence[Any]) -> set[type]:
-    """The types of labels; numbers and booleans are one, since True is 1."""
-    alike: dict[type, Any] = {float: Number | np.bool_, str: str}
-    return {next((kind for kind, types in alike.items() if isinstance(x, types)), type(x)) for x in labels}
+    if favorable is None:
+        return []
+    return list(favorable) if isinstance(favorable, list | tuple | set | frozenset) else [favorable]
 
 
 def refuse_empty(table: CountTable) -> None:
@@ -266,7 +245,7 @@ def order_labels(labels: Sequence[Any], favorable: Any) -> tuple[tuple[Any, ...]
     >>> order_labels(["denied", "approved"], "approved")
     (('denied', 'approved'), 'binary', (1,))
     """
-    chosen = [] if favorable is None else list(favorable) if isinstance(favorable, list | tuple | set) else [favorable]
+    chosen = as_labels(favorable)
     strangers = [label for label in chosen if label not in labels]
     if len(labels) <= 2:
         if len(chosen) != 1:

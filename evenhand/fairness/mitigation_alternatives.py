@@ -145,6 +145,7 @@ class Parts:
             metrics=[limit.metric for limit in self.limits],
             favorable_label=self.train.favorable_label,
             minimum_group=self.minimum_group,
+            classes=self.train.classes,
         )
         # By codes, since a label may be 1, 1.0 or True in one place or another.
         codes = pd.factorize(np.concatenate([np.asarray(part.y, dtype=object), calls]))[0]

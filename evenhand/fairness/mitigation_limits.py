@@ -149,8 +149,9 @@ def read_disparities(
     metrics: Sequence[str],
     favorable_label: Any,
     minimum_group: int,
+    classes: Sequence[Any] | None = None,
 ) -> dict[str, Reading]:
-    """The worst of each disparity over the attributes, estimates alone."""
+    """The worst of each disparity over the attributes, estimates alone; `classes` are the labels of the target."""
     from evenhand.fairness.detector import BiasDetector
 
     truth, calls = np.asarray(y_true, dtype=object), np.asarray(y_pred, dtype=object)
@@ -168,6 +169,7 @@ def read_disparities(
             calls[rows].tolist(),
             sensitive_features=column[rows].to_frame(),
             favorable_label=favorable_label,
+            classes=classes,
         )
         report = detector.detect_bias(depth=1, intervals=False)
         for metric in metrics:

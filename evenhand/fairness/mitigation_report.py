@@ -50,6 +50,7 @@ def _audit(calls: Any, score: Any, n_labels: int, parts: Parts, **options: Any) 
         sensitive_features=parts.test.sensitive_features,
         favorable_label=parts.test.favorable_label,
         y_score=score,
+        classes=parts.train.classes,
     )
     policy = as_policy(parts.limits, parts.attributes, parts.minimum_group)
     return detector.detect_bias(policies=[policy] if n_labels <= MOST_LABELS else [], **options)

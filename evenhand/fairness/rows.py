@@ -95,7 +95,10 @@ def _check_rows(groups: Mapping[str, Coded], y_true: Coded, y_pred: Coded) -> tu
         raise DataError("there are no rows to audit: give at least one")
     classes = merge_labels(y_true.labels, y_pred.labels)
     if len(classes) > _MOST_CLASSES:
-        raise DataError(f"there are {len(classes)} labels: a classifier has at most {_MOST_CLASSES}")
+        raise DataError(
+            f"there are {len(classes)} labels: a classifier has at most {_MOST_CLASSES}, so cut "
+            "numbers such as scores into labels"
+        )
     return classes
 
 

@@ -142,6 +142,7 @@ def _judged(test: Dataset, config: Config, challenger: Decisions, share: float) 
         sensitive_features=test.sensitive_features,
         favorable_label=test.favorable_label,
         y_score=score,
+        classes=challenger.classes,
     )
     found = detector.judge(depth=config.audit.depth, policies=config.audit.policies or None, share=share or 1.0)
     return [policy.to_dict() for policy in found]
