@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evenhand.data.dataset import Dataset
+from evenhand.data.dataset import Dataset, favorable_labels
 from evenhand.data.digest import content_digest
 from evenhand.data.finding import Finding
 from evenhand.data.frames import column_kind, plain_frame, require_columns, value_text
@@ -87,7 +87,7 @@ def build_dataset(
         X=X,
         y=y,
         sensitive_features=derive_sensitive(plain, attributes),
-        favorable_label=_favorable(favorable_label, y),
+        favorable_label=tuple(_favorable(label, y) for label in favorable_labels(favorable_label)),
         key=None if key is None else plain[key],
         time=None if time is None else plain[time],
         group=None if group is None else plain[group],
@@ -250,8 +250,6 @@ def _check_features(frame: pd.DataFrame, chosen: Sequence[str], sensitive: Mappi
 
 
 def _favorable(label: Any, y: pd.Series) -> Any:
-    if label is None:
-        return None
     classes = pd.unique(y).tolist()
     exact = [each for each in classes if type(each) is type(label) and each == label]
     alike = exact or [each for each in classes if value_text(each).casefold() == value_text(label).casefold()]

@@ -12,10 +12,29 @@ from evenhand.data.alignment import refuse_reordered
 from evenhand.data.finding import Finding
 from evenhand.exceptions import DataError, nearest, shorten
 
-__all__ = ["UNKNOWN", "Dataset"]
+__all__ = ["UNKNOWN", "Dataset", "favorable_labels"]
 
 UNKNOWN = "unknown"
 """The group of the rows whose sensitive value is missing: counted, never dropped."""
+
+
+def favorable_labels(favorable: Any) -> tuple[Any, ...]:
+    """The favorable labels in an order of their own: none, one, or each of several.
+
+    Examples
+    --------
+    >>> favorable_labels(None), favorable_labels("yes"), favorable_labels(["good", "fair"])
+    ((), ('yes',), ('fair', 'good'))
+    """
+    if favorable is None:
+        return ()
+    if isinstance(favorable, np.ndarray):
+        favorable = favorable.tolist()
+    several = favorable if isinstance(favorable, list | tuple | set | frozenset) else [favorable]
+    try:
+        return tuple(sorted(dict.fromkeys(several), key=lambda label: (str(type(label)), label)))
+    except TypeError as error:  # a list in a list, or a dict
+        raise DataError(f"favorable_label is {shorten(favorable)}: give one label, or a list of labels") from error
 
 
 @dataclass(frozen=True)
@@ -31,7 +50,8 @@ class Dataset:
     sensitive_features
         Shape (n, a): strings, :data:`UNKNOWN` where missing. Never part of `X`.
     favorable_label
-        The label that is good for the person; required for a binary target before an audit.
+        The label that is good for the person, required for a binary target before an audit; with more labels there may
+        be several, kept as a tuple, of which these rows have one at least.
     key
         What names a row for good, shape (n,), or None: then a row is named by its content.
     time, group
@@ -64,14 +84,23 @@ class Dataset:
         shared = sorted(set(self.X.columns) & set(self.sensitive_features.columns))
         if shared:
             raise DataError(f"sensitive columns stand among the features: {', '.join(map(shorten, shared))}")
-        if self.favorable_label is not None and len(self.y) and self.favorable_label not in set(self.classes):
+        good = favorable_labels(self.favorable_label)
+        if self.favorable_label is not None:
+            object.__setattr__(self, "favorable_label", good if len(good) > 1 else next(iter(good), None))
+        known = self.classes if good and len(self.y) else good
+        if good and not any(label in known for label in good):
             raise DataError(
                 f"favorable_label {shorten(self.favorable_label)} is not a label of the target: "
-                f"{nearest(self.favorable_label, self.classes)}"
+                f"{nearest(good[0], known)}"
             )
 
     def __len__(self) -> int:
         return len(self.X)
+
+    @property
+    def single_favorable(self) -> Any:
+        """The favorable label where it is one; None for what is about one label where none or several are favorable."""
+        return None if isinstance(self.favorable_label, tuple) else self.favorable_label
 
     @property
     def classes(self) -> list[Any]:

@@ -46,7 +46,7 @@ def write_dataset(dataset: Dataset, path: Path) -> None:
         "format": _FORMAT,
         "rows": len(dataset),
         "columns": columns,
-        "favorable_label": _label(dataset.favorable_label),
+        "favorable_label": _labels(dataset.favorable_label),
         "name": dataset.name,
         "digest": dataset.digest,
         "findings": [finding.to_dict() for finding in dataset.findings],
@@ -104,7 +104,7 @@ def _assemble(columns: list[pd.Series], described: dict[str, Any]) -> Dataset:
     return Dataset(
         X=_frame(parts["X"], index),
         sensitive_features=_frame(parts["s"], index),
-        favorable_label=_unlabel(described["favorable_label"]),
+        favorable_label=_unlabels(described["favorable_label"]),
         name=described["name"],
         digest=described["digest"],
         findings=tuple(
@@ -189,3 +189,12 @@ def _label(value: Any) -> str:
 
 
 _unlabel = _untagged
+
+
+def _labels(value: Any) -> Any:
+    """One label as text, several as a list of texts."""
+    return [_label(each) for each in value] if isinstance(value, tuple) else _label(value)
+
+
+def _unlabels(told: Any) -> Any:
+    return tuple(_unlabel(each) for each in told) if isinstance(told, list) else _unlabel(told)

@@ -59,8 +59,9 @@ def require_favorable_label(dataset: Dataset) -> None:
     evenhand.exceptions.ConfigError: the configuration leaves a question open that only a person can answer
       - data.favorable_label: is empty (write the label that is good for the person: 'no' or 'yes')
     """
-    if dataset.favorable_label is not None or dataset.task != "binary":
+    if dataset.single_favorable is not None or dataset.task != "binary":
         return
     choice = " or ".join(shorten(label) for label in dataset.classes)
-    problem = Problem("data.favorable_label", "is empty", f"write the label that is good for the person: {choice}")
+    what = "is empty" if dataset.favorable_label is None else "names both labels of the target"
+    problem = Problem("data.favorable_label", what, f"write the label that is good for the person: {choice}")
     raise ConfigError("the configuration leaves a question open that only a person can answer", [problem])

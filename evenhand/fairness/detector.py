@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from evenhand.data.alignment import refuse_reordered
-from evenhand.data.dataset import Dataset
+from evenhand.data.dataset import Dataset, favorable_labels
 from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.assess import Estimate, View, audit_view, build_views, group_results, join_reference
 from evenhand.fairness.conditional import with_conditional
@@ -243,6 +243,8 @@ class BiasDetector:
         kept: Sequence[Any] = (),
     ) -> None:
         refuse_empty(table)
+        # A favorable label that may be predicted is one though no row here has it.
+        kept = [*kept, *(label for label in favorable_labels(favorable_label) if known is not None and label in known)]
         present = present_labels(table, favorable_label, known, kept=kept)
         labels, self._task, self._favorable = order_labels(present, favorable_label)
         refuse_other_scores(table, favorable_label, labels)

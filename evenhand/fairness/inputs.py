@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from evenhand.data.alignment import refuse_reordered
-from evenhand.data.dataset import Dataset
+from evenhand.data.dataset import Dataset, favorable_labels
 from evenhand.exceptions import DataError, ModelError, nearest, shorten
 from evenhand.fairness.answers import asked, check_proba
 from evenhand.fairness.arrays import unmasked
@@ -21,7 +21,6 @@ __all__ = [
     "SENSITIVE_PREFIX",
     "Predictor",
     "as_frame",
-    "as_labels",
     "check_whole",
     "model_inputs",
     "order_labels",
@@ -145,9 +144,9 @@ def predict_score(model: Any, dataset: Dataset) -> Any:
         return None
     if len(known) > 2:
         return pd.DataFrame(_proba(model, dataset), columns=np.asarray(known).tolist())
-    if len(known) != 2 or dataset.favorable_label is None:
+    if len(known) != 2 or dataset.single_favorable is None:
         return None
-    column = np.flatnonzero(np.asarray(known) == dataset.favorable_label)
+    column = np.flatnonzero(np.asarray(known) == dataset.single_favorable)
     if not column.size:
         return None
     score: npt.NDArray[Any] = _proba(model, dataset)[:, column[0]]
@@ -191,26 +190,13 @@ def present_labels(
     true, predicted = (
         [table.classes[i] for i in np.flatnonzero(table.counts.any(axis=axes))] for axes in ((0, 2), (0, 1))
     )
-    chosen = as_labels(favorable)
+    chosen = favorable_labels(favorable)
     # Numbers that are no labels at all are told before labels in other terms, other labels after them.
     if any(isinstance(label, float) for label in predicted):
         refuse_strangers(true, predicted, chosen, known)
     refuse_other_terms(true, predicted)
     refuse_strangers(true, predicted, chosen, known)
     return merge_labels(true, predicted, kept)
-
-
-def as_labels(favorable: Any) -> list[Any]:
-    """The favorable labels: none, one or several.
-
-    Examples
-    --------
-    >>> as_labels(None), as_labels("yes"), as_labels(("good", "fair"))
-    ([], ['yes'], ['good', 'fair'])
-    """
-    if favorable is None:
-        return []
-    return list(favorable) if isinstance(favorable, list | tuple | set | frozenset) else [favorable]
 
 
 def refuse_empty(table: CountTable) -> None:
@@ -245,7 +231,7 @@ def order_labels(labels: Sequence[Any], favorable: Any) -> tuple[tuple[Any, ...]
     >>> order_labels(["denied", "approved"], "approved")
     (('denied', 'approved'), 'binary', (1,))
     """
-    chosen = as_labels(favorable)
+    chosen = favorable_labels(favorable)
     strangers = [label for label in chosen if label not in labels]
     if len(labels) <= 2:
         if len(chosen) != 1:

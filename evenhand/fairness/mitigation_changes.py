@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import stats
 
-from evenhand.data.dataset import Dataset
+from evenhand.data.dataset import Dataset, favorable_labels
 from evenhand.fairness.methods import Constraint
 
-__all__ = ["GroupChange", "group_changes", "levelled_down", "paired_difference"]
+__all__ = ["GroupChange", "group_changes", "is_favorable", "levelled_down", "paired_difference"]
 
 Flags = npt.NDArray[np.bool_]
 
@@ -68,6 +69,12 @@ def paired_difference(before: Flags, after: Flags, confidence: float = 0.95) -> 
     return max(-1.0, won - lost - width), min(1.0, won - lost + width)
 
 
+def is_favorable(labels: Any, dataset: Dataset) -> Flags:
+    """Which labels are the favorable one, or one of several, shape (n,)."""
+    good = list(favorable_labels(dataset.favorable_label))
+    return np.asarray(pd.Series(np.asarray(labels, dtype=object)).isin(good), dtype=bool)
+
+
 def group_changes(
     test: Dataset,
     before: npt.NDArray[Any],
@@ -80,9 +87,9 @@ def group_changes(
     everybody = np.ones(len(truth), dtype=bool)
     rates: list[tuple[str, Flags, Flags, Flags]] = []
     if test.favorable_label is not None:
-        good_before, good_after = before == test.favorable_label, after == test.favorable_label
+        good_before, good_after = is_favorable(before, test), is_favorable(after, test)
         rates = [("selection_rate", everybody, good_before, good_after)]
-        rates += [("true_positive_rate", truth == test.favorable_label, good_before, good_after)]
+        rates += [("true_positive_rate", is_favorable(truth, test), good_before, good_after)]
     rates.append(("accuracy", everybody, before == truth, after == truth))
     changes = []
     for attribute in attributes:

@@ -50,7 +50,7 @@ def divide(
 
 
 def _check_labels(part: Dataset) -> None:
-    if part.task == "binary" and part.favorable_label is None:
+    if part.task == "binary" and part.single_favorable is None:
         raise DataError(f"say which of the labels {shorten(part.classes)} is good for the person: favorable_label")
 
 

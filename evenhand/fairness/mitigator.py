@@ -25,6 +25,7 @@ from evenhand.fairness.mitigation_alternatives import (
     predict_dataset,
     try_plan,
 )
+from evenhand.fairness.mitigation_changes import is_favorable
 from evenhand.fairness.mitigation_limits import Limit, as_limits, steering
 from evenhand.fairness.mitigation_plans import Plan, Setting, make_plans
 from evenhand.fairness.mitigation_report import assess_model, build_result
@@ -162,8 +163,7 @@ class BiasMitigator:
         if performance not in PERFORMANCE:
             raise ModelError(f"performance is {shorten(performance)}: {nearest(performance, PERFORMANCE)}")
         found_limits = as_limits(limits, self._train.task)
-        aim = constraint if constraint is not None else steering(found_limits)
-        check_constraint(aim)
+        aim = self._aim(constraint, found_limits)
         check_whole("minimum_group", minimum_group)
         views(self._attributes, depth)
         Options(confidence=confidence, replicates=replicates, seed=self._seed)
@@ -192,14 +192,24 @@ class BiasMitigator:
         after = before if best == 0 else assess_model(final[best].model, parts, settings)
         return build_result(final, best, parts, before=before, after=after, met=met, settings=settings)
 
+    def _aim(self, constraint: Constraint | None, limits: Sequence[Limit]) -> Constraint:
+        aim = steering(limits) if constraint is None else constraint
+        check_constraint(aim)
+        if aim != "equal_opportunity" or self._train.single_favorable is not None:
+            return aim
+        if self._train.favorable_label is None:
+            raise DataError("equal opportunity is about one label: the data declare no favorable_label")
+        if constraint is not None:
+            raise DataError("equal opportunity is about one label and the data declare several: give 'equalized_odds'")
+        # It equalises what is predicted given each label, the favorable ones among them.
+        return "equalized_odds"
+
     def _setting(self, aim: Constraint, limits: Sequence[Limit], model: Any, performance: Performance) -> Setting:
         train, multiclass = self._train, self._train.task == "multiclass"
-        if aim == "equal_opportunity" and train.favorable_label is None:
-            raise DataError("equal opportunity is about one label: the data declare no favorable_label")
         return Setting(
             constraint=aim,
             tolerance=self._tolerance(limits[0], model),
-            favorable_label=train.favorable_label,
+            favorable_label=train.single_favorable,
             objective="accuracy_score" if performance == "accuracy" else "balanced_accuracy_score",
             multiclass=multiclass,
             seed=self._seed,
@@ -209,7 +219,7 @@ class BiasMitigator:
         """The largest difference that the limit allows; for a ratio, at the highest rate that a group has now."""
         if limit.kind == "difference":
             return limit.bound
-        calls = predict_dataset(model, self._train, self._attributes) == self._train.favorable_label
+        calls = is_favorable(predict_dataset(model, self._train, self._attributes), self._train)
         rates = [
             float(calls[rows].mean())
             for name in self._attributes
