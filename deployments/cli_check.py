@@ -10,7 +10,7 @@ from rich.text import Text
 from deployments.local import default_addresses, home_folder
 from deployments.screen import console, plain
 from evenhand.config import Config, check_rows, load_config
-from evenhand.data.dataset import Dataset
+from evenhand.data.dataset import Dataset, favorable_labels
 from evenhand.data.findings import find_all
 from evenhand.data.people import find_people
 from evenhand.data.splits import split_dataset
@@ -49,8 +49,9 @@ def _about(rows: Dataset, config: Config) -> Iterator[str]:
     yield f"data: {rows.name}, {len(rows):,} rows, {rows.X.shape[1]} features, digest {rows.digest[:12]}"
     counts = rows.y.value_counts(sort=False)
     shown = ", ".join(f"{label}: {counts[label]:,}" for label in rows.classes)
-    good = "" if rows.favorable_label is None else f"; {rows.favorable_label} is favorable"
-    yield f"target: {config.data.target}, {rows.task} ({shown}{good})"
+    good = favorable_labels(rows.favorable_label)
+    said = f"; {', '.join(map(str, good))} {'is' if len(good) == 1 else 'are'} favorable" if good else ""
+    yield f"target: {config.data.target}, {rows.task} ({shown}{said})"
     for name in rows.sensitive_features.columns:
         counted = rows.sensitive_features[name].value_counts()
         groups = sorted(counted.items(), key=lambda item: (-item[1], str(item[0])))

@@ -74,8 +74,13 @@ def _about_model(at: dict[str, Path], config: dict[str, Any]) -> dict[str, Any]:
         "params": chosen["params"],
         "weighting": config["weight"]["method"],
         "target": config["data"]["target"],
-        "favorable_label": config["data"]["favorable_label"],
+        "favorable_label": _favorable(config["data"]["favorable_label"]),
     }
+
+
+def _favorable(label: Any) -> Any:
+    """The favorable label, several of them in a row."""
+    return ", ".join(map(str, label)) if isinstance(label, list) else label
 
 
 def _about_data(at: dict[str, Path], config: dict[str, Any]) -> dict[str, Any]:

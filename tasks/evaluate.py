@@ -60,7 +60,7 @@ def _write(folder: Path, fitted: Ref, holdout: Ref, evaluate: EvaluateConfig, se
         predicted,
         y_proba=proba,
         classes=model.classes_,
-        favorable_label=test.favorable_label,
+        favorable_label=test.single_favorable,
         confidence=evaluate.confidence,
         replicates=evaluate.replicates,
         seed=seed,

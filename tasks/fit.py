@@ -84,7 +84,7 @@ def _finish(folder: Path, model: Any, develop: Ref, evaluate: EvaluateConfig, se
         model,
         validation.X,
         validation.y,
-        favorable_label=validation.favorable_label,
+        favorable_label=validation.single_favorable,
         rule=evaluate.threshold_rule,
         scorer=evaluate.threshold_scorer,
         costs={"false_positive": evaluate.cost_false_positive, "false_negative": evaluate.cost_false_negative},

@@ -72,7 +72,7 @@ def score_rows(
         scorer = Scorer.of(
             fitted,
             known.inputs,
-            favorable_label=config.data.favorable_label,
+            favorable_label=config.data.single_favorable,
             explainer=_explainer(fitted, known, config, inputs, parts) if most else None,
             texts=asked.reasons,
             most_reasons=most,
@@ -106,7 +106,7 @@ def _key(config: Config, parts: Parts) -> str | None:
 
 def _explainer(model: Any, known: Registered, config: Config, inputs: Inputs, parts: Parts) -> LocalExplainer | None:
     """The explainer of the step `explain`: the same method, average case and seed."""
-    asked: dict[str, Any] = {"favorable_label": config.data.favorable_label}
+    asked: dict[str, Any] = {"favorable_label": config.data.single_favorable}
     try:
         train = load_part(Ref.from_dict(known.provenance["results"]["develop"]), "train")
     except StoreError as error:

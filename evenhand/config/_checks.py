@@ -62,7 +62,7 @@ def check_source(source: SourceConfig, where: str) -> Found:
 
 def _target(config: Config) -> Found:
     data = config.data
-    if data.target_above is not None and data.favorable_label not in (None, 0, 1):
+    if data.target_above is not None and data.favorable_label not in (None, 0, 1, [0], [1]):
         yield Problem(
             "data.favorable_label",
             f"{shown(data.favorable_label)} is no label: with target_above the labels are 1 (above) and 0",

@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Mapping
-from typing import Any, Union, get_origin
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -113,5 +113,6 @@ def _bound(detail: ErrorDetails, bad: str) -> tuple[str, str] | None:
 
 def _expected(detail: ErrorDetails, kind: Any) -> str:
     if get_origin(kind) in (Union, types.UnionType):
-        return "a text, a number, true or false"
+        several = any(get_origin(one) is list for one in get_args(kind))
+        return "a text, a number, true or false" + (", or a list of these" if several else "")
     return _EXPECTED.get(detail["type"].split("_")[0], detail["msg"])

@@ -60,7 +60,7 @@ class Parts:
         self.test = test
         self.background = background
         self.inner = unwrap(model, [str(name) for name in background.columns])
-        self.orientation = orient(list(model.classes_), test.favorable_label)
+        self.orientation = orient(list(model.classes_), test.single_favorable)
         self.min_cell = min_cell
         self.confidence = confidence
         self.seed = seed
@@ -82,7 +82,7 @@ class Parts:
             self.model,
             self.background,
             method=method,
-            favorable_label=self.test.favorable_label,
+            favorable_label=self.test.single_favorable,
             background_rows=background_rows,
             orders=ORDERS,
             seed=self.seed,
@@ -158,7 +158,7 @@ class Parts:
             predicted,
             chances,
             list(self.model.classes_),
-            self.test.favorable_label,
+            self.test.single_favorable,
         )
         places = sorted({case.row for case in chosen if case.row is not None})
         own = self.explainer.attribute(self.test.X.iloc[places]) if places else made.take([])
@@ -187,7 +187,7 @@ class Parts:
 
     def _answer(self, case: Chosen, actual: Any, predicted: Any, chances: FloatArray) -> Answer:
         classes = list(self.model.classes_)
-        told = self.test.favorable_label if case.kind == "closest denial" else predicted
+        told = self.test.single_favorable if case.kind == "closest denial" else predicted
         label = str(told) if len(self.orientation.labels) > 1 else self.orientation.labels[0]
         return Answer(str(predicted), str(actual), float(chances[classes.index(told)]), label)
 

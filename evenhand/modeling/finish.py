@@ -56,7 +56,7 @@ def finish_model(
         model,
         validation.X,
         validation.y,
-        favorable_label=validation.favorable_label,
+        favorable_label=validation.single_favorable,
         rule=rule,
         scorer=scorer,
         costs=costs,
@@ -69,5 +69,6 @@ def unfinished(model: Any, validation: Dataset, reason: str) -> Finished:
     """A model that is left as it is, with reports that say why."""
     n = len(validation)
     calibration = CalibrationReport("none", "none", reason, "", n)
-    threshold = ThresholdReport(nan, "none", "", nan, nan, (nan, nan), validation.favorable_label, n, {}, False, reason)  # noqa: FBT003 - a record's field
+    label = validation.single_favorable
+    threshold = ThresholdReport(nan, "none", "", nan, nan, (nan, nan), label, n, {}, False, reason)  # noqa: FBT003 - a record's field
     return Finished(model, calibration, threshold)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from evenhand.data.dataset import UNKNOWN, Dataset
+from evenhand.data.dataset import UNKNOWN, Dataset, favorable_labels
 from evenhand.data.frames import value_text
 from evenhand.exceptions import DataError, shorten
 from evenhand.explain import make_explainer
@@ -41,7 +41,7 @@ class Reference:
     auc, auc_variance
         The area under the ROC curve there with DeLong's variance, for two labels; else None.
     classes, favorable_label
-        The labels as text; the favorable one, or None.
+        The labels as text; the favorable one, a list of several, or None.
     """
 
     features: Mapping[str, ColumnProfile]
@@ -52,7 +52,7 @@ class Reference:
     correct: int
     rows: int
     classes: tuple[str, ...]
-    favorable_label: str | None = None
+    favorable_label: str | list[str] | None = None
     auc: float | None = None
     auc_variance: float | None = None
     attributions: Mapping[str, ColumnProfile] = field(default_factory=dict)
@@ -135,11 +135,11 @@ def build_reference(
     """
     predicted = pd.Series(np.asarray(y_pred), name="prediction")
     truth = test.y.reset_index(drop=True)
-    score = None if y_proba is None else favorable_score(y_proba, classes, whole.favorable_label)
+    score = None if y_proba is None else favorable_score(y_proba, classes, whole.single_favorable)
     auc = None
-    if score is not None and len(classes) == 2 and whole.favorable_label is not None:
-        auc = auc_delong(truth == whole.favorable_label, score)
-    reasons = {} if attributions is None else _reasons(attributions, whole.favorable_label, bins, min_cell)
+    if score is not None and len(classes) == 2 and whole.single_favorable is not None:
+        auc = auc_delong(truth == whole.single_favorable, score)
+    reasons = {} if attributions is None else _reasons(attributions, whole.single_favorable, bins, min_cell)
     labels = [value_text(label) for label in classes]
     return Reference(
         features={str(name): profile_column(whole.X[name], bins=bins, min_cell=min_cell) for name in whole.X.columns},
@@ -152,11 +152,16 @@ def build_reference(
         correct=int((predicted.to_numpy() == truth.to_numpy()).sum()),
         rows=len(test),
         classes=tuple(labels),
-        favorable_label=None if whole.favorable_label is None else value_text(whole.favorable_label),
+        favorable_label=_favorable(whole),
         auc=None if auc is None or np.isnan(auc.value) else auc.value,
         auc_variance=None if auc is None or np.isnan(auc.variance) else auc.variance,
         attributions=reasons,
     )
+
+
+def _favorable(whole: Dataset) -> str | list[str] | None:
+    good = [value_text(label) for label in favorable_labels(whole.favorable_label)]
+    return good if len(good) > 1 else next(iter(good), None)
 
 
 def favorable_score(proba: npt.NDArray[np.float64], classes: Sequence[Any], favorable: Any) -> npt.NDArray[np.float64]:

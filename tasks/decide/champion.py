@@ -98,7 +98,7 @@ def compare_with(
         rows.sensitive_features,
         metric=gate.compare,
         group_metrics=gate.group_metrics,
-        favorable=test.favorable_label,
+        favorable=test.single_favorable,
         minimum_group=gate.minimum_group,
         alpha=alpha,
         left_out=int((~unseen).sum()),

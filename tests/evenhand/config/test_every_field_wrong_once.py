@@ -51,7 +51,7 @@ def wrong_values(info: Any) -> Iterator[Any]:
     elif origin is dict or (isinstance(kind, type) and issubclass(kind, Section)):
         yield from ("text", 7, [1])
     elif origin in (Union, types.UnionType):
-        yield from ([1], {"a": 1})
+        yield from ([[1]] if any(get_origin(one) is list for one in get_args(kind)) else [1], {"a": 1})
     elif kind is str:
         yield from (7, 1.5, True, ["x"], {"a": 1})
     elif kind is bool:

@@ -32,7 +32,8 @@ def spoken(kind: Any) -> str:
     if origin is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(kind))
     if origin in (Union, UnionType):
-        return "text, number, true or false"
+        several = any(get_origin(one) is list for one in get_args(kind))
+        return "text, number, true or false" + (", or a list of these" if several else "")
     if origin is list:
         inner = spoken(get_args(kind)[0])
         return f"list of {inner}" if inner.startswith("`") else f"list of {inner}s"
