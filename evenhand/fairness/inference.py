@@ -1,12 +1,12 @@
 """Uncertainty of an audit: intervals of every group's metrics, intervals and tests of the disparities.
 
 Which method serves what: rates get Wilson's interval (Blaker's exact one on few rows), the area its corrected
-DeLong interval, calibration in the large Wilson's of effective counts, log-loss a normal one, and what has no closed
-form (F1, balanced accuracy, the indices, calibration error) multinomial replicates of the counts. The named
+DeLong interval, calibration in the large Wilson's of effective counts, log-loss a normal one, calibration error
+multinomial replicates. What is made of rates (F1, balanced accuracy, the indices) takes their limits over. The named
 disparities of rates get the simultaneous interval of the largest gap, and a permutation test within what the metric
 conditions on. Every other disparity gets Bonferroni limits over pairs of groups from the groups' own limits (MOVER;
-Zou and Donner 2008, Statistics in Medicine 27:1693-1702). Sampling weights give effective counts, and no replicates
-or draws.
+Zou and Donner 2008, Statistics in Medicine 27:1693-1702). Sampling weights give effective counts of rates, and
+neither intervals of what is made of several rates nor draws.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,18 +18,19 @@ from evenhand.fairness.against import Against, with_limits_against
 from evenhand.fairness.arrays import Array, Floats
 from evenhand.fairness.assess import Estimate, View
 from evenhand.fairness.counts import Marginal
-from evenhand.fairness.metrics import Metric
+from evenhand.fairness.figure_limits import figure_estimates
+from evenhand.fairness.metrics import Metric, Tables
 from evenhand.fairness.policies.families import ConfusionCounts, families
-from evenhand.fairness.replicated import Options, replicated
+from evenhand.fairness.replicated import Options
 from evenhand.fairness.report import AttributeAudit, Disparity, disparity_name, headline
 from evenhand.fairness.statistics import (
-    Rates,
     effective_rates,
     equality_p_value,
     largest_gaps,
     rate_interval,
     wilson,
 )
+from evenhand.fairness.statistics._numeric import pairs_among
 from evenhand.fairness.statistics.exact import Kind
 
 __all__ = ["MOST_LABELS", "Audited", "confusion", "estimates_with_intervals", "infer"]
@@ -53,7 +54,7 @@ _NO_INTERVAL = {
     "average_odds": "a mean of largest gaps has no closed form",
 }
 _FORMS = ("difference", "ratio")
-_WEIGHTED = "no replicates under sampling weights"
+_WEIGHTED = "no interval of it under sampling weights"
 
 
 def confusion(view: View, marginal: Marginal | None = None) -> ConfusionCounts:
@@ -67,35 +68,29 @@ def confusion(view: View, marginal: Marginal | None = None) -> ConfusionCounts:
 
 def estimates_with_intervals(view: View, marginal: Marginal, options: Options) -> dict[str, Estimate]:
     """Every metric that counts give, of every group of a table, with its interval."""
+    metrics, counts = view.metrics, Tables(marginal.counts)
+    table = counts if marginal.weights is None else Tables(marginal.weights)
     if not options.intervals:
-        return {metric.name: _plain(metric, marginal) for metric in view.metrics}
-    found: dict[str, Estimate] = {}
-    rates = [metric for metric in view.metrics if metric.kind == "rate"]
-    found |= _rates(rates, marginal, options)
-    rest = [metric for metric in view.metrics if metric.kind != "rate"]
+        return {metric.name: _plain(metric, table, counts) for metric in metrics}
+    found = _rates([metric for metric in metrics if metric.kind == "rate"], marginal, counts, options)
+    rest = [metric for metric in metrics if metric.kind != "rate"]
     if marginal.weights is None:
-        found |= replicated(rest, marginal, options)
+        found |= figure_estimates(rest, counts, options.confidence)
     else:
         for metric in rest:
-            plain = _plain(metric, marginal)
+            plain = _plain(metric, table, counts)
             found[metric.name] = replace(plain, reasons=tuple(reason or _WEIGHTED for reason in plain.reasons))
-    return {metric.name: found[metric.name] for metric in view.metrics}
+    return {metric.name: found[metric.name] for metric in metrics}
 
 
-def _sums(table: Array, metric: Metric) -> tuple[Floats, Floats]:
-    return (table * metric.numerator).sum(axis=(1, 2)), (table * metric.denominator).sum(axis=(1, 2))
-
-
-def _rates(metrics: Sequence[Metric], marginal: Marginal, options: Options) -> dict[str, Estimate]:
-    k, n = (np.stack(part).astype(float) for part in zip(*(_sums(marginal.counts, m) for m in metrics), strict=True))
+def _rates(metrics: Sequence[Metric], marginal: Marginal, counts: Tables, options: Options) -> dict[str, Estimate]:
+    k, n = _sums(metrics, counts)
     effects = None
     if marginal.weights is None or marginal.squares is None:
         low, high = rate_interval(k, n, options.confidence)
         size = n
     else:
-        weights = [_sums(marginal.weights, metric) for metric in metrics]
-        squares = [_sums(marginal.squares, metric) for metric in metrics]
-        (hits, total), (hits2, total2) = (np.stack(part, axis=1) for part in (weights, squares))
+        (hits, total), (hits2, total2) = (_sums(metrics, Tables(part)) for part in (marginal.weights, marginal.squares))
         effective = effective_rates(n, hits, hits2, total, total2)
         low, high = wilson(effective.k, effective.n, options.confidence)
         k, size, effects = effective.value, np.ones_like(n), effective.design_effect
@@ -109,8 +104,15 @@ def _rates(metrics: Sequence[Metric], marginal: Marginal, options: Options) -> d
     return found
 
 
-def _plain(metric: Metric, marginal: Marginal) -> Estimate:
-    values, n = metric.compute(marginal.table), metric.support(marginal.counts)
+def _sums(metrics: Sequence[Metric], tables: Tables) -> tuple[Floats, Floats]:
+    """Numerators and denominators of rates, each shape (metrics, groups)."""
+    over, under = (np.stack(part) for part in zip(*(metric.sums(tables) for metric in metrics), strict=True))
+    # Of weights, a difference of sums may pass another one by its rounding.
+    return np.minimum(over, under), under
+
+
+def _plain(metric: Metric, table: Tables, counts: Tables) -> Estimate:
+    values, n = metric.compute(table), metric.support(counts)
     return Estimate(values, n, tuple(metric.undefined if np.isnan(value) else "" for value in values))
 
 
@@ -146,6 +148,7 @@ def infer(audited: Sequence[Audited], options: Options) -> list[AttributeAudit]:
 
 def _inferred(audited: Audited, limits: Mapping[str, tuple[float, float]], options: Options) -> dict[str, Disparity]:
     tests = _p_values(audited.view, options)
+    known = {headline(metric): part for metric, part in audited.estimates.items()} | dict(audited.estimates)
     done = {}
     for name, found in audited.audit.disparities.items():
         base = name.rpartition("_")[0]
@@ -154,7 +157,7 @@ def _inferred(audited: Audited, limits: Mapping[str, tuple[float, float]], optio
         elif name in limits:
             low, high, why = *limits[name], ""
         else:
-            low, high, why = _pairwise(base, _kind(name), audited.estimates, options.confidence)
+            low, high, why = _pairwise(base, _kind(name), known.get(base), options.confidence)
         done[name] = _finish(found, low, high, tests.get(name), why)
     return done
 
@@ -185,9 +188,8 @@ def _finish(found: Disparity, low: float, high: float, p_value: float | None, wh
     )
 
 
-def _pairwise(base: str, kind: Kind, estimates: Mapping[str, Estimate], confidence: float) -> tuple[float, float, str]:
+def _pairwise(base: str, kind: Kind, found: Estimate | None, confidence: float) -> tuple[float, float, str]:
     """Limits of the largest gap of any metric whose groups have limits of their own; else why there are none."""
-    found = estimates.get(base) or next((part for name, part in estimates.items() if headline(name) == base), None)
     why = _NO_INTERVAL.get(base) or _silent(found, kind)
     if why or found is None or found.low is None or found.high is None:
         return float("nan"), float("nan"), f"no interval: {why}"
@@ -215,7 +217,7 @@ def _mover(value: Floats, low: Floats, high: Floats, confidence: float) -> tuple
     from scipy.special import ndtri
 
     tail = (1 - confidence) / 2
-    a, b = np.triu_indices(len(value), 1)
+    a, b = pairs_among(len(value))
     # The groups' limits are one comparison's; for the limit "at least" they are widened to all pairs'.
     widen = float(ndtri(1 - tail / max(len(a), 1)) / ndtri(1 - tail))
     gap = np.abs(value[a] - value[b])
@@ -231,9 +233,11 @@ def _p_values(view: View, options: Options) -> dict[str, float | None]:
         return {}
     found: dict[str, float | None] = {}
     done: dict[bytes, float | None] = {}
+    counts = view.marginal.counts
+    tables = Tables(counts)
     for metric in view.metrics:
         if metric.kind == "rate" and metric.condition is not None:
-            hits, rows = _sums(view.marginal.counts, metric)
+            hits, rows = metric.sums(tables)
             table = np.stack([rows - hits, hits], axis=1)
             key = min(table.tobytes(), table[:, ::-1].tobytes())
             if key not in done:
@@ -262,9 +266,3 @@ def _p_values_of_labels(view: View, options: Options, of_rates: Mapping[str, flo
 
 def _test(table: Array, options: Options) -> float | None:
     return equality_p_value(table, alpha=options.alpha, replicates=options.replicates, seed=options.seed).value
-
-
-def rates_of(metric: Metric, marginal: Marginal) -> Rates:
-    """A metric's counts by group, for a gap or a claim about it."""
-    counts = ConfusionCounts(marginal.labels, marginal.counts, (), marginal.weights, marginal.squares)
-    return counts.rates(metric.numerator > 0, metric.denominator > 0, metric.name, metric.undefined)

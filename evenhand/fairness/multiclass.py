@@ -45,6 +45,8 @@ def total_variation(distributions: npt.ArrayLike) -> Floats:
     0.5
     """
     rows = np.asarray(distributions, dtype=float)
+    if rows.ndim > 2:  # one after the other: all pairs of all labels at once would not fit in memory
+        return np.stack([total_variation(part) for part in rows])
     between: Floats = np.abs(rows[..., :, None, :] - rows[..., None, :, :]).sum(axis=-1) / 2
     return between
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -57,6 +58,19 @@ def bisect(above: Callable[[Array], npt.NDArray[np.bool_]], low: Array, high: Ar
         low = np.where(up, middle, low)
         high = np.where(up, high, middle)
     return 0.5 * (low + high)
+
+
+@lru_cache(maxsize=64)
+def pairs_among(count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Places of the first and the second of every pair of ``count`` things.
+
+    >>> [places.tolist() for places in pairs_among(3)]
+    [[0, 0, 1], [1, 2, 2]]
+    """
+    first, second = np.triu_indices(count, 1)
+    for places in (first, second):
+        places.setflags(write=False)  # handed to everybody
+    return first, second
 
 
 def divide(numerator: Array, denominator: Array) -> Array:

@@ -10,7 +10,10 @@ from sklearn.linear_model import LogisticRegression
 from evenhand.data.dataset import Dataset
 from evenhand.exceptions import DataError, ModelError
 from evenhand.fairness import BiasDetector, count_rows
+from evenhand.fairness.figure_limits import figure_estimates
 from evenhand.fairness.groups import encode_groups, encode_values
+from evenhand.fairness.inference import _pairwise
+from evenhand.fairness.metrics import Tables, binary_metrics
 from evenhand.plotting import figure_to_svg
 
 
@@ -361,3 +364,17 @@ def test_numbers_without_bands_are_refused():
     frame = pd.DataFrame({"age": np.arange(100)})
     with pytest.raises(DataError, match="say how to band them"):
         BiasDetector.from_predictions([0, 1] * 50, [0, 1] * 50, sensitive_features=frame, favorable_label=1)
+
+
+def test_the_gap_of_balanced_accuracies_covers_where_positives_are_few():
+    rng = np.random.default_rng(4)
+    metric = next(metric for metric in binary_metrics() if metric.name == "balanced_accuracy")
+    cells = [0.81, 0.09, 0.005, 0.095]  # one positive in ten, true positive rate .95, true negative rate .9
+    covered = []
+    for _ in range(400):
+        tables = Tables(rng.multinomial(100, cells, 2).reshape(2, 2, 2))
+        found = figure_estimates([metric], tables, 0.95)["balanced_accuracy"]
+        low, high, why = _pairwise("balanced_accuracy", "difference", found, 0.95)
+        assert not why
+        covered.append(low <= 0 <= high)
+    assert np.mean(covered) >= 0.95
