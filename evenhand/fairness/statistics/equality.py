@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import special
 
 from evenhand.exceptions import ConfigError, DataError
-from evenhand.fairness.statistics._numeric import Array
+from evenhand.fairness.statistics._numeric import Array, pairs_among
 
 Combine = Literal["max", "mean"]
 Integers = npt.NDArray[np.int64]
@@ -21,6 +21,11 @@ _REACH = 10.0
 _WIDE = 1e5
 # numpy draws permutations of fewer rows than this.
 _MOST_DRAWN = 10**9
+# Work of draws beyond which a test is left to moments, some ten seconds of it, and comparisons made at once.
+_MOST_WORK = 2e9
+_AT_ONCE = 4_000_000
+# Rows for every cell of a table from which its cells are drawn, not its rows.
+_ROWS_A_CELL = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +80,9 @@ def equality_p_value(
     Returns
     -------
     PValue
-        ``analytic`` when ``replicates`` is under 20 / ``alpha``, as fewer draws could not reach the level, and for a
-        billion rows and more, of which numpy draws no permutations.
+        ``analytic`` when ``replicates`` is under 20 / ``alpha``, as fewer draws could not reach the level, for a
+        billion rows and more, of which numpy draws no permutations, and where many labels, groups and rows would take
+        minutes to permute: there Pearson's statistic with the mean and variance that permutations give it.
 
     Notes
     -----
@@ -104,10 +110,9 @@ def equality_p_value(
     if counts.shape == (1, 2, 2):
         k, n = counts[0, :, 1].astype(float), counts[0].sum(axis=1).astype(float)
         return PValue(float(exact_pair_p_values(k[:1], n[:1], k[1:], n[1:])[0]), "exact")
-    if counts.sum(axis=(1, 2)).max() >= _MOST_DRAWN:
-        return PValue(_chi_square(counts), "analytic", reason=f"{_MOST_DRAWN:g} rows and more are not permuted")
-    if replicates * alpha < 20:
-        return PValue(_chi_square(counts), "analytic", reason=_too_few(replicates, alpha))
+    analytic = _analytic(counts, combine, replicates, alpha)
+    if analytic is not None:
+        return analytic
     return PValue(_permutation(counts, combine, replicates, seed), "permutation", replicates)
 
 
@@ -190,12 +195,58 @@ def _too_few(replicates: int, alpha: float) -> str:
     return f"{replicates} replicates are fewer than 20/alpha = {20 / alpha:.0f}"
 
 
+def _analytic(counts: Integers, combine: Combine, replicates: int, alpha: float) -> PValue | None:
+    """The test without draws where these cannot be made or would not serve, else None."""
+    if counts.sum(axis=(1, 2)).max() >= _MOST_DRAWN:
+        return PValue(_chi_square(counts), "analytic", reason=f"{_MOST_DRAWN:g} rows and more are not permuted")
+    if replicates * alpha < 20:
+        return PValue(_chi_square(counts), "analytic", reason=_too_few(replicates, alpha))
+    if _work(counts, combine, replicates) > _MOST_WORK:
+        return PValue(_permuted_chi_square(counts), "analytic", reason="too many labels and groups to permute")
+    return None
+
+
 def _permutation(counts: Integers, combine: Combine, replicates: int, seed: int) -> float:
     rng = np.random.default_rng(seed)
     observed = _statistic(counts[:, None], combine)[0]
-    drawn = np.stack([_draw(stratum, replicates, rng) for stratum in counts])
-    reached = int((_statistic(drawn, combine) >= observed - 1e-12).sum())
+    if combine == "mean":
+        drawn = _statistic(np.stack([_draw(stratum, replicates, rng) for stratum in counts]), combine)
+    else:
+        drawn = np.full(replicates, -np.inf)
+        # Stratum by stratum, without its empty groups and outcomes: with many labels nearly all are.
+        for stratum in map(_occupied, counts):
+            if min(stratum.shape) >= 2:
+                np.maximum(drawn, _by_parts(_draw(stratum, replicates, rng)), out=drawn)
+            elif len(stratum) >= 2:  # one outcome: no gap, however the groups are drawn
+                np.maximum(drawn, 0.0, out=drawn)
+    reached = int((drawn >= observed - 1e-12).sum())
     return (1 + reached) / (1 + replicates)
+
+
+def _occupied(stratum: Integers) -> Integers:
+    """A stratum without its empty groups and outcomes."""
+    kept: Integers = stratum[stratum.sum(axis=1) > 0][:, stratum.sum(axis=0) > 0]
+    return kept
+
+
+def _by_parts(tables: Integers) -> Array:
+    """The statistic of many tables of one stratum, as many at a time as fit in memory."""
+    groups, outcomes = tables.shape[1:]
+    if outcomes == 2:
+        rate: Array = tables[..., 1] / tables[0].sum(axis=1)
+        return np.asarray(rate.max(axis=1) - rate.min(axis=1), dtype=np.float64)
+    size = max(1, _AT_ONCE // (groups * groups * outcomes))
+    parts = [tables[None, at : at + size] for at in range(0, len(tables), size)]
+    return np.concatenate([_statistic(part, "max") for part in parts])
+
+
+def _work(counts: Integers, combine: Combine, replicates: int) -> float:
+    """How much a permutation test of these strata would take: a draw is worth some twenty comparisons."""
+    if combine == "mean" or counts.shape[2] == 2:
+        return 0.0  # its strata are bounded by who asks, and two outcomes are one draw a group
+    groups, outcomes = (counts.sum(axis=axis) > 0 for axis in (2, 1))
+    groups, outcomes = groups.sum(axis=1).astype(float), outcomes.sum(axis=1).astype(float)
+    return float(replicates * (outcomes * groups * (20 + groups / 2)).sum())
 
 
 def _draw(stratum: Integers, replicates: int, rng: np.random.Generator) -> Integers:
@@ -206,12 +257,24 @@ def _draw(stratum: Integers, replicates: int, rng: np.random.Generator) -> Integ
         drawn[:, :, 1] = rng.multivariate_hypergeometric(sizes, totals[1], size=replicates, method="marginals")
         drawn[:, :, 0] = sizes - drawn[:, :, 1]
         return drawn
+    if sizes.sum() < _ROWS_A_CELL * stratum.size:
+        return _shuffled(stratum, replicates, rng)
     remaining = np.broadcast_to(sizes, (replicates, sizes.size)).copy()
     for outcome, total in enumerate(totals[:-1]):
         drawn[:, :, outcome] = _spread(remaining, int(total), rng)
         remaining -= drawn[:, :, outcome]
     drawn[:, :, -1] = remaining
     return drawn
+
+
+def _shuffled(stratum: Integers, replicates: int, rng: np.random.Generator) -> Integers:
+    """The same of a table of few rows, row by row: a draw for every cell would take longer."""
+    rows = np.repeat(np.arange(stratum.size), stratum.ravel())
+    groups, outcomes = np.divmod(rows, stratum.shape[1])
+    shuffled = rng.permuted(np.broadcast_to(groups, (replicates, rows.size)), axis=1)
+    places = (np.arange(replicates)[:, None] * len(stratum) + shuffled) * stratum.shape[1] + outcomes
+    drawn = np.bincount(places.ravel(), minlength=replicates * stratum.size)
+    return np.asarray(drawn.reshape(replicates, *stratum.shape), dtype=np.int64)
 
 
 def _spread(remaining: Integers, total: int, rng: np.random.Generator) -> Integers:
@@ -238,12 +301,13 @@ def _statistic(tables: Integers, combine: Combine) -> Array:
         shares = np.where(sizes > 0, shares, pooled)
         weights = sizes.sum(axis=2, keepdims=True) / sizes.sum(axis=(0, 2), keepdims=True)
         shares = (shares * weights).sum(axis=0, keepdims=True)
-    first, second = np.triu_indices(tables.shape[2], 1)
+    first, second = pairs_among(tables.shape[2])
     if tables.shape[3] == 2:
         rate = shares[..., 1]
         spread = _nan_max(rate, axis=2) - _nan_min(rate, axis=2)
     else:
-        distance = 0.5 * np.abs(shares[:, :, first] - shares[:, :, second]).sum(axis=3)
+        apart = shares[:, :, first] - shares[:, :, second]
+        distance = 0.5 * np.abs(apart, out=apart).sum(axis=3)
         spread = _nan_max(distance, axis=2)
     return np.asarray(_nan_max(spread, axis=0))
 
@@ -267,3 +331,27 @@ def _chi_square(counts: Integers) -> float:
         statistic += float(((kept - expected) ** 2 / expected).sum())
         freedom += (kept.shape[0] - 1) * (kept.shape[1] - 1)
     return float(special.chdtrc(freedom, statistic)) if freedom else 1.0
+
+
+def _permuted_chi_square(counts: Integers) -> float:
+    """Pearson's test over strata, by a gamma distribution with the mean and variance of all permutations.
+
+    Dawson (1954), Biometrika 41:535-536, gives both, so that cells of few rows do no harm. Strata of under four rows
+    have no such variance and are left out.
+    """
+    statistic, mean, variance = 0.0, 0.0, 0.0
+    for stratum in map(_occupied, counts):
+        n = float(stratum.sum())
+        if n < 4 or min(stratum.shape) < 2:
+            continue
+        margins = [stratum.sum(axis=1).astype(float), stratum.sum(axis=0).astype(float)]
+        expected = np.outer(*margins) / n
+        statistic += float(((stratum - expected) ** 2 / expected).sum())
+        (v1, w1), (v2, w2) = (
+            ((m.size - 1) * (n - m.size) / (n - 1), float((n / m).sum() - m.size**2) / (n - 2)) for m in margins
+        )
+        mean += n * (margins[0].size - 1) * (margins[1].size - 1) / (n - 1)
+        variance += 2 * n / (n - 3) * (v1 - w1) * (v2 - w2) + n**2 / (n - 1) * w1 * w2
+    if variance <= 0:
+        return 1.0
+    return float(special.chdtrc(2 * mean**2 / variance, statistic * 2 * mean / variance))

@@ -121,7 +121,10 @@ def rate_interval(k: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95) 
     if small.any():
         low, high = np.atleast_1d(low).copy(), np.atleast_1d(high).copy()
         at = np.atleast_1d(small)
-        low[at], high[at] = blaker(np.atleast_1d(k)[at], np.atleast_1d(n)[at], confidence)
+        # Each pair of counts once: of many labels most have the same few.
+        found, place = np.unique(np.atleast_1d(k)[at] + 1j * np.atleast_1d(n)[at], return_inverse=True)
+        own_low, own_high = blaker(found.real, found.imag, confidence)
+        low[at], high[at] = own_low[place], own_high[place]
         low, high = low.reshape(k.shape), high.reshape(k.shape)
     return low, high
 

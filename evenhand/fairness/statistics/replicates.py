@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +16,7 @@ from evenhand.fairness.statistics._numeric import Array, critical_value
 Statistic = Callable[[Array], Array]
 
 _ROUNDING = 1e-9
+_AT_ONCE = 20_000_000  # numbers in the tables that are drawn together
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,10 +86,9 @@ def bootstrap_interval(
         raise DataError("replicates need whole counts >= 0; use linearised intervals for weighted tables")
     if method not in {"bca", "percentile"}:
         raise ConfigError(f"method must be 'bca' or 'percentile', got {method!r}")
-    drawn = multinomial_replicates(table, replicates, seed=seed)
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.asarray(statistic(table), dtype=np.float64)
-        values = np.asarray(statistic(drawn), dtype=np.float64)
+        values = _replicated(table, statistic, replicates, seed)
         z = np.array([-1.0, 1.0]) * critical_value(confidence)
         flat = values.reshape(replicates, -1)
         acceleration = _acceleration(table, statistic).ravel() if method == "bca" else np.zeros(flat.shape[1])
@@ -100,14 +100,23 @@ def bootstrap_interval(
     return ReplicateInterval(value, np.where(blank, np.nan, low), np.where(blank, np.nan, high), missing, reason)
 
 
-def multinomial_replicates(counts: Array, replicates: int, *, seed: int) -> Array:
-    """Resampled tables, shape (replicates, ..., cells); entries without rows stay empty."""
+def _replicated(counts: Array, statistic: Statistic, replicates: int, seed: int) -> Array:
+    """The statistic of resampled tables, shape (replicates, ...), as many at a time as fit in memory."""
+    size = max(1, _AT_ONCE // max(counts.size, 1))
+    drawn = multinomial_replicates(counts, replicates, seed=seed, size=size)
+    return np.concatenate([np.asarray(statistic(part), dtype=np.float64) for part in drawn])
+
+
+def multinomial_replicates(counts: Array, replicates: int, *, seed: int, size: int) -> Iterator[Array]:
+    """Resampled tables, ``size`` at a time, shape (size, ..., cells); entries without rows stay empty."""
     total = counts.sum(axis=-1)
     shares = counts / np.where(total > 0, total, 1.0)[..., None]
     # An entry without rows still needs probabilities that add up to 1; it draws no rows from them.
     shares[..., 0] = np.where(total > 0, shares[..., 0], 1.0)
     rng = np.random.default_rng(seed)
-    return np.asarray(rng.multinomial(total.astype(np.int64), shares, size=(replicates, *total.shape)), dtype=float)
+    for start in range(0, replicates, size):
+        part = min(size, replicates - start)
+        yield np.asarray(rng.multinomial(total.astype(np.int64), shares, size=(part, *total.shape)), dtype=float)
 
 
 def agree(lowest: Array, highest: Array) -> npt.NDArray[np.bool_]:
@@ -124,9 +133,12 @@ def agree(lowest: Array, highest: Array) -> npt.NDArray[np.bool_]:
 
 def _acceleration(counts: Array, statistic: Statistic) -> Array:
     """Skewness of the jackknife: leaving out any row of one cell gives the same value."""
-    cells = counts.shape[-1]
-    left_out = np.maximum(counts[None] - np.eye(cells).reshape(cells, *[1] * (counts.ndim - 1), cells), 0.0)
-    values = np.moveaxis(np.asarray(statistic(left_out), dtype=np.float64), 0, -1)
+    values = np.zeros_like(counts)
+    # An empty cell has no row to leave out.
+    for cell in np.flatnonzero(counts.reshape(-1, counts.shape[-1]).any(axis=0)):
+        left_out = counts.copy()
+        left_out[..., cell] = np.maximum(left_out[..., cell] - 1, 0.0)
+        values[..., cell] = statistic(left_out)
     weights = np.where(np.isfinite(values), counts, 0.0)
     values = np.where(np.isfinite(values), values, 0.0)
     total = np.maximum(weights.sum(axis=-1, keepdims=True), 1.0)

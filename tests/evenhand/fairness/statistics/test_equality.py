@@ -10,7 +10,7 @@ from scipy import stats
 
 from evenhand.exceptions import ConfigError, DataError
 from evenhand.fairness.statistics import equality_p_value, exact_pair_p_values, pairwise_p_values
-from evenhand.fairness.statistics.equality import _draw
+from evenhand.fairness.statistics.equality import _draw, _permuted_chi_square
 
 # A noisy machine is no defect of the code.
 unhurried = settings(deadline=None, max_examples=40)
@@ -144,3 +144,31 @@ def test_what_has_no_test():
         equality_p_value([1, 2])
     with pytest.raises(ConfigError, match="combine"):
         equality_p_value([[1, 2], [3, 4]], combine="sum")
+
+
+def test_many_labels_and_groups_are_left_to_moments_that_agree_with_permutations():
+    rng = np.random.default_rng(5)
+    table = rng.poisson(0.7, (4, 6, 30))
+    table[0, :, 0] += np.array([3, 0, 0, 0, 2, 0])
+
+    def pearson(tables):
+        rows, columns = (tables.sum(axis=axis, keepdims=True).astype(float) for axis in (-1, -2))
+        expected = np.maximum(rows * columns / rows.sum(axis=-2, keepdims=True), 1e-300)
+        return ((tables - expected) ** 2 / expected).sum(axis=(-2, -1))
+
+    drawn = sum(pearson(_draw(stratum, 4000, rng)) for stratum in table)
+    exact = (drawn >= pearson(table).sum() - 1e-9).mean()
+    assert _permuted_chi_square(table) == pytest.approx(exact, abs=0.03)
+    found = equality_p_value(np.full((256, 20, 256), 5))
+    assert (found.method, found.reason) == ("analytic", "too many labels and groups to permute")
+    assert found.value == pytest.approx(1.0)
+
+
+def test_few_rows_are_shuffled_row_by_row_with_the_same_law():
+    stratum = np.array([[2, 1, 0, 1], [0, 1, 2, 0]])
+    drawn = _draw(stratum, 20_000, np.random.default_rng(6))
+    assert (drawn.sum(axis=2) == stratum.sum(axis=1)).all()
+    assert (drawn.sum(axis=1) == stratum.sum(axis=0)).all()
+    n, (a, _), (b, *_) = stratum.sum(), stratum.sum(axis=1), stratum.sum(axis=0)
+    assert drawn[:, 0, 0].mean() == pytest.approx(a * b / n, abs=0.02)
+    assert drawn[:, 0, 0].var() == pytest.approx(a * b * (n - a) * (n - b) / n**2 / (n - 1), abs=0.02)

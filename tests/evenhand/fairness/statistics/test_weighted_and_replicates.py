@@ -189,3 +189,18 @@ def test_bad_input_is_named():
         bootstrap_interval([0.5, 1], f1)
     with pytest.raises(ConfigError, match="'bca' or 'percentile'"):
         bootstrap_interval([5, 1, 2, 3], f1, method="basic")
+
+
+def test_many_cells_are_drawn_and_left_out_a_part_at_a_time():
+    largest = 0
+
+    def share(cells):
+        nonlocal largest
+        largest = max(largest, cells.size)
+        return cells[..., 0] / cells.sum(axis=-1)
+
+    counts = np.zeros(50_000)
+    counts[:3] = 60, 30, 10
+    found = bootstrap_interval(counts, share)
+    assert largest <= 2e7
+    assert 0.45 < found.low < 0.6 < found.high < 0.75
