@@ -253,6 +253,66 @@ def test_a_tolerance_leaves_a_gap_of_its_size(many_people):
     np.testing.assert_allclose(gaps, [0.0, 0.1, 0.2], atol=0.05)
 
 
+def planted(n, labels, seed):
+    """A group that moves the label and is no feature: probabilities are right over all rows and wrong in each group."""
+    rng = np.random.default_rng(seed)
+    group = np.where(rng.random(n) < 0.4, "f", "m")
+    X = np.column_stack([rng.normal(size=n) + 1.2 * (group == "m"), rng.normal(size=n)])
+    score = X.sum(axis=1) + 0.5 * (group == "m") + 0.8 * rng.normal(size=n)
+    return X, np.digitize(score, {2: [0.9], 3: [0.4, 1.7]}[labels]), pd.Series(group, name="group")
+
+
+@pytest.mark.parametrize("constraint", ["equal_opportunity", "equalized_odds"])
+@pytest.mark.parametrize("labels", [2, 3])
+def test_group_thresholds_close_the_gap_on_labels_when_the_model_does_not_know_the_group(labels, constraint):
+    X, y, group = planted(6000, labels, seed=1)
+    X_new, y_new, group_new = planted(20_000, labels, seed=2)
+
+    def gap(chosen):
+        right = [chosen[(y_new == labels - 1) & (group_new == name)] == labels - 1 for name in ("f", "m")]
+        return abs(right[0].mean() - right[1].mean())
+
+    model = methods.GroupThresholds(LogisticRegression(), constraint=constraint, favorable_label=labels - 1)
+    model.fit(X, y, sensitive_features=group)
+    before = LogisticRegression().fit(X, y).predict(X_new)
+    after = model.predict(X_new, sensitive_features=group_new)
+    assert model.moved_
+    assert model.gap_ < model.gap_before_
+    assert gap(after) < 0.5 * gap(before)
+    assert (after == y_new).mean() > (before == y_new).mean() - 0.03
+
+
+def test_decisions_stay_the_models_own_where_moving_them_would_widen_the_gap():
+    """A group whose probabilities are constant cannot be moved but as a whole."""
+    p = np.array([[0.45, 0.55]] * 40 + [[0.9, 0.1]] * 10 + [[0.4, 0.6]] * 40 + [[0.8, 0.2]] * 10)
+    group = pd.Series(["a"] * 50 + ["b"] * 50)
+    y = np.array([1] * 24 + [0] * 16 + [1] + [0] * 9 + [1] * 25 + [0] * 15 + [1] + [0] * 9)
+    for constraint in ("demographic_parity", "equal_opportunity", "equalized_odds"):
+        model = methods.GroupThresholds(FrozenEstimator(Scores([0, 1])), constraint=constraint, favorable_label=1)
+        model.fit(p, y, sensitive_features=group)
+        chosen = model.predict(p, sensitive_features=group)
+        assert model.gap_ <= model.gap_before_
+        if not model.moved_:
+            assert (chosen == p.argmax(axis=1)).all()
+
+
+def test_a_guard_leaves_the_model_as_it_was(monkeypatch):
+    from evenhand.fairness.methods import group_thresholds
+
+    def wrong(scores, problem):
+        return np.tile([0.0, 2.0, -2.0], (len(problem.groups), 1)) * np.array([[1.0], [-1.0]])
+
+    monkeypatch.setattr(group_thresholds, "recalibration", wrong)
+    monkeypatch.setattr(group_thresholds, "_STEPS", 0)
+    X, y, group = planted(2000, 2, seed=3)
+    model = methods.GroupThresholds(LogisticRegression(), constraint="equal_opportunity")
+    model.fit(X, y, sensitive_features=group)
+    assert not model.moved_
+    assert model.gap_ == model.gap_before_
+    expected = LogisticRegression().fit(X, y).predict(X)
+    assert (model.predict(X, sensitive_features=group) == expected).all()
+
+
 def test_balanced_thresholds_serve_the_rare_label():
     rng = np.random.default_rng(2)
     n = 2000
