@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
@@ -27,7 +27,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Crashed, Scheduled
+from prefect.states import Crashed, Scheduled, to_state_create
 
 from deployments.automations import Terms, terms_on
 from flows.life import ALIVE
@@ -141,8 +141,7 @@ class Keeper:
             seen[run.id] = self._look_at(client, run)
             age = (self._now() - run.state.timestamp).total_seconds()
             wanted = verdict(run, mine, quiet=self._clock() - seen[run.id].since, age=age)
-            if wanted is not None and _unchanged(client, run):
-                client.set_flow_run_state(run.id, wanted)
+            if wanted is not None and _unchanged(client, run) and _set(client, run, wanted):
                 yield f"{run.name} ({run.id}) was {run.state.name}: {wanted.message}"
         self._seen = seen
 
@@ -186,3 +185,14 @@ def _unchanged(client: SyncPrefectClient, run: FlowRun) -> bool:
     except ObjectNotFound:
         return False
     return state is not None and run.state is not None and state.id == run.state.id
+
+
+def _set(client: SyncPrefectClient, run: FlowRun, wanted: State[Any]) -> bool:
+    """Change the run's state, unless another worker did so at the same moment: the server then knows the change."""
+    assert run.state is not None
+    change = to_state_create(wanted)
+    change.state_details.transition_id = uuid5(run.state.id, str(wanted.type.value))
+    body = {"state": change.model_dump(mode="json", exclude_unset=True), "force": False}
+    path = {"id": run.id}
+    answer = client.request("POST", "/flow_runs/{id}/set_state", path_params=path, json=body).raise_for_status().json()
+    return bool(answer["status"] == "ACCEPT")

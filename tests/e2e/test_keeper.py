@@ -10,6 +10,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Running
 
+from deployments import keeper
 from deployments.automations import lost, terms_on
 from deployments.keeper import Keeper
 from flows.life import ALIVE
@@ -62,11 +63,11 @@ def state_of(client: Client, run_id: UUID) -> str:
     return str(state.type.value)
 
 
-def looked(client: Client, *, keeper: Keeper, clock: Clock, seconds: float) -> list[str]:
+def looked(client: Client, *, worker: Keeper, clock: Clock, seconds: float) -> list[str]:
     """What is done at once and after so many seconds."""
-    first = list(keeper.look(client))
+    first = list(worker.look(client))
     clock.now += seconds
-    return [*first, *keeper.look(client)]
+    return [*first, *worker.look(client)]
 
 
 def test_only_a_run_that_never_began_is_taken_up_again(client: Client, start: Callable[..., UUID]) -> None:
@@ -86,20 +87,36 @@ def test_only_a_run_that_never_began_is_taken_up_again(client: Client, start: Ca
 def test_a_crashed_run_is_taken_up_once_it_is_quiet(client: Client, start: Callable[..., UUID]) -> None:
     killed = start(Pending(), Running(), Crashed())
     clock = Clock()
-    keeper = clock.keeper()
-    assert list(keeper.look(client)) == []
+    worker = clock.keeper()
+    assert list(worker.look(client)) == []
     client.set_flow_run_state(killed, Crashed(), force=True)  # its worker reports it a second time
-    assert looked(client, keeper=keeper, clock=clock, seconds=29) == []
+    assert looked(client, worker=worker, clock=clock, seconds=29) == []
     clock.now += 1
-    assert [str(killed) in line for line in keeper.look(client)] == [True]
+    assert [str(killed) in line for line in worker.look(client)] == [True]
     assert state_of(client, killed) == "SCHEDULED"
+
+
+def test_two_workers_that_look_at_the_same_moment_take_up_a_run_once(
+    client: Client, start: Callable[..., UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = start(Pending(), Running(), Crashed())
+    clock = Clock()
+    first, second = clock.keeper(), clock.keeper()
+    assert [list(each.look(client)) for each in (first, second)] == [[], []]
+    clock.now += 30
+    found = client.read_flow_run(killed)
+    monkeypatch.setattr(keeper, "_candidates", lambda *_: [found])
+    monkeypatch.setattr(keeper, "_unchanged", lambda *_: True)
+    assert [len(list(each.look(client))) for each in (first, second)] == [1, 0]
+    states = client.request("GET", "/flow_run_states/", params={"flow_run_id": str(killed)}).json()
+    assert [state["type"] for state in states].count("SCHEDULED") == 2, "as it was made, and once more"
 
 
 def test_what_crashed_days_ago_was_left_so(client: Client, start: Callable[..., UUID]) -> None:
     killed = start(Pending(), Running(), Crashed())
     clock = Clock()
     clock.now += 25 * 3600
-    assert looked(client, keeper=clock.keeper(), clock=clock, seconds=60) == []
+    assert looked(client, worker=clock.keeper(), clock=clock, seconds=60) == []
     assert state_of(client, killed) == "CRASHED"
 
 
@@ -110,7 +127,7 @@ def test_a_service_whose_rule_is_switched_off_is_left_alone(client: Client, star
     client.pause_automation(rule.id)
     clock = Clock()
     try:
-        assert looked(client, keeper=clock.keeper(), clock=clock, seconds=60) == []
+        assert looked(client, worker=clock.keeper(), clock=clock, seconds=60) == []
         assert state_of(client, killed) == "CRASHED"
     finally:
         client.resume_automation(rule.id)
@@ -133,12 +150,12 @@ def test_a_run_that_gives_no_sign_of_life_is_marked_whatever_the_server_has_forg
     """The machine was killed and came back: nothing on the server waits for the run's next sign any more."""
     gone = start(Pending(), Running())
     clock = Clock()
-    keeper = clock.keeper()
-    assert looked(client, keeper=keeper, clock=clock, seconds=119) == []
+    worker = clock.keeper()
+    assert looked(client, worker=worker, clock=clock, seconds=119) == []
     clock.now += 1
-    assert [str(gone) in line for line in keeper.look(client)] == [True]
+    assert [str(gone) in line for line in worker.look(client)] == [True]
     assert state_of(client, gone) == "CRASHED"
-    assert looked(client, keeper=keeper, clock=clock, seconds=30)
+    assert looked(client, worker=worker, clock=clock, seconds=30)
     assert state_of(client, gone) == "SCHEDULED"
 
 
@@ -147,11 +164,11 @@ def test_a_run_that_lives_is_left_alone_also_after_the_server_was_away(
 ) -> None:
     lives = start(Pending(), Running())
     clock = Clock()
-    keeper = clock.keeper()
+    worker = clock.keeper()
     for number in range(1, 4):
         sign(client, lives)
         until(lambda number=number: signs(client, lives) == number, seconds=60)
-        assert looked(client, keeper=keeper, clock=clock, seconds=119) == []
-    keeper.forget()
-    assert looked(client, keeper=keeper, clock=clock, seconds=119) == [], "what it said meanwhile was lost"
+        assert looked(client, worker=worker, clock=clock, seconds=119) == []
+    worker.forget()
+    assert looked(client, worker=worker, clock=clock, seconds=119) == [], "what it said meanwhile was lost"
     assert state_of(client, lives) == "RUNNING"
