@@ -21,6 +21,7 @@ __all__ = [
 _VERSION = {
     "type": "string",
     "pattern": "^[0-9]*$",
+    "maxLength": 9,
     "title": "Version",
     "description": "The number of a registered version; left empty, the one that is live.",
     "default": "",

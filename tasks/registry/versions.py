@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from evenhand.decision.ledger import Stamp
-from evenhand.exceptions import ModelError
+from evenhand.exceptions import ModelError, shorten
 from evenhand.modeling.persistence import load_model
 from evenhand.store import digest_file
 from tasks.tracking import client, reachable
 from tasks.tracking.delivery import ask
 from tasks.tracking.reading import fetch_artifacts, model_file
-from tasks.tracking.service import unknown
+from tasks.tracking.service import possible_version, unknown
 from tasks.tracking.writing import alias_holder, set_alias
 
 __all__ = [
@@ -231,11 +231,14 @@ def ledger_stamps(model: str | None = None) -> list[Stamp]:
 def _find(model: str, version_or_alias: str) -> Any:
     from mlflow.exceptions import MlflowException
 
+    none = ModelError(f"there is no model {model!r} with version or alias {shorten(version_or_alias)}")
     try:
-        if version_or_alias.isdigit():
+        if possible_version(version_or_alias):
             return client().get_model_version(model, version_or_alias)
+        if version_or_alias.isdigit():
+            raise none
         return client().get_model_version_by_alias(model, version_or_alias)
     except MlflowException as error:
         if not unknown(error):
             raise
-        raise ModelError(f"there is no model {model!r} with version or alias {version_or_alias!r}") from error
+        raise none from error

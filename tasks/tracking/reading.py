@@ -10,7 +10,7 @@ from typing import Any
 from evenhand.exceptions import ConfigError, ModelError, nearest, shorten
 from evenhand.store import digest_file
 from tasks.tracking.delivery import ask
-from tasks.tracking.service import client, gone, reachable, unknown
+from tasks.tracking.service import client, gone, possible_version, reachable, unknown
 
 __all__ = [
     "Registered",
@@ -105,7 +105,7 @@ def read_registered(model: str, version: str | None) -> Registered:
 def _version(model: str, version: str | None) -> Any:
     from mlflow.exceptions import MlflowException
 
-    if not version:
+    if not version or not possible_version(version):
         raise ModelError(_no_version(model, version))
     try:
         return client().get_model_version(model, version)

@@ -18,6 +18,7 @@ __all__ = [
     "artifact_location",
     "client",
     "gone",
+    "possible_version",
     "reachable",
     "shown_address",
     "unknown",
@@ -25,6 +26,9 @@ __all__ = [
 ]
 
 _PATIENCE = 3.0
+_VERSION_DIGITS = 9
+"""Of the numbers that fit into a column of MLflow's database."""
+
 _QUICK = {
     # A repeated request may have arrived the first time: what is repeated is looked up first, and that we do ourselves.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -149,6 +153,17 @@ def gone(error: Exception) -> bool:
 def unknown(error: Exception) -> bool:
     """Whether MLflow does not know a name, a number or an alias: it is gone, never was, or cannot be one."""
     return gone(error) or getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE"
+
+
+def possible_version(number: str) -> bool:
+    """Whether MLflow can have a version of this number; asked for a greater one, its server fails as if it were down.
+
+    Examples
+    --------
+    >>> possible_version("12"), possible_version("99999999999999999999"), possible_version("²")
+    (True, False, False)
+    """
+    return number.isascii() and number.isdecimal() and len(number) <= _VERSION_DIGITS
 
 
 def artifact_location() -> str | None:

@@ -325,3 +325,15 @@ def test_an_alarm_of_this_model_starts_its_retrain_once_in_the_cool_down() -> No
     action = rule.actions[0]
     assert isinstance(action, RunDeployment)
     assert action.deployment_id == deployment
+
+
+@pytest.mark.parametrize("kind", ["score", "reproduce", "audit", "rollback"])
+def test_a_form_takes_no_version_that_mlflow_cannot_have(kind: str, tmp_path: Path) -> None:
+    """Its server fails at such a number, and the run asked again and again as if MLflow were down."""
+    schema = next(each for each in KINDS if each.flow == kind).schema(service_of(tmp_path).models["loans"])
+    given = {"reason": "why", "by": "me", "source": schema["properties"].get("source", {}).get("default", "")}
+    values = {name: value for name, value in given.items() if name in schema["properties"]}
+    schema["properties"].get("source", {}).pop("enum", None)
+    jsonschema.validate({**values, "version": "12"}, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**values, "version": "9" * 20}, schema)

@@ -113,7 +113,9 @@ def test_a_version_without_a_digest_is_refused(version: Version) -> None:
         client().set_model_version_tag(version.model, version.version, "evenhand.file_digest", before)
 
 
-@pytest.mark.parametrize(("model", "name"), [("small", "7"), ("small", "champion"), ("other", "1")])
+@pytest.mark.parametrize(
+    ("model", "name"), [("small", "7"), ("small", "champion"), ("other", "1"), ("small", "9" * 20)]
+)
 def test_what_is_not_registered_is_named(version: Version, model: str, name: str) -> None:
     with pytest.raises(ModelError, match=f"{model}.*{name}"):
         load_registered(model, name)
