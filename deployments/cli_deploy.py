@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from deployments.health import answers
+from deployments.health import answers, is_prefect
 from deployments.local import default_addresses, home_folder
 from deployments.screen import console, plain
 from evenhand.config import load_service
@@ -23,6 +23,8 @@ def deploy_service(path: Path, *, file_on_worker: Path | None) -> int:
     default_addresses(os.environ, home_folder())  # before Prefect reads its settings
     if not answers(f"{address.rstrip('/')}/health", seconds=5):
         raise ServiceError(f"Prefect's server does not answer at {address}: start it, or correct PREFECT_API_URL")
+    if not is_prefect(address.rstrip("/"), seconds=5):
+        raise ConfigError(f"what answers at {address} is not Prefect's API: PREFECT_API_URL is its address with /api")
     from httpx import HTTPError
     from prefect.client.orchestration import get_client
 
@@ -42,6 +44,8 @@ def deploy_service(path: Path, *, file_on_worker: Path | None) -> int:
 
 
 def _reason(error: Exception) -> str:
+    if "401" in str(error) and os.environ.get("PREFECT_API_AUTH_STRING"):
+        return "it refuses the password; correct PREFECT_API_AUTH_STRING (user:password)"
     if "401" in str(error):
-        return "it asks for a password; set PREFECT_API_AUTH_STRING"
+        return "it asks for a password; set PREFECT_API_AUTH_STRING (user:password)"
     return str(error).splitlines()[0]

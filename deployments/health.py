@@ -7,7 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 
-__all__ = ["answers", "main"]
+__all__ = ["answers", "is_prefect", "main"]
 
 
 def answers(address: str, *, seconds: float) -> bool:
@@ -15,6 +15,15 @@ def answers(address: str, *, seconds: float) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=seconds) as answer:  # noqa: S310 (the user's own address)
             return bool(200 <= answer.status < 300)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def is_prefect(address: str, *, seconds: float) -> bool:
+    """Whether what answers at `address` is Prefect's API; MLflow's server, and Prefect's page, answer otherwise."""
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=seconds) as answer:  # noqa: S310 (the user's own address)
+            return bool(answer.read(100).strip() == b"true")
     except (urllib.error.URLError, OSError, ValueError):
         return False
 

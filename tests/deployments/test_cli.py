@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -400,3 +402,44 @@ def test_a_backup_that_cannot_be_written_is_wrong_input(
 ) -> None:
     (tmp_path / "a-file").touch()
     assert place in wrong("backup", place, capsys=capsys)
+
+
+class Closed(BaseHTTPRequestHandler):
+    """A server that says that it is well, and asks for a password at everything else."""
+
+    said = b"true"
+
+    def do_GET(self) -> None:
+        well = self.path.endswith("/health")
+        self.send_response(200 if well else 401)
+        self.end_headers()
+        self.wfile.write(self.said if well else b"{}")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Other(Closed):
+    said = b"OK"
+
+
+@pytest.mark.parametrize(
+    ("server", "password", "code", "said"),
+    [
+        (Closed, "", 5, "set PREFECT_API_AUTH_STRING"),
+        (Closed, "admin:wrong", 5, "correct PREFECT_API_AUTH_STRING"),
+        (Other, "admin:right", 2, "is not Prefect's API"),
+    ],
+)
+def test_deploy_says_which_of_address_and_password_is_wrong(
+    server: type[Closed], password: str, code: int, said: str
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), server) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{listening.server_port}/api"
+        secret = {"PREFECT_API_AUTH_STRING": password} if password else {}
+        done = started("deploy", str(ROOT / "examples" / "service.yaml"), PREFECT_API_URL=address, **secret)
+        listening.shutdown()
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "wrong" not in done.stderr.replace(said, "")
