@@ -160,6 +160,8 @@ def load_service(path: str | FilePath) -> Service:
     if not isinstance(document.value, Mapping):
         raise ConfigError(f"{file} is no mapping of keys to values: docs/deployments.md says what a service file holds")
     about, problems = _parse(document)
+    if about is None:
+        problems += _wrong_configurations(document.value, file.parent)
     models: dict[str, ServedModel] = {}
     if about is not None:
         roots = tuple(anchor_root(root, file.parent) for root in about.roots)
@@ -184,17 +186,34 @@ def _parse(document: Document) -> tuple[ServiceConfig | None, list[Problem]]:
         return None, [*problems, *(with_line(path, problem, document) for path, problem in found.items())]
 
 
+def _wrong_configurations(document: Mapping[str, object], folder: FilePath) -> Iterator[Problem]:
+    """What is wrong with the configurations that are named, where the service file itself has errors already."""
+    models = document.get("models")
+    for name, about in models.items() if isinstance(models, Mapping) else ():
+        named = about.get("config") if isinstance(about, Mapping) else None
+        if isinstance(name, str) and isinstance(named, str):
+            yield from _configured(name, named, folder)[1]
+
+
+def _configured(name: str, named: str, folder: FilePath) -> tuple[Config | None, list[Problem]]:
+    """A model's configuration, or what is wrong with it."""
+    where = f"models.{name}.config"
+    try:
+        return load_config(folder / FilePath(named).expanduser(), [f"model={name}"]), []
+    except ConfigError as error:
+        below = [Problem(f"{where}, {each.where}", each.message, each.remedy) for each in error.problems]
+        return None, below or [Problem(where, error.summary)]
+
+
 def _serve(
     name: str, about: ServedModelConfig, roots: tuple[str, ...], folder: FilePath
 ) -> tuple[ServedModel | None, list[Problem]]:
     where = f"models.{name}"
     problems = list(_wrong_sources(about, where))
     file = folder / FilePath(about.config).expanduser()
-    try:
-        config = load_config(file, [f"model={name}"])
-    except ConfigError as error:
-        below = [Problem(f"{where}.config, {each.where}", each.message, each.remedy) for each in error.problems]
-        return None, [*problems, *(below or [Problem(f"{where}.config", error.summary)])]
+    config, wrong = _configured(name, about.config, folder)
+    if config is None:
+        return None, [*problems, *wrong]
     sources = {key: anchor_source(source, folder) for key, source in about.sources.items()}
     sources = sources or {OWN_SOURCE: config.data.source}
     if about.source and about.source in sources:

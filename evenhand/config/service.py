@@ -42,6 +42,9 @@ _NAMES = {
     "month": ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
     "weekday": ["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
 }
+_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+"""Of each month, in a leap year."""
+
 _PART = re.compile(r"(?P<low>\*|\w+)(?:-(?P<high>\w+))?(?:/(?P<step>\d+))?\Z")
 
 
@@ -187,9 +190,32 @@ def _check_cron(text: str) -> None:
     parts = text.split()
     if len(parts) != len(_FIELDS):
         raise ValueError(f"{shorten(text)} has {len(parts)} fields; write five: minute hour day month weekday")
-    for part, (name, low, high) in zip(parts, _FIELDS, strict=True):
-        if not all(_fits(each, name, low, high) for each in part.split(",")):
-            raise ValueError(f"{shorten(part)} is no {name}; {low} to {high}, *, ranges (1-5) and steps (*/15)")
+    wrong = [
+        f"{shorten(part)} is no {name}; {low} to {high}, *, ranges (1-5) and steps (*/15)"
+        for part, (name, low, high) in zip(parts, _FIELDS, strict=True)
+        if not all(_fits(each, name, low, high) for each in part.split(","))
+    ]
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    _, _, days, months, weekdays = parts
+    longest = max(_DAYS[month - 1] for month in _values(months, "month", 1, 12))
+    first = min(_values(days, "day", 1, 31))
+    if weekdays == "*" and first > longest:  # with a weekday, cron takes either
+        raise ValueError(f"{shorten(text)} never comes: day {first} is in none of its months")
+
+
+def _values(field: str, name: str, low: int, high: int) -> set[int]:
+    """The numbers that a field of a cron expression stands for."""
+    found: set[int] = set()
+    for part in field.split(","):
+        match = _PART.match(part)
+        assert match is not None
+        first = low if match["low"] == "*" else _number(match["low"], name) or low
+        last = _number(match["high"], name) if match["high"] else None
+        if last is None:
+            last = high if match["low"] == "*" or match["step"] else first
+        found |= set(range(first, last + 1, int(match["step"] or 1)))
+    return found
 
 
 def _fits(part: str, name: str, low: int, high: int) -> bool:

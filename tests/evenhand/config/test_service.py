@@ -119,11 +119,32 @@ def test_cron_as_people_write_it(cron: str) -> None:
         "*/0 * * * *",
         "*-5 * * * *",
         "a * * * *",
+        "0 0 31 2 *",
+        "0 0 30,31 feb *",
+        "0 0 31 4,6,9-11/2 *",
     ],
 )
 def test_what_is_no_cron_is_refused(cron: str, folder: Path) -> None:
     found = problems(write(folder, {"loans": {"config": "loans.yaml", "retrain": {"cron": cron}}}))
     assert list(found) == ["models.loans.retrain.cron"]
+
+
+@pytest.mark.parametrize("cron", ["0 0 29 2 *", "0 0 31 2 mon", "0 0 31 */2 *", "0 0 */31 2 *", "0 0 31 4-12/3 *"])
+def test_a_day_that_comes_seldom_is_a_day(cron: str) -> None:
+    """Cron takes the day of the month or that of the week, when both are given."""
+    assert ScheduleConfig(cron=cron).cron == cron
+
+
+def test_every_wrong_field_of_a_cron_is_named(folder: Path) -> None:
+    found = problems(write(folder, {"loans": {"config": "loans.yaml", "retrain": {"cron": "61 25 * * 9"}}}))
+    said = found["models.loans.retrain.cron"]
+    assert all(f"is no {name}" in said for name in ("minute", "hour", "weekday"))
+
+
+def test_a_wrong_configuration_is_told_beside_an_error_of_the_file(folder: Path) -> None:
+    models = {"loans": {"config": "loans.yaml", "retrain": {"cron": "0 24 * * *"}}, "other": {"config": "nowhere.yaml"}}
+    found = problems(write(folder, models))
+    assert list(found) == ["models.loans.retrain.cron", "models.other.config"]
 
 
 def test_a_time_zone_that_does_not_exist_names_one_that_does(folder: Path) -> None:
