@@ -7,11 +7,16 @@ import os
 import re
 import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 __all__ = ["fill", "main"]
 
-_LINE = re.compile(r"^([A-Z][A-Z0-9_]*)=(.*)$")
+_LINE = re.compile(r"^\s*(?:export\s+)?(?P<name>[A-Z][A-Z0-9_]*)\s*[=:]\s*(?P<value>.*?)\s*$")
+"""As `docker compose` reads it: `export NAME = value` is an assignment, too."""
+
+_NOTHING = re.compile(r"""(?:''|"")?\s*(?:#.*)?$""")
+"""What stands for no value: nothing, empty quotes, or a comment."""
 
 
 def fill(example: str, existing: str = "") -> tuple[str, list[str]]:
@@ -30,17 +35,25 @@ def fill(example: str, existing: str = "") -> tuple[str, list[str]]:
     >>> made, text.startswith("A=kept\nB="), len(text.splitlines())
     (['B'], True, 2)
     """
-    have = {match[1]: match[2] for line in existing.splitlines() if (match := _LINE.match(line)) and match[2]}
-    wanted = [match[1] for line in example.splitlines() if (match := _LINE.match(line)) and not match[2]]
-    made = {name: secrets.token_hex(24) for name in wanted if name not in have}
+    have = {name: value for line in existing.splitlines() for name, value in _assigned(line)}
+    wanted = [name for line in example.splitlines() for name, value in _assigned(line) if not value]
+    made = {name: secrets.token_hex(24) for name in wanted if not have.get(name)}
     if not existing:
-        lines = [
-            f"{name}={made[name]}" if (name := line.removesuffix("=")) in made else line
-            for line in example.splitlines()
-        ]
-        return "\n".join(lines) + "\n", list(made)
-    kept = [line for line in existing.splitlines() if line.removesuffix("=") not in made]
+        return "\n".join(_filled(line, made) for line in example.splitlines()) + "\n", list(made)
+    kept = [line for line in existing.splitlines() if not any(name in made for name, _ in _assigned(line))]
     return "\n".join([*kept, *(f"{name}={value}" for name, value in made.items())]) + "\n", list(made)
+
+
+def _assigned(line: str) -> list[tuple[str, str]]:
+    """The name and the value of a line; the value is empty where the line has none. Nothing for other lines."""
+    match = _LINE.match(line)
+    if match is None:
+        return []
+    return [(match["name"], "" if _NOTHING.match(match["value"]) else match["value"])]
+
+
+def _filled(line: str, made: Mapping[str, str]) -> str:
+    return next((f"{name}={made[name]}" for name, _ in _assigned(line) if name in made), line)
 
 
 def main(folder: Path) -> int:
@@ -49,6 +62,9 @@ def main(folder: Path) -> int:
     existing = path.read_text(encoding="utf-8") if path.exists() else ""
     text, made = fill((folder / ".env.example").read_text(encoding="utf-8"), existing)
     if not made:
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+            sys.stdout.write("only you can read .env now; others could\n")
         sys.stdout.write(".env has every secret; it stays as it is\n")
         return 0
     draft = folder / ".env.draft"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deployments.env_file import fill
+from deployments.env_file import fill, main
 from deployments.lean import needed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,3 +142,34 @@ def test_env_gains_what_is_new_and_keeps_the_rest() -> None:
     text, made = fill("OLD=\nNEW=\nBLANK=\n", "# mine\nOLD=kept\nBLANK=\nPORT=1\n")
     assert made == ["NEW", "BLANK"]
     assert text.startswith("# mine\nOLD=kept\nPORT=1\nNEW=")
+
+
+@pytest.mark.parametrize(
+    "line", ["export A=mine", 'A = "mine"', "export A = 'mine'", "  A=mine", "A: mine", "A=mine # since May"]
+)
+def test_a_secret_is_seen_as_people_write_it(line: str) -> None:
+    """A second one behind it would hold, and lock out of the database that was made with the first."""
+    existing = f"# mine\n{line}\n"
+    text, made = fill("A=\n", existing)
+    assert (made, text) == ([], existing)
+
+
+@pytest.mark.parametrize("line", ["A=", "A=   # later", 'export A=""', "A=''", "A = "])
+def test_a_secret_that_stands_empty_is_filled(line: str) -> None:
+    text, made = fill("A=\nB=\n", f"{line}\nB=mine\n")
+    assert made == ["A"]
+    assert re.fullmatch(r"B=mine\nA=[0-9a-f]{48}\n", text)
+
+
+def test_of_a_name_that_stands_twice_the_last_holds() -> None:
+    assert fill("A=\n", "A=first\nA=\n")[1] == ["A"]
+    assert fill("A=\n", "A=\nA=last\n")[1] == []
+
+
+def test_an_env_that_others_can_read_is_closed(tmp_path: Path) -> None:
+    (tmp_path / ".env.example").write_text("A=\n")
+    (tmp_path / ".env").write_text("A=mine\n")
+    (tmp_path / ".env").chmod(0o644)
+    assert main(tmp_path) == 0
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / ".env").read_text() == "A=mine\n"
