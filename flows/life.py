@@ -17,6 +17,7 @@ from prefect.events.worker import EventsWorker
 from prefect.exceptions import Pause
 from prefect.runtime import deployment
 
+from flows.said_once import say_errors_once
 from tasks.step import flow_run_id
 
 __all__ = ["ALIVE", "LIES_DOWN", "alive"]
@@ -38,13 +39,15 @@ def alive(work: Callable[P, R]) -> Callable[P, R]:
     Parameters
     ----------
     work
-        What the flow does. In a run that no deployment started it is called as it is: somebody watches it.
+        What the flow does. In a run that no deployment started it is called as it is: somebody watches it. What is
+        wrong with its input is said once in its log.
     """
 
     @wraps(work)
     def lived(*args: P.args, **kwargs: P.kwargs) -> R:
         if deployment.id is None:
             return work(*args, **kwargs)
+        say_errors_once()
         ended = threading.Event()
         signs = threading.Thread(target=copy_context().run, args=(_give_signs, ended), daemon=True)
         signs.start()
