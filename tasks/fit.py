@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from evenhand.config import EvaluateConfig, WeightConfig
-from evenhand.modeling.calibration import calibrate
+from evenhand.modeling.decisions import scorer_of_decisions
+from evenhand.modeling.finish import finish_model
 from evenhand.modeling.fit import fit_candidate
 from evenhand.modeling.meter import Meter
 from evenhand.modeling.persistence import save_model
-from evenhand.modeling.threshold import choose_threshold
 from evenhand.store import Ref
 from tasks.step import load_part, load_weights, note, once, read_json, step, store, write_json
 from tasks.tracking import File, Metrics, RunRef, log
@@ -33,11 +33,19 @@ def fit_model(
     run
         Where the figures are recorded.
     """
-    chosen = read_json(store().folder(found) / "search.json")["selected"]
+    search = read_json(store().folder(found) / "search.json")
+    chosen = search["selected"]
     resample = weight.resampler if weight.method == "resample" else None
     asked = evaluate.model_dump(mode="json", exclude={"confidence", "replicates"})
     selected = {"candidate": chosen["candidate"], "params": chosen["params"], "resample": resample, "seed": seed}
-    parts = {"develop": develop.digest, "weights": weights.digest, "selected": selected, "evaluate": asked}
+    decisions = scorer_of_decisions(search["scorer"], weight.method)
+    parts = {
+        "develop": develop.digest,
+        "weights": weights.digest,
+        "selected": selected,
+        "evaluate": asked,
+        "decisions": decisions,
+    }
 
     def write(folder: Path) -> None:
         train = load_part(develop, "train")
@@ -52,7 +60,7 @@ def fit_model(
                 seed=seed,
             )
         write_json(folder / "training.json", meter.reading.to_dict())
-        _finish(folder, model, develop, evaluate, seed)
+        _finish(folder, model, develop, evaluate, decisions, seed)
 
     ref = once("fit", parts, write)
     folder = store().folder(ref)
@@ -76,20 +84,19 @@ def _meter(evaluate: EvaluateConfig) -> Meter:
     return Meter(price_per_hour=evaluate.price_per_hour, currency=evaluate.currency, country=evaluate.country)
 
 
-def _finish(folder: Path, model: Any, develop: Ref, evaluate: EvaluateConfig, seed: int) -> None:
+def _finish(folder: Path, model: Any, develop: Ref, evaluate: EvaluateConfig, decisions: str, seed: int) -> None:
     """Calibration, then the threshold, both on the validation part; then the file."""
-    validation = load_part(develop, "validation")
-    model, calibration = calibrate(model, validation.X, validation.y, method=evaluate.calibration, seed=seed)
-    model, threshold = choose_threshold(
+    finished = finish_model(
         model,
-        validation.X,
-        validation.y,
-        favorable_label=validation.single_favorable,
+        load_part(develop, "validation"),
+        calibration=evaluate.calibration,
         rule=evaluate.threshold_rule,
         scorer=evaluate.threshold_scorer,
         costs={"false_positive": evaluate.cost_false_positive, "false_negative": evaluate.cost_false_negative},
         threshold=evaluate.threshold,
+        seed=seed,
+        decisions=decisions,
     )
-    write_json(folder / "calibration.json", calibration.to_dict())
-    write_json(folder / "threshold.json", threshold.to_dict())
-    save_model(model, folder / "model.skops")
+    write_json(folder / "calibration.json", finished.calibration.to_dict())
+    write_json(folder / "threshold.json", finished.threshold.to_dict())
+    save_model(finished.model, folder / "model.skops")

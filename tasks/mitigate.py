@@ -16,6 +16,7 @@ from evenhand.fairness import BiasMitigator, MitigationResult
 from evenhand.fairness.policies import load_policy
 from evenhand.fairness.served import as_served
 from evenhand.fairness.tables import gap_of
+from evenhand.modeling.decisions import scorer_of_decisions
 from evenhand.modeling.finish import Finished, finish_model, unfinished
 from evenhand.modeling.fit import fit_candidate
 from evenhand.modeling.meter import Meter
@@ -84,7 +85,8 @@ def mitigate_model(
     }
 
     def write(folder: Path) -> None:
-        finish = _Finisher(evaluate, seed)
+        scorer = read_json(store().folder(found) / "search.json")["scorer"]
+        finish = _Finisher(evaluate, scorer_of_decisions(scorer, weight.method), seed)
         with Meter() as meter:
             candidates = _near_optimal(found, parts, mitigate.near_optimal, resample, seed)
             result = _search(fitted, parts, candidates, mitigate, finish)
@@ -128,6 +130,7 @@ class _Finisher:
     """Calibrates and cuts like the step `fit`, and remembers the reports of each model."""
 
     evaluate: EvaluateConfig
+    decisions: str
     seed: int
     done: list[Finished] = field(default_factory=list)
 
@@ -142,6 +145,7 @@ class _Finisher:
             costs={"false_positive": asked.cost_false_positive, "false_negative": asked.cost_false_negative},
             threshold=asked.threshold,
             seed=self.seed,
+            decisions=self.decisions,
         )
         self.done.append(finished)
         return finished.model

@@ -13,7 +13,9 @@ class EvaluateConfig(Section):
     """Calibration and threshold on the validation part, evidence on the test part."""
 
     calibration: Literal["auto", "none", "isotonic", "sigmoid"] = "auto"
-    """`auto` calibrates probabilities only when that helps."""
+    """`auto` calibrates probabilities only when that helps, and, where no threshold is chosen after it (more than two
+    classes, or a fixed threshold), only when the decisions stay as good by the search's scorer, or by
+    balanced_accuracy when that scorer reads probabilities and `weight` evens out the classes."""
 
     threshold_rule: Literal["scorer", "cost", "fixed"] = "scorer"
     """Choose the threshold that is best by a scorer, the cheapest by a cost matrix, or a fixed one."""

@@ -5,7 +5,7 @@ are computed once, and only the calibrators (one or two numbers, or a step funct
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from evenhand.exceptions import ConfigError, ModelError, Problem, nearest, shorten
 from evenhand.modeling._values import plain
+from evenhand.modeling.decisions import Decisions
 
 __all__ = ["TRUSTED_TYPES", "CalibrationCandidate", "CalibrationReport", "Method", "calibrate"]
 
@@ -48,6 +49,9 @@ class CalibrationCandidate:
         Cross-validated within the validation part; lower is better; NaN when it was not tried.
     log_loss_difference, standard_error
         Mean over the rows of (this log-loss - that of ``none``), and the standard error of this paired mean.
+    score, score_error
+        What its decisions score by the report's `scorer`, cross-validated like the rest, and the standard error of the
+        paired difference to ``none``; NaN where calibration changes no decision that was asked for.
     reason
         Why it was not tried, or why it was not chosen.
     """
@@ -57,6 +61,8 @@ class CalibrationCandidate:
     brier: float = float("nan")
     log_loss_difference: float = float("nan")
     standard_error: float = float("nan")
+    score: float = float("nan")
+    score_error: float = float("nan")
     reason: str = ""
 
 
@@ -78,6 +84,8 @@ class CalibrationReport:
         Rows of the validation part.
     candidates
         One entry for each method.
+    scorer
+        What the decisions were held to, or "".
     """
 
     method: str
@@ -86,6 +94,7 @@ class CalibrationReport:
     rule: str
     n: int
     candidates: tuple[CalibrationCandidate, ...] = ()
+    scorer: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON knows it; undefined figures are None."""
@@ -123,11 +132,14 @@ def calibrate(
     method: Method = "auto",
     standard_errors: float = 1.0,
     seed: int = 0,
+    decisions: Decisions | None = None,
 ) -> tuple[Any, CalibrationReport]:
     """Calibrate the probabilities of a fitted model on the validation part when that helps.
 
     ``auto`` takes the candidate with the lowest cross-validated log-loss whose paired improvement over the model as it
     is exceeds `standard_errors` standard errors and whose Brier score is no worse; else it leaves the model alone.
+    Where the calibrated probabilities decide by themselves, their decisions must not score lower either: the likeliest
+    of several classes is another one after calibration, and training weights that raised a rare class are undone by it.
 
     Parameters
     ----------
@@ -142,6 +154,9 @@ def calibrate(
         The margin of ``auto``.
     seed
         Of the folds.
+    decisions
+        How the probabilities decide, and by what scorer ``auto`` keeps these decisions from becoming worse by more than
+        `standard_errors` standard errors; None when a threshold is chosen afterwards, which makes up for it.
 
     Returns
     -------
@@ -169,20 +184,32 @@ def calibrate(
     """
     _check_method(method)
     labels = _check_labels(model, y)
-    rule = (
-        f"lowest {FOLDS}-fold log-loss within validation, if better than none by more than {standard_errors:g} "
-        "standard errors of the paired difference and with no worse Brier score"
-    )
+    rule = _rule(standard_errors, decisions)
     obstacle = _obstacle(labels, model.classes_, method)
     if method == "none" or obstacle:
         reason = obstacle or "asked for"
         return model, CalibrationReport("none", method, reason, rule, len(labels))
-    candidates = _compare(model, X, labels, seed) if _rarest(labels, model.classes_) >= FOLDS else ()
-    chosen, reason = (method, "asked for") if method != "auto" else _choose(candidates, standard_errors)
-    report = CalibrationReport(chosen, method, reason, rule, len(labels), tuple(candidates))
+    enough = _rarest(labels, model.classes_) >= FOLDS
+    candidates = _compare(model, X, labels, seed, decisions) if enough else []
+    scorer = decisions.scorer if decisions else ""
+    if method == "auto":
+        chosen, reason = _choose(candidates, standard_errors, scorer)
+    else:
+        chosen, reason = method, "asked for" + _decided(candidates, method, scorer)
+    report = CalibrationReport(chosen, method, reason, rule, len(labels), tuple(candidates), scorer)
     if chosen == "none":
         return model, report
     return _calibrator(model, chosen).fit(X, labels), report
+
+
+def _rule(standard_errors: float, decisions: Decisions | None) -> str:
+    rule = (
+        f"lowest {FOLDS}-fold log-loss within validation, if better than none by more than {standard_errors:g} "
+        "standard errors of the paired difference and with no worse Brier score"
+    )
+    if decisions is None:
+        return rule
+    return f"{rule}, and if the decisions score no lower by {decisions.scorer} beyond as many standard errors"
 
 
 def _check_method(method: str) -> None:
@@ -232,7 +259,9 @@ def _scores(model: Any, X: pd.DataFrame) -> FloatArray:
     return values[:, 1:] if values.shape[1] == 2 else values
 
 
-def _compare(model: Any, X: pd.DataFrame, labels: npt.NDArray[Any], seed: int) -> list[CalibrationCandidate]:
+def _compare(
+    model: Any, X: pd.DataFrame, labels: npt.NDArray[Any], seed: int, decisions: Decisions | None
+) -> list[CalibrationCandidate]:
     classes = np.asarray(model.classes_)
     onehot = (labels[:, None] == classes[None, :]).astype(float)
     probabilities = np.asarray(model.predict_proba(X), dtype=float)
@@ -249,6 +278,12 @@ def _compare(model: Any, X: pd.DataFrame, labels: npt.NDArray[Any], seed: int) -
         for rows, values in _held_out(scores, labels, classes, method, folds):
             held_out[rows] = values
         candidates.append(_candidate(method, _losses(held_out, onehot), base))
+        if decisions is not None:
+            truth, names = onehot.argmax(axis=1), classes.tolist()
+            given, made = (decisions.decide(each, names) for each in (probabilities, held_out))
+            before, after, error = decisions.compare(truth, given, made, names, seed=seed)
+            candidates[0] = replace(candidates[0], score=before, score_error=0.0)
+            candidates[-1] = replace(candidates[-1], score=after, score_error=error)
     return candidates
 
 
@@ -281,14 +316,29 @@ def _candidate(
     )
 
 
-def _choose(candidates: Sequence[CalibrationCandidate], standard_errors: float) -> tuple[str, str]:
+def _choose(candidates: Sequence[CalibrationCandidate], standard_errors: float, scorer: str) -> tuple[str, str]:
     none = candidates[0]
-    better = [
-        candidate
-        for candidate in candidates[1:]
-        if -candidate.log_loss_difference > standard_errors * candidate.standard_error and candidate.brier <= none.brier
-    ]
+    better = sorted(
+        (
+            candidate
+            for candidate in candidates[1:]
+            if -candidate.log_loss_difference > standard_errors * candidate.standard_error
+            and candidate.brier <= none.brier
+        ),
+        key=lambda candidate: candidate.log_loss,
+    )
     if not better:
         return "none", f"no candidate is better than the model as it is (log-loss {none.log_loss:.4f}) by the margin"
-    best = min(better, key=lambda candidate: candidate.log_loss)
-    return best.method, f"log-loss {best.log_loss:.4f} against {none.log_loss:.4f} of the model as it is"
+    harmless = [one for one in better if not none.score - one.score > standard_errors * one.score_error]
+    best = (harmless or better)[0]
+    losses = f"log-loss {best.log_loss:.4f} against {none.log_loss:.4f} of the model as it is"
+    said = _decided(candidates, best.method, scorer)
+    if not harmless:
+        return "none", f"{best.method} would make the decisions worse{said}, though not the probabilities: {losses}"
+    return best.method, losses + said
+
+
+def _decided(candidates: Sequence[CalibrationCandidate], method: str, scorer: str) -> str:
+    """What the decisions score after calibration and before it, or ""."""
+    score = next((one.score for one in candidates if one.method == method), float("nan"))
+    return "" if np.isnan(score) else f", {scorer} of the decisions {score:.4f} against {candidates[0].score:.4f}"

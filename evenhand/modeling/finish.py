@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from evenhand.data.dataset import Dataset
 from evenhand.modeling.calibration import CalibrationReport, calibrate
 from evenhand.modeling.calibration import Method as CalibrationMethod
+from evenhand.modeling.decisions import Decisions
 from evenhand.modeling.threshold import Rule, ThresholdReport, choose_threshold
 
 __all__ = ["Finished", "finish_model", "unfinished"]
@@ -30,6 +31,7 @@ def finish_model(
     costs: Mapping[str, float] | None = None,
     threshold: float = 0.5,
     seed: int = 0,
+    decisions: str = "",
 ) -> Finished:
     """Calibrate a fitted model, then choose its threshold, both on the validation part.
 
@@ -41,6 +43,9 @@ def finish_model(
         As in :func:`~evenhand.modeling.calibration.calibrate`.
     rule, scorer, costs, threshold
         As in :func:`~evenhand.modeling.threshold.choose_threshold`.
+    decisions
+        The scorer by which ``auto`` keeps the decisions from becoming worse where no threshold is chosen after the
+        calibration: with more than two classes, or with a fixed threshold; "" for none.
 
     Examples
     --------
@@ -51,7 +56,9 @@ def finish_model(
     >>> finish_model(LogisticRegression().fit(data.X, data.y), data).threshold.applied
     True
     """
-    model, calibrated = calibrate(model, validation.X, validation.y, method=calibration, seed=seed)
+    follows = len(model.classes_) == 2 and rule != "fixed"
+    held_to = Decisions(decisions, validation.single_favorable, threshold) if decisions and not follows else None
+    model, calibrated = calibrate(model, validation.X, validation.y, method=calibration, seed=seed, decisions=held_to)
     model, chosen = choose_threshold(
         model,
         validation.X,

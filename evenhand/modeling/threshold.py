@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import get_scorer, get_scorer_names
@@ -17,6 +16,7 @@ from sklearn.model_selection import FixedThresholdClassifier
 
 from evenhand.exceptions import ConfigError, Problem, nearest, shorten
 from evenhand.modeling._values import check_positive_label, plain
+from evenhand.modeling.decisions import Decided
 
 __all__ = ["Rule", "ThresholdReport", "choose_threshold"]
 
@@ -214,19 +214,6 @@ def _cost_of(costs: Mapping[str, float]) -> Score:
     return score
 
 
-class _Decided(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Answers with ready decisions, so that a scorer can be asked about counts."""
-
-    def __init__(self) -> None:
-        self.classes_ = np.array([0, 1])
-
-    def fit(self, X: FloatArray, y: FloatArray) -> "_Decided":  # noqa: ARG002 - what makes it an estimator
-        return self
-
-    def predict(self, X: FloatArray) -> npt.NDArray[np.intp]:
-        return X[:, 0].astype(np.intp)
-
-
 def _scorer_of(scorer: Any) -> Score:
     """A scorer as a function of the four counts (TP, FN, FP, TN).
 
@@ -243,14 +230,14 @@ def _scorer_of(scorer: Any) -> Score:
         with warnings.catch_warnings():
             # Without a predicted positive precision is undefined and scored 0: never the best, and no news here.
             warnings.simplefilter("ignore", UndefinedMetricWarning)
-            return float(asked(_Decided(), DECISIONS[cells], TRUTHS[cells], **weights))
+            return float(asked(Decided(), DECISIONS[cells], TRUTHS[cells], **weights))
 
     return score
 
 
 def _takes_weights(scorer: Score) -> bool:
     try:
-        scorer(_Decided(), DECISIONS, TRUTHS, sample_weight=np.ones(4))
+        scorer(Decided(), DECISIONS, TRUTHS, sample_weight=np.ones(4))
     except TypeError:  # adjusted_rand_score and its kind
         return False
     return True
@@ -262,7 +249,7 @@ def _resolve(scorer: Any) -> Any:
         raise ConfigError(REFUSED, [Problem("threshold.scorer", f"{shorten(scorer)} is no scorer", remedy)])
     asked = get_scorer(scorer)
     try:
-        asked(_Decided(), DECISIONS, TRUTHS)
+        asked(Decided(), DECISIONS, TRUTHS)
     except AttributeError as error:  # it asks for probabilities, which no threshold changes
         remedy = "choose a scorer of predictions, such as balanced_accuracy, accuracy or f1"
         problem = Problem("threshold.scorer", f"{shorten(scorer)} does not depend on a threshold", remedy)

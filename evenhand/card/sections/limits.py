@@ -71,6 +71,18 @@ def _of_metrics(inputs: Inputs) -> Iterator[Cell]:
         )
 
 
+def _of_classes(inputs: Inputs) -> Iterator[Cell]:
+    found = inputs.evaluation.get("confusion") or {}
+    counts = found.get("counts") or ()
+    never = [
+        plain(label)
+        for place, label in enumerate(found.get("labels") or ())
+        if any(counts[place]) and not any(row[place] for row in counts)
+    ]
+    if never:
+        yield Cell(f"Never predicted on the test part, though they occur there: {join(never)}.", tone="flag")
+
+
 def _of_sample(inputs: Inputs) -> Iterator[Cell]:
     drawn = sampled(inputs)
     if drawn is not None:
@@ -106,8 +118,8 @@ def _of_gaps_in_evidence(inputs: Inputs) -> Iterator[Cell]:
 
 def limitations(inputs: Inputs) -> tuple[Cell, ...]:
     """Every limitation that the evidence itself shows."""
-    found = [*_of_gaps_in_evidence(inputs), *_of_audit(inputs), *_of_metrics(inputs), *_of_sample(inputs)]
-    found += _of_features(inputs)
+    found = [*_of_gaps_in_evidence(inputs), *_of_audit(inputs), *_of_metrics(inputs), *_of_classes(inputs)]
+    found += [*_of_sample(inputs), *_of_features(inputs)]
     return tuple(sorted(found, key=lambda cell: cell.tone != "flag"))
 
 

@@ -63,16 +63,19 @@ def _calibration(inputs: Inputs) -> tuple[Block, ...]:
     report = inputs.calibration
     if not report:
         return (Text("Whether the probabilities were calibrated was not recorded.", tone="absent"),)
+    scorer = report.get("scorer")
     rows = tuple(
         (
             Cell(words(each["method"]), detail="applied" if each["method"] == report.get("method") else ""),
             Cell(number(each.get("log_loss"), 4), each.get("log_loss")),
             Cell(number(each.get("brier"), 4), each.get("brier")),
+            *((Cell(number(each.get("score"), 4), each.get("score")),) if scorer else ()),
             Cell(plain(each.get("reason") or "")),
         )
         for each in report.get("candidates") or ()
     )
-    columns = ("Calibration", "Log loss", "Brier score", "Remark")
+    held_to = (f"{words(scorer)} of the decisions",) if scorer else ()
+    columns = ("Calibration", "Log loss", "Brier score", *held_to, "Remark")
     table = (Table("Calibrations compared on the validation part", columns, rows),) if rows else ()
     return (Text(f"Applied: {plain(report.get('method', '?'))}. {plain(report.get('reason') or '')}"), *table)
 

@@ -128,6 +128,30 @@ def test_limitations_come_from_the_evidence(inputs):
         assert expected in said
 
 
+def test_a_class_that_is_never_predicted_is_a_limitation(multiclass):
+    confusion = multiclass["evaluation"]["confusion"]
+    labels, counts = confusion["labels"], confusion["counts"]
+    emptied = [[0 if place == 1 else cell for place, cell in enumerate(row)] for row in counts]
+    evaluated = multiclass["evaluation"] | {"confusion": {"labels": labels, "counts": emptied}}
+    said = _texts(build_card(**(multiclass | {"evaluation": evaluated})).section("limits-evidence"))
+    assert f"Never predicted on the test part, though they occur there: {labels[1]}." in said
+    assert "Never predicted" not in str(_texts(build_card(**multiclass).section("limits-evidence")))
+
+
+def test_the_card_shows_what_calibration_does_to_the_decisions(inputs):
+    figures = {"log_loss": 0.9, "brier": 0.5, "score": 0.48765, "reason": ""}
+    report = {
+        "method": "none",
+        "reason": "sigmoid would make the decisions worse",
+        "scorer": "balanced_accuracy",
+        "candidates": [figures | {"method": "none", "score": 0.54321}, figures | {"method": "sigmoid"}],
+    }
+    markdown = render_markdown(build_card(**(inputs | {"calibration": report})))
+    assert "Balanced accuracy of the decisions" in markdown
+    assert "0.4876" in markdown or "0.4877" in markdown
+    assert "would make the decisions worse" in markdown
+
+
 def test_missing_evidence_is_a_limitation_of_its_own():
     said = _texts(build_card(model={"name": "loans"}).section("limits-evidence"))
     assert "Not measured: performance" in said

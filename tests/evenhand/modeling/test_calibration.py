@@ -8,11 +8,14 @@ import pytest
 import skops.io as sio
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
+from sklearn.metrics import balanced_accuracy_score, log_loss
 from sklearn.naive_bayes import GaussianNB
 
+from evenhand.data.dataset import Dataset
 from evenhand.exceptions import ConfigError, ModelError
 from evenhand.modeling.calibration import TRUSTED_TYPES, calibrate
+from evenhand.modeling.decisions import Decisions, scorer_of_decisions
+from evenhand.modeling.finish import finish_model
 
 BINARY = np.array(["no", "yes"])
 FOUR = np.array(["a", "b", "c", "d"])
@@ -118,3 +121,79 @@ def test_errors_name_the_value() -> None:
         calibrate(model, X, y, method="sigmod")  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="'maybe'"):
         calibrate(model, X, np.where(y == "no", "maybe", y))
+
+
+def rare_answers(n: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+    """Three answers, of which one is rare and between the others: found when weighted, gone when calibrated."""
+    rng = np.random.default_rng(seed)
+    y = rng.choice(FOUR[:3], size=n, p=[0.47, 0.06, 0.47])
+    place = np.select([y == "a", y == "b"], [-1.0, 0.0], 1.0)
+    return pd.DataFrame({"x": place + rng.normal(scale=0.8, size=n), "z": rng.normal(size=n)}), y
+
+
+def weighted(X: pd.DataFrame, y: np.ndarray) -> LogisticRegression:
+    return LogisticRegression(class_weight="balanced").fit(X, y)
+
+
+def test_auto_keeps_the_decisions_that_the_weights_asked_for() -> None:
+    X, y = rare_answers(4000)
+    model = weighted(X[:2000], y[:2000])
+    unheld, _ = calibrate(model, X[2000:], y[2000:])
+    assert (unheld.predict(X) == "b").sum() < (model.predict(X) == "b").sum() / 10  # what it would come to
+    held, report = calibrate(model, X[2000:], y[2000:], decisions=Decisions("balanced_accuracy"))
+    assert held is model
+    assert report.method == "none"
+    assert "would make the decisions worse, balanced_accuracy of the decisions" in report.reason
+    none, sigmoid, _ = report.candidates
+    assert none.score == pytest.approx(balanced_accuracy_score(y[2000:], model.predict(X[2000:])))
+    assert none.score - sigmoid.score > sigmoid.score_error > 0
+    assert sigmoid.log_loss < none.log_loss
+    assert "balanced_accuracy" in report.rule
+
+
+def test_auto_calibrates_where_the_decisions_stay_as_good() -> None:
+    X, y = world(6000, FOUR)
+    model = GaussianNB().fit(X[:2000], y[:2000])
+    _, report = calibrate(model, X[2000:], y[2000:], decisions=Decisions("accuracy"))
+    assert report.method != "none"
+    assert report.scorer == "accuracy"
+    assert "accuracy of the decisions" in report.reason
+
+
+def test_what_is_asked_for_is_applied_and_says_what_it_does_to_the_decisions() -> None:
+    X, y = rare_answers(2000)
+    decisions = Decisions("f1_macro")
+    _, report = calibrate(weighted(X, y), X, y, method="sigmoid", decisions=decisions)
+    assert report.method == "sigmoid"
+    assert report.reason.startswith("asked for, f1_macro of the decisions 0.")
+
+
+@pytest.mark.parametrize(("rule", "kept"), [("fixed", True), ("scorer", False)])
+def test_two_classes_are_held_to_it_only_where_the_threshold_does_not_follow(rule: str, *, kept: bool) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=4000)
+    X, y = pd.DataFrame({"x": x}), pd.Series(np.where(x + rng.normal(size=4000) > 2.2, "yes", "no"))
+    part = Dataset(X[2000:], y[2000:], pd.DataFrame(index=X.index[2000:]), favorable_label="yes")
+    model = weighted(X[:2000], y[:2000].to_numpy())
+    finished = finish_model(model, part, rule=rule, decisions="balanced_accuracy")  # type: ignore[arg-type]
+    assert (finished.calibration.method == "none") is kept
+    lost = balanced_accuracy_score(y, model.predict(X)) - balanced_accuracy_score(y, finished.model.predict(X))
+    assert lost < 0.02
+
+
+def test_a_scorer_of_probabilities_leaves_the_word_to_the_weights() -> None:
+    asked = {weighting: scorer_of_decisions("roc_auc_ovr", weighting) for weighting in ("none", "balanced", "resample")}
+    assert asked == {"none": "", "balanced": "balanced_accuracy", "resample": "balanced_accuracy"}
+    assert scorer_of_decisions("f1_weighted", "balanced") == "f1_weighted"
+
+
+def test_the_error_of_a_difference_is_that_of_many_samples() -> None:
+    rng = np.random.default_rng(0)
+    differences, errors = [], []
+    for seed in range(60):
+        truth = rng.integers(0, 3, size=600)
+        before, after = (np.where(rng.random(600) < share, truth, rng.integers(0, 3, 600)) for share in (0.6, 0.5))
+        was, now, error = Decisions("accuracy").compare(truth, before, after, list("abc"), seed=seed)
+        differences.append(now - was)
+        errors.append(error)
+    assert np.mean(errors) == pytest.approx(np.std(differences), rel=0.25)
