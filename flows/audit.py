@@ -66,7 +66,7 @@ def audit_version_on(
     known = read_registered(model, version or live_version(model))
     config = parse_config(known.config)
     asked = config.audit if policies is None else config.audit.model_copy(update={"policies": list(policies)})
-    rows = ingest_data(config.data.model_copy(update={"source": source, "name": ""}), None)
+    rows = ingest_data(config.data.model_copy(update={"source": source, "name": ""}), known.contract, held=False)
     with _run_of(known.model, known.name, record=record) as run:
         return assess(VersionOnRows(known, rows), asked, _folder(folder, known.model), seed=config.seed, run=run)
 

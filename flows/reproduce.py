@@ -51,7 +51,7 @@ def reproduce_version(model: str, version: str, tolerance: float) -> dict[str, A
         known, rows = recall_version(model, version, folder)
         config = parse_config(known.config)
         with store_apart(folder):
-            rows = rows or ingest_data(config.data, None)
+            rows = rows or ingest_data(config.data, known.contract, held=False)
             with own_run(
                 experiment=f"{known.model} reproduce",  # apart from the trainings that may go live
                 name=f"reproduce {known.name}",

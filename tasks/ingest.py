@@ -1,5 +1,6 @@
 """Read the rows, hold them to their contract, and keep a snapshot."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ __all__ = ["ingest_data", "load_rows", "read_rows"]
 
 
 @step("ingest", "Reads the rows, compares them with the model's data contract, and keeps a snapshot.")
-def ingest_data(data: DataConfig, contract: dict[str, Any] | None) -> Ref:
+def ingest_data(data: DataConfig, contract: Mapping[str, Any] | None, *, held: bool = True) -> Ref:
     """The rows as a snapshot in the store, known by the digest of their content.
 
     Parameters
@@ -34,6 +35,8 @@ def ingest_data(data: DataConfig, contract: dict[str, Any] | None) -> Ref:
         The configuration's section.
     contract
         What the model's first data promised; None at first sight, or when a new contract is asked for.
+    held
+        Whether rows that break the contract are refused; else it only says which columns are numbers.
 
     Raises
     ------
@@ -42,7 +45,10 @@ def ingest_data(data: DataConfig, contract: dict[str, Any] | None) -> Ref:
     """
     rows, sample = _load(data)
     if contract is not None:
-        Contract.from_dict(contract).check(rows)
+        promised = Contract.from_dict(contract)
+        if held:
+            promised.check(rows)
+        rows = _in_order(promised.as_promised(rows))
     about = data.model_dump(mode="json", exclude={"source", "contract"})
     sampled = None if sample is None else sample.to_dict()
     parts = {"rows": rows.digest, "data": about, "sampled": sampled}

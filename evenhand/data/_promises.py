@@ -15,6 +15,8 @@ from evenhand.exceptions import Problem, shorten
 _MOST_CATEGORIES = 100  # more are free text or a name: any value may come, and none is kept in the contract
 _LEAST_NAMED = 5  # a value that fewer rows share could tell who they are: only its count is told
 _NUMBERS = ("integer", "number")
+_FLAG = 2.0
+"""How far the range of 0 and 1 reaches with the usual tolerance."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,17 @@ class ColumnPromise:
         if self.kind == "integer" and found == "number":
             # A column of whole numbers becomes float as soon as one value is missing.
             return bool((series.dropna() % 1 == 0).all())
+        if self.kind == "number" and found == "boolean":
+            return self.is_flag
+        if self.kind == "boolean" and found == "number":
+            # So does a column of yes and no; that a value is missing is another rule's.
+            return bool(series.dropna().isin([0, 1]).all())
         return False
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether a promised number was 0 or 1 at most: what yes and no with a gap become."""
+        return self.kind == "number" and self.low == 0 and self.high is not None and self.high <= _FLAG
 
     def _stray(self, series: pd.Series) -> npt.NDArray[np.bool_]:
         codes, uniques = pd.factorize(series, use_na_sentinel=True)
@@ -94,7 +106,9 @@ class ColumnPromise:
         return np.asarray(is_stray[codes], dtype=np.bool_)
 
     def _outside(self, series: pd.Series) -> npt.NDArray[np.bool_]:
-        return ((series < self.low) | (series > self.high)).to_numpy(dtype=np.bool_)
+        numbers = series.astype("float64") if column_kind(series) == "boolean" else series
+        outside: pd.Series = (numbers < self.low) | (numbers > self.high)  # type: ignore[operator]
+        return outside.to_numpy(dtype=np.bool_)
 
     def strays(self, series: pd.Series) -> Counter[str]:
         """How often each value that is no category comes; none in a column of another kind."""

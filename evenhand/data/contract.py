@@ -10,7 +10,8 @@ import pandas as pd
 
 from evenhand.data._promises import ColumnPromise, GroupPromise, promise_of
 from evenhand.data.dataset import Dataset
-from evenhand.data.frames import distinct_texts, require_columns
+from evenhand.data.digest import content_digest
+from evenhand.data.frames import column_kind, distinct_texts, require_columns
 from evenhand.exceptions import ContractError, DataError, Problem, nearest, shorten
 
 if TYPE_CHECKING:
@@ -80,6 +81,23 @@ class Contract:
                 "or accept what changed by a new contract",
                 problems,
             )
+
+    def as_promised(self, rows: Dataset) -> Dataset:
+        """The same rows, with yes and no as 1 and 0 where a gap in the first data made numbers of them.
+
+        So a column stays one and the same for the models before and after it, whether a value is missing or not.
+
+        Parameters
+        ----------
+        rows
+            A data set; its digest is taken anew when that changes it.
+        """
+        flags = [promise.name for promise in self.columns if promise.is_flag and promise.name in rows.X.columns]
+        numbers = {name: rows.X[name].astype("float64") for name in flags if column_kind(rows.X[name]) == "boolean"}
+        if not numbers:
+            return rows
+        found = replace(rows, X=rows.X.assign(**numbers))
+        return replace(found, digest=content_digest(found.to_frame()) if rows.digest else "")
 
     def schema(self) -> "pa.DataFrameSchema":
         """The contract as a pandera schema, whose checks answer for a column as a whole and so hold no row."""

