@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from evenhand.exceptions import ServiceError, shorten
+from tasks.step import home
 
 __all__ = [
     "address",
@@ -40,10 +41,17 @@ _LATER = {"TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED",
 
 
 def address() -> str:
-    """Where MLflow is, as MLflow itself resolves it."""
+    """Where MLflow is: where `MLFLOW_TRACKING_URI` or the caller's own code says, else in a store below the home.
+
+    MLflow's own default is a file in the working folder, where the command line would never look for a run that a
+    script of the user's made.
+    """
     import mlflow
 
-    return str(mlflow.get_tracking_uri())
+    if mlflow.is_tracking_uri_set():  # type: ignore[no-untyped-call]
+        return str(mlflow.get_tracking_uri())
+    home().mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{home() / 'mlflow.db'}"
 
 
 def shown_address() -> str:
@@ -60,7 +68,7 @@ def _client(where: str) -> Any:
 
 
 def client() -> Any:
-    """The MLflow client for the address in `MLFLOW_TRACKING_URI`."""
+    """The MLflow client for :func:`address`."""
     for name, value in _QUICK.items():
         os.environ.setdefault(name, value)
     return _client(address())

@@ -9,9 +9,10 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from deployments.local import default_addresses
 from evenhand.exceptions import ServiceError
 from tasks.step import listening
-from tasks.tracking import client, deliver_all, finish_run, open_run, reachable
+from tasks.tracking import client, deliver_all, finish_run, open_run, reachable, run_url
 
 
 @contextmanager
@@ -75,3 +76,27 @@ def test_records_wait_until_the_password_is_right(tmp_path: Path, monkeypatch: p
     assert waits.left > 0
     assert "MLFLOW_TRACKING_PASSWORD" in said[0]
     assert "the records wait in" in said[0]
+
+
+def test_without_an_address_the_store_is_below_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flow in a script of the user's records where the command line looks for it."""
+    home = tmp_path / "home"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setenv("EVENHAND_HOME", str(home))
+    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
+    mlflow.set_tracking_uri(None)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    asked: dict[str, str] = {}
+    default_addresses(asked, home)
+    try:
+        run = open_run(experiment="script", name="mine", model="script", tags={})
+        finish_run(run, "FINISHED")
+        assert run_url(run).startswith(asked["MLFLOW_TRACKING_URI"])
+        assert (home / "mlflow.db").is_file()
+        assert not list((tmp_path / "elsewhere").iterdir())
+        named = f"sqlite:///{tmp_path / 'own.db'}"
+        mlflow.set_tracking_uri(named)
+        assert str(client().tracking_uri) == named
+    finally:
+        mlflow.set_tracking_uri(before)
