@@ -144,7 +144,16 @@ def _steps(config: Config) -> dict[str, Any]:
         parts = split_rows(rows, split, promised, seed)
         develop, holdout = parts["develop"], parts["holdout"]
         weights = weigh_rows(develop, weight)
-        found = tune_model(develop, weights, config.search, weight, grouped=split.method == "group", seed=seed, run=run)
+        found = tune_model(
+            develop,
+            weights,
+            config.search,
+            weight,
+            grouped=split.method == "group",
+            seed=seed,
+            run=run,
+            country=config.evaluate.country,
+        )
         fitted = fit_model(develop, weights, found, config.evaluate, weight, seed=seed, run=run)
         if config.mitigate.method != "none":
             mine = {"develop": develop, "holdout": holdout, "weights": weights}

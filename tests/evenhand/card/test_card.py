@@ -152,6 +152,34 @@ def test_the_card_shows_what_calibration_does_to_the_decisions(inputs):
     assert "would make the decisions worse" in markdown
 
 
+def _costs(section, **parts):
+    found = build_card(model={"name": "loans"}, costs={"model_bytes": 4096.0, **parts}).section(section).to_dict()
+    table = next(block for block in found["blocks"] if block["kind"] == "table")
+    return {row[0]["text"]: [cell["text"] for cell in row[1:]] for row in table["rows"]}, table
+
+
+def test_the_search_is_part_of_what_training_cost():
+    fit = {"wall_seconds": 2.0, "cpu_seconds": 3.0, "peak_memory_bytes": 2**30, "money": 0.25, "currency": "EUR"}
+    fit |= {"energy_kwh": 0.001, "co2_kg": 0.002, "country": "DEU"}
+    search = {name: 10 * value if isinstance(value, float) else value for name, value in fit.items()}
+    rows, _ = _costs("costs", training=fit, search=search)
+    assert list(rows) == ["Search", "Final fit", "Together"]
+    assert rows["Together"] == ["22 s", "33 s", rows["Search"][2], "2.75 EUR"]
+    energy, table = _costs("environment", training=fit, search=search)
+    assert energy["Together"] == ["0.0110 kWh", "0.0220 kg"]
+    assert "DEU" in table["note"]
+    more, _ = _costs("costs", training=fit, search=search, mitigation=fit)
+    assert more["Together"][:2] == ["24 s", "36 s"]
+
+
+def test_a_search_that_was_not_measured_leaves_no_sum():
+    rows, _ = _costs("costs", training={"wall_seconds": 2.0, "cpu_seconds": 3.0})
+    assert rows["Search"][:2] == rows["Together"][:2] == ["not measured", "not measured"]
+    part = {"wall_seconds": 2.0, "cpu_seconds": 3.0}
+    _, table = _costs("costs", training=part, search=part | {"not_metered": "it was interrupted"})
+    assert table["note"] == "Search: it was interrupted."
+
+
 def test_missing_evidence_is_a_limitation_of_its_own():
     said = _texts(build_card(model={"name": "loans"}).section("limits-evidence"))
     assert "Not measured: performance" in said
