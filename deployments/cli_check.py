@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -26,13 +27,14 @@ def check_configuration(path: Path, overrides: Sequence[str]) -> int:
     default_addresses(os.environ, home_folder())  # before Prefect and MLflow read their settings
     from tasks.ingest import load_rows
 
-    rows = load_rows(config.data)
+    promised, held = _contract(config)
+    rows = load_rows(config.data, promised)
     check_rows(config, list(rows.X.columns), len(rows.classes))
     for line in _about(rows, config):
         _say(out, line)
     split = split_dataset(rows, **config.split.drawn_by(), seed=config.seed)
     _say(out, f"split: {', '.join(f'{part} {count:,}' for part, count in split.counts().items())}")
-    _say(out, _contract(config, rows))
+    _say(out, held)
     findings = find_all(rows.take(split.rows("train")), seed=config.seed)
     people = find_people(rows, split, config.split.people)
     for finding in dict.fromkeys((*rows.findings, *people, *findings)):
@@ -62,12 +64,12 @@ def _about(rows: Dataset, config: Config) -> Iterator[str]:
         yield "sensitive: none declared, so no groups will be compared"
 
 
-def _contract(config: Config, rows: Dataset) -> str:
-    """Hold the rows to the contract of the model's newest version, when there is one."""
+def _contract(config: Config) -> tuple[dict[str, Any] | None, str]:
+    """The contract of the model's newest version, when the rows are held to one, and what to say once they keep it."""
+    none = "contract: none yet; the first run makes one"
     address = os.environ["MLFLOW_TRACKING_URI"]
     if address.startswith("sqlite:///") and not Path(address.removeprefix("sqlite:///")).is_file():
-        return "contract: none yet; the first run makes one"
-    from evenhand.data.contract import Contract
+        return None, none
     from tasks.registry import latest_contract
     from tasks.step import listening
 
@@ -75,8 +77,7 @@ def _contract(config: Config, rows: Dataset) -> str:
     with listening(lambda event: silence.append(event.message)):
         found = latest_contract(config.model)
     if found is None:
-        return f"contract: {silence[0]}" if silence else "contract: none yet; the first run makes one"
+        return None, f"contract: {silence[0]}" if silence else none
     if config.data.contract == "renew":
-        return "contract: not compared, since data.contract is renew"
-    Contract.from_dict(found).check(rows)
-    return "contract: the rows keep it" + (f", as far as is known here: {silence[0]}" if silence else "")
+        return None, "contract: not compared, since data.contract is renew"
+    return found, "contract: the rows keep it" + (f", as far as is known here: {silence[0]}" if silence else "")

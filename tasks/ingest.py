@@ -19,6 +19,8 @@ from evenhand.data.sensitive import Sensitive
 from evenhand.data.snapshot import read_dataset, write_dataset
 from evenhand.data.sources import read_source
 from evenhand.data.target import cut_target, require_favorable_label
+from evenhand.data.unbuilt import refuse_with_contract
+from evenhand.exceptions import DataError
 from evenhand.store import Ref
 from tasks.step import note, once, step, store, write_json
 
@@ -43,11 +45,9 @@ def ingest_data(data: DataConfig, contract: Mapping[str, Any] | None, *, held: b
     ContractError
         With every violation.
     """
-    rows, sample = _load(data)
-    if contract is not None:
-        promised = Contract.from_dict(contract)
-        if held:
-            promised.check(rows)
+    promised = None if contract is None else Contract.from_dict(contract)
+    rows, sample = _load(data, promised if held else None)
+    if promised is not None:
         rows = _in_order(promised.as_promised(rows))
     about = data.model_dump(mode="json", exclude={"source", "contract"})
     sampled = None if sample is None else sample.to_dict()
@@ -58,31 +58,50 @@ def ingest_data(data: DataConfig, contract: Mapping[str, Any] | None, *, held: b
     return ref
 
 
-def load_rows(data: DataConfig) -> Dataset:
-    """Read the source and sort its columns into features, target and sensitive attributes."""
-    return _load(data)[0]
+def load_rows(data: DataConfig, contract: Mapping[str, Any] | None = None) -> Dataset:
+    """Read the source and sort its columns into features, target and sensitive attributes.
+
+    Parameters
+    ----------
+    data
+        The configuration's section.
+    contract
+        What the rows are held to, if anything.
+
+    Raises
+    ------
+    ContractError
+        With every violation.
+    """
+    return _load(data, None if contract is None else Contract.from_dict(contract))[0]
 
 
-def _load(data: DataConfig) -> tuple[Dataset, Sample | None]:
+def _load(data: DataConfig, contract: Contract | None) -> tuple[Dataset, Sample | None]:
     """The rows and, when they were drawn, how."""
     source = data.source
     sensitive = {name: Sensitive.described(name, **each.model_dump()) for name, each in data.sensitive.items()}
     frame, sample = _read(data, sensitive)
     if data.target_above is not None:
         frame = cut_target(frame, target=data.target, above=data.target_above)
-    rows = build_dataset(
-        frame,
-        target=data.target,
-        favorable_label=data.favorable_label,
-        sensitive=sensitive,
-        features=data.features or None,
-        exclude=data.exclude,
-        key=data.key,
-        time=data.time,
-        group=data.group,
-        name=data.name or source.dataset or Path(source.path or "query").name,
-        drop_missing_target=data.drop_missing_target,
-    )
+    roles: dict[str, Any] = {
+        "target": data.target,
+        "sensitive": sensitive,
+        "features": data.features or None,
+        "exclude": data.exclude,
+        "key": data.key,
+        "time": data.time,
+        "group": data.group,
+        "drop_missing_target": data.drop_missing_target,
+    }
+    name = data.name or source.dataset or Path(source.path or "query").name
+    try:
+        rows = build_dataset(frame, favorable_label=data.favorable_label, name=name, **roles)
+    except DataError as error:
+        if contract is not None:
+            refuse_with_contract(error, contract, frame, **roles)
+        raise
+    if contract is not None:
+        contract.check(rows)
     require_favorable_label(rows)
     if sample is not None and sample.without_target:
         message = (

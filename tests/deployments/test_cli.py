@@ -17,6 +17,7 @@ import yaml
 
 from deployments.cli import main, run
 from evenhand.config import load_config
+from evenhand.data.splits import split_dataset
 from flows.outcome import Outcome
 
 ROOT = Path(__file__).parents[2]
@@ -228,6 +229,39 @@ def test_init_check_round_trip(loans: Path, tmp_path: Path, capsys: pytest.Captu
     assert f"binary (no: {counts['no']}, yes: {counts['yes']}; yes is favorable)" in text
     assert "sensitive: sex (male: 100, female: 50, unknown: 50)" in text
     assert "contract: none yet" in text
+
+
+def test_check_tells_of_the_contract_before_it_splits(
+    loans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A new rare label breaks the contract; that it is too rare for a split is no remedy."""
+    import pandas as pd
+
+    from tasks import registry
+    from tasks.ingest import load_rows
+    from tasks.split import _new_contract as new_contract
+
+    assert init(loans, "--target", "approved", "--favorable-label", "yes") == 0
+    config = load_config(tmp_path / "loans.yaml")
+    rows = load_rows(config.data)
+    kept = new_contract(rows, split_dataset(rows, **config.split.model_dump(), seed=config.seed))
+    monkeypatch.setattr(registry, "latest_contract", lambda _model: kept)
+    (tmp_path / "home").mkdir(exist_ok=True)
+    (tmp_path / "home" / "mlflow.db").touch()
+    assert run(["check", "loans.yaml"]) == 0
+    assert "contract: the rows keep it" in capsys.readouterr().out
+    frame = pd.read_csv(loans)
+    frame.loc[:1, "approved"] = "perhaps"
+    frame.to_csv(loans, index=False)
+    assert run(["check", "loans.yaml"]) == 2
+    error = capsys.readouterr().err
+    assert "2 of 200 rows hold 1 unseen category" in error
+    assert "stratified" not in error
+    frame.assign(approved="no", more=1).to_csv(loans, index=False)
+    assert run(["check", "loans.yaml"]) == 2
+    error = capsys.readouterr().err
+    assert "has one class in all 200 rows" in error
+    assert "more: the column is not in the contract" in error
 
 
 def test_check_names_what_is_noteworthy(loans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
