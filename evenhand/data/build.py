@@ -150,7 +150,8 @@ def _target(y: pd.Series) -> pd.Series:
             )
         if not (y == y.round()).all():
             raise DataError(
-                f"target {shorten(y.name)} holds fractions: Evenhand trains classifiers, so cut it into classes first"
+                f"target {shorten(y.name)} holds fractions: Evenhand trains classifiers, so cut it into two classes "
+                "by data.target_above, or into more before"
             )
         y = y.astype("int64")
     elif kind == "datetime":
@@ -170,7 +171,8 @@ def _check_classes(y: pd.Series) -> pd.Series:
     if n > _MOST_CLASSES:
         raise DataError(
             f"target {shorten(y.name)} has {n} different values in {len(y)} rows: it looks like a quantity or a name, "
-            f"not like classes; cut it into at most {_MOST_CLASSES} classes"
+            f"not like classes; cut a quantity into two by data.target_above, or into at most {_MOST_CLASSES} classes "
+            "before"
         )
     return y
 

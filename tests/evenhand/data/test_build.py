@@ -230,7 +230,7 @@ BAD = {
     "name twice": (lambda: table(sex=1), {}, "name of a sensitive attribute: 'sex'"),
     "one class": (lambda: table(paid=1), {}, "one class in all 40 rows"),
     "no target": (lambda: table(paid=np.nan), {}, "missing in all 40 rows"),
-    "fractions": (lambda: table(paid=np.arange(40) / 7), {}, "holds fractions"),
+    "fractions": (lambda: table(paid=np.arange(40) / 7), {}, "holds fractions.*two classes by data.target_above"),
     "infinite target": (lambda: table(paid=[1.0, np.inf] * 20), {}, "20 infinite values"),
     "dates": (lambda: table(paid=pd.date_range("2024", periods=40)), {}, "holds dates"),
     "names": (lambda: table(400, paid=range(400)), {}, "400 different values"),
