@@ -67,16 +67,39 @@ def _importance(inputs: Inputs, _: str) -> Words | None:
     return (title, f"{title}: {said}.") if entries else None
 
 
-def _summary(inputs: Inputs, _: str) -> Words | None:
+def _class_of(inputs: Inputs, rest: str) -> tuple[str, str]:
+    """What comes before the class in the rest of a name, and the class that the figure is about; "" with one only."""
+    labels = inputs.explanation.get("labels") or ()
+    before, _, place = rest.rpartition("class-")
+    if len(labels) < 2 or not place.isdigit() or not 0 < int(place) <= len(labels):
+        return rest, ""
+    return before.removesuffix("-"), plain(labels[int(place) - 1])
+
+
+def _summary(inputs: Inputs, rest: str) -> Words | None:
     found = inputs.explanation.get("features") or ()
-    title = "Attributions by the value of each feature, in bands"
-    return (title, f"{title}, for {join([item['feature'] for item in found])}.") if found else None
+    label = _class_of(inputs, rest)[1]
+    title = f"Attributions{_to(label)} by the value of each feature, in bands"
+    said = [f"{plain(item['feature'])}{_mean_size(item, label)}" for item in found]
+    sizes = "; the numbers are mean sizes" if label else ""
+    return (title, f"{title}, for {join(said)}{sizes}.") if found else None
+
+
+def _to(label: str) -> str:
+    return f" to the class {label}" if label else ""
+
+
+def _mean_size(feature: Mapping[str, Any], label: str) -> str:
+    """The mean size of a feature's attributions to one class; "" where no class is asked for."""
+    sizes = (one.get("mean_abs") for one in feature.get("by_label") or () if plain(one["label"]) == label)
+    size = next(sizes, None) if label else None
+    return "" if size is None else f" {number(size)}"
 
 
 def _groups(inputs: Inputs, rest: str) -> Words | None:
-    attribute = rest.partition("-class-")[0]
+    attribute, label = _class_of(inputs, rest)
     found = [group for group in inputs.explanation.get("groups") or () if group["attribute"] == attribute]
-    title = f"Mean attribution within each group of {plain(attribute)}"
+    title = f"Mean attribution{_to(label)} within each group of {plain(attribute)}"
     names = [f"{group['group']} ({count(group['n'])})" for group in found if group.get("n") is not None]
     return (title, f"{title}: {join(names)}; groups of few rows are withheld.") if found else None
 
@@ -87,11 +110,16 @@ def _dependence(inputs: Inputs, rest: str) -> Words | None:
     if not 0 <= place < len(found) or not found[place].get("curves"):
         return None
     each = found[place]
-    curve, grid, feature = each["curves"][0], each["grid"], plain(each["feature"])
-    ends = f"from {number(curve['mean'][0])} at {plain(grid[0])} to {number(curve['mean'][-1])} at {plain(grid[-1])}"
-    title = f"Predicted probability by {feature}"
-    said = f"The mean probability of {plain(curve['label'])} goes {ends}, over {count(each['rows'])} rows."
-    return title, said
+    grid, rows = each["grid"], count(each["rows"])
+    ends = [
+        f"of {plain(curve['label'])} from {number(curve['mean'][0])} at {plain(grid[0])} "
+        f"to {number(curve['mean'][-1])} at {plain(grid[-1])}"
+        for curve in each["curves"]
+    ]
+    return (
+        f"Predicted probability by {plain(each['feature'])}",
+        f"The mean probability goes: {'; '.join(ends)}. Over {rows} rows.",
+    )
 
 
 def _proxies(inputs: Inputs, rest: str) -> Words | None:

@@ -152,6 +152,31 @@ def test_the_card_shows_what_calibration_does_to_the_decisions(inputs):
     assert "would make the decisions worse" in markdown
 
 
+def test_figures_that_differ_by_class_say_which(multiclass):
+    feature = dict(multiclass["explanation"]["features"][0])
+    sizes = [{**feature["by_label"][0], "label": label, "mean_abs": 0.5 + place} for place, label in enumerate("ANUY")]
+    explanation = multiclass["explanation"] | {
+        "labels": list("ANUY"),
+        "features": [feature | {"by_label": sizes}],
+        "groups": [{"attribute": "sex", "group": "female", "n": 90}],
+    }
+    kinds = ("summary-class-", "groups-sex-class-")
+    figures = {f"{kind}{place}": {"svg": "<svg/>", "title": "", "alt": ""} for kind in kinds for place in (1, 2, 3, 4)}
+    html = render_html(build_card(**(multiclass | {"explanation": explanation, "figures": figures})))
+    for label in "ANUY":
+        assert f"Attributions to the class {label} by the value of each feature" in html
+        assert f"Mean attribution to the class {label} within each group of sex" in html
+    assert f"for {feature['feature']} 2.5" in html
+
+
+def test_one_class_needs_no_name(inputs):
+    figures = {"summary": {"svg": "<svg/>"}, "groups-a-class-1": {"svg": "<svg/>"}}
+    explanation = inputs["explanation"] | {"groups": [{"attribute": "a-class-1", "group": "x", "n": 90}]}
+    html = render_html(build_card(**(inputs | {"explanation": explanation, "figures": figures})))
+    assert "Attributions by the value of each feature, in bands" in html
+    assert "within each group of a-class-1" in html
+
+
 def _costs(section, **parts):
     found = build_card(model={"name": "loans"}, costs={"model_bytes": 4096.0, **parts}).section(section).to_dict()
     table = next(block for block in found["blocks"] if block["kind"] == "table")
