@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evenhand.card.blocks import Picture, Text
-from evenhand.card.text import plain
+from evenhand.card.text import is_placeholder, plain
 
 __all__ = ["HUMAN_FIELDS", "HumanField", "Inputs", "missing_statements"]
 
@@ -97,11 +97,13 @@ class Inputs:
         return found
 
     def said(self, name: str) -> tuple[str, ...]:
-        """What a person said in a field: a paragraph or item each; empty when nothing was said."""
+        """What a person said in a field: a paragraph or item each; empty when nothing was said.
+
+        What only keeps a place, such as FILL IN or TODO, says nothing.
+        """
         value = self.human.get(name)
-        if isinstance(value, str):
-            return tuple(part for part in (plain(" ".join(p.split())) for p in value.split("\n\n")) if part)
-        return tuple(part for part in (plain(item) for item in value or ()) if part)
+        listed = [" ".join(part.split()) for part in value.split("\n\n")] if isinstance(value, str) else value or ()
+        return tuple(part for part in map(plain, listed) if not is_placeholder(part))
 
     def statement(self, name: str) -> tuple[Text, ...]:
         """A field's paragraphs, or the visible gap where they should stand."""

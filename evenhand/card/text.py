@@ -10,6 +10,7 @@ from evenhand.card.blocks import Cell
 __all__ = [
     "count",
     "duration",
+    "is_placeholder",
     "join",
     "metric_cell",
     "name_of",
@@ -24,6 +25,14 @@ __all__ = [
 # Controls, and the marks that turn the direction of writing round: they make a page show what is not there.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
 _ADDRESS_SECRET = re.compile(r"(?<=://)[^/\s@]*:[^/\s@]*@")
+
+_PLACEHOLDER = re.compile(
+    "|fill (me )?in|to ?do|tb[adc]|to be (added|confirmed|defined|determined|done|filled in)|to fill in|fixme|xxx|n ?a"
+    "|not (applicable|available)|placeholder|lorem ipsum"
+)
+"""What stands where a statement should, in lower case and without signs."""
+_MARK = re.compile(r"\W*(FILL IN|TODO|TBD|TBA|FIXME)\b")
+"""The marks, in capitals, that often have a reminder after them."""
 
 _NAMES: Mapping[str, str] = {
     "roc_auc": "ROC AUC",
@@ -47,6 +56,20 @@ _ALGORITHMS: Mapping[str, str] = {
     "boosting": "Histogram gradient boosting",
     "perceptron": "Two-layer perceptron",
 }
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a text only keeps the place of a statement: empty, without a letter or digit, or a word such as TODO.
+
+    Examples
+    --------
+    >>> [is_placeholder(text) for text in ("FILL IN", "TODO: ask the owner", "tbd", "n/a", "...", "-", "")]
+    [True, True, True, True, True, True, True]
+    >>> [is_placeholder(text) for text in ("none", "Fill in the form at the desk", "NA 12, Todos Santos")]
+    [False, False, False]
+    """
+    said = "".join(sign if sign.isalnum() else " " for sign in text)
+    return _PLACEHOLDER.fullmatch(" ".join(said.casefold().split())) is not None or _MARK.match(text) is not None
 
 
 def plain(value: object) -> str:

@@ -13,6 +13,7 @@ from evenhand.card import (
     Text,
     build_card,
     card_schema,
+    missing_statements,
     render_html,
     render_json,
     render_markdown,
@@ -54,6 +55,23 @@ def test_one_missing_statement_is_named(inputs, name):
     card = build_card(**inputs)
     assert card.missing == (name,)
     assert HUMAN_FIELDS[name].label in _texts(card.section("summary-missing"))
+
+
+@pytest.mark.parametrize(
+    "said", ["FILL IN", "fill in", "<FILL IN>", "TODO", "TODO: ask legal", "-", "...", "…", "TBD", "n/a", "N.A.", "???"]
+)
+def test_what_keeps_a_place_is_no_statement(inputs, said):
+    assert "contact" in missing_statements(inputs["human"] | {"contact": said})
+    assert "owners" in missing_statements(inputs["human"] | {"owners": [said]})
+    card = build_card(**(inputs | {"human": inputs["human"] | {"contact": said}}))
+    assert card.missing == ("contact",)
+    shown = [block for section in card.walk() for block in section.blocks if getattr(block, "field", "") == "contact"]
+    assert {block.tone for block in shown} == {"missing"}
+
+
+@pytest.mark.parametrize("said", ["None are known.", "none", "Nadia N.", "help@todo.org", "12-34", "窓口"])
+def test_what_only_looks_like_a_place_keeper_is_a_statement(inputs, said):
+    assert "contact" not in missing_statements(inputs["human"] | {"contact": said})
 
 
 def test_a_complete_card_misses_nothing(inputs):
