@@ -94,7 +94,7 @@ def four_fifths(audited: Mapping[str, Any], min_cell: int) -> Mapping[str, Any]:
 
 
 def gap_rows(audited: Mapping[str, Any], min_cell: int) -> tuple[tuple[Cell, ...], ...]:
-    """A row for each main gap and each with a verdict: value, interval, p-value, between whom, verdict."""
+    """A row for each main gap and each with a verdict: verdict, value, interval, p-value, between whom."""
     gaps = audited.get("disparities") or {}
     return tuple(_gap_row(name, gaps[name], gap_cell(gaps[name], audited, min_cell)) for name in _main(gaps))
 
@@ -112,11 +112,11 @@ def _gap_row(name: str, gap: Mapping[str, Any], cell: Cell) -> tuple[Cell, ...]:
     without = f"not defined for {join(list(left))}" if left else ""
     return (
         Cell(words(name), detail=without),
+        verdict_cell(gap),
         replace(cell, detail="") if bounded else cell,
         Cell(cell.detail) if bounded else Cell("none", tone="absent"),
         Cell("none" if gap.get("p_value") is None else number(gap["p_value"]), gap.get("p_value")),
         Cell(" and ".join(plain(group) for group in gap.get("between") or ()) or "none"),
-        verdict_cell(gap),
     )
 
 
@@ -159,7 +159,8 @@ def _reason(gap: Mapping[str, Any], audited: Mapping[str, Any], min_cell: int) -
 
 
 def _attribute(inputs: Inputs, name: str, audited: Mapping[str, Any], place: int, kind: str) -> Section:
-    columns = ("Disparity", "Value", "Interval", "p of equality", "Between", "Verdict")
+    # The verdict stands where a narrow screen shows it before the table is moved.
+    columns = ("Disparity", "Verdict", "Value", "Interval", "p of equality", "Between")
     reasons = tuple(
         Text(f"{words(gap)}: {_reason(found, audited, inputs.min_cell)}.".replace("..", "."), tone="muted")
         for gap, found in (audited.get("disparities") or {}).items()

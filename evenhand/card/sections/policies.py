@@ -63,7 +63,7 @@ def _policy(judged: Values, inputs: Inputs) -> Iterator[Block]:
     yield _origin(policy)
     rules = [rule for rule in judged.get("rules") or () if rule.get("verdict")]
     if rules:
-        columns = ("Rule", "Over", "Value", "Interval", "Verdict", "Why")
+        columns = ("Rule", "Verdict", "Over", "Value", "Interval", "Why")
         yield Table(f"Verdicts of {_title(judged)}", columns, tuple(_rule_row(rule, inputs) for rule in rules))
     made: Mapping[str, Mapping[str, Sequence[Values]]] = judged.get("tables") or {}
     for kind, by_attribute in made.items():
@@ -99,10 +99,10 @@ def _rule_row(rule: Values, inputs: Inputs) -> tuple[Cell, ...]:
     remarks = () if cell.text == "withheld" else rule.get("notes") or ()
     return (
         Cell(words(rule.get("metric", "?")), detail=f"{side} {number(rule.get('limit'))}"),
+        verdict_cell(rule),
         Cell(plain(name)),
         replace(cell, detail=""),
         Cell(cell.detail or "none"),
-        verdict_cell(rule),
         Cell(plain(rule.get("reason") or ""), detail="; ".join(map(plain, remarks))),
     )
 

@@ -54,6 +54,17 @@ def test_the_page_is_never_wider_than_the_screen(browser, address, width):
     page.close()
 
 
+def test_a_phone_shows_every_verdict_before_a_table_is_moved(browser, address):
+    page, _, _ = _open(browser, address, viewport={"width": 390, "height": 844})
+    tables = page.locator("table", has=page.locator("thead th", has_text="Verdict")).all()
+    for table in (each for each in tables if each.is_visible()):
+        place = table.locator("thead th").all_inner_texts().index("Verdict")
+        for row in table.locator("tbody tr").all():
+            box = row.locator("th, td").nth(place).bounding_box()
+            assert box is None or box["x"] + box["width"] <= 390
+    page.close()
+
+
 def test_wide_tables_scroll_within_themselves(browser, address):
     page, _, _ = _open(browser, address, viewport={"width": 390, "height": 844})
     inside = "[...document.querySelectorAll('.scroll')].every(e => e.getBoundingClientRect().right <= innerWidth)"

@@ -182,7 +182,7 @@ def test_a_verdict_on_few_people_withholds_its_figure_and_its_remarks():
     )
     card = build_card(model={"name": "m"}, audit=audit)
     [row, *_] = _tables(card.section("policy-2"))[f"Verdicts of {load_policy('us-four-fifths').title}"].rows
-    assert (row[2].text, row[2].value, row[2].interval, row[5].detail) == ("withheld", None, None, "")
+    assert (row[3].text, row[3].value, row[3].interval, row[5].detail) == ("withheld", None, None, "")
     for said in (render_json(card), render_markdown(card), render_html(card)):
         assert "0.278" not in said
         assert "the value with them" not in said
