@@ -24,7 +24,7 @@ from evenhand.fairness import BiasDetector
 from evenhand.fairness.assess import build_views
 from evenhand.fairness.groups import encode_groups
 from evenhand.fairness.inference import estimates_with_intervals
-from evenhand.fairness.replicated import Options
+from evenhand.fairness.options import Options
 from evenhand.fairness.score_estimates import ScoredRows, score_estimates
 
 ROWS = 10_000_000

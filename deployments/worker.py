@@ -3,6 +3,7 @@
 It takes the options of `prefect worker start`, and instead of `--pool` a service file, whose pool it joins.
 """
 
+import argparse
 import sys
 import threading
 from collections.abc import Sequence
@@ -35,11 +36,10 @@ def arguments(given: Sequence[str]) -> list[str]:
     >>> arguments(["--pool", "loans", "--limit", "1"])
     ['--pool', 'loans', '--limit', '1']
     """
-    words = list(given)
-    if "--service" in words:
-        place = words.index("--service")
-        words[place : place + 2] = ["--pool", load_service(Path(words[place + 1])).about.work_pool]
-    return words
+    parser = argparse.ArgumentParser(prog="python -m deployments.worker", add_help=False, allow_abbrev=False)
+    parser.add_argument("--service", type=Path, metavar="FILE")
+    asked, words = parser.parse_known_args(given)
+    return words if asked.service is None else ["--pool", load_service(asked.service).about.work_pool, *words]
 
 
 def keep(ended: threading.Event) -> None:
@@ -59,6 +59,9 @@ def keep(ended: threading.Event) -> None:
         except (httpx.HTTPError, PrefectException, ValueError) as error:
             keeper.forget()
             logger.debug("Prefect's server does not say how the runs are: %s", type(error).__name__)
+        except Exception:
+            keeper.forget()
+            logger.exception("killed runs were not looked after this time")  # the next look may go well
 
 
 def main(given: Sequence[str]) -> None:

@@ -107,7 +107,7 @@ class ColumnPromise:
 
     def _outside(self, series: pd.Series) -> npt.NDArray[np.bool_]:
         numbers = series.astype("float64") if column_kind(series) == "boolean" else series
-        outside: pd.Series = (numbers < self.low) | (numbers > self.high)  # type: ignore[operator]
+        outside: pd.Series = (numbers < self.low) | (numbers > self.high)  # type: ignore[operator]  # a promised number has both ends
         return outside.to_numpy(dtype=np.bool_)
 
     def strays(self, series: pd.Series) -> Counter[str]:

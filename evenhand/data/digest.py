@@ -9,11 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from evenhand.data.frames import value_texts
+
 __all__ = ["ContentTally", "content_digest", "key_digests", "mix", "row_digests", "text_key"]
 
 Hashes = npt.NDArray[np.uint64]
 
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
+_WHOLE = r"-?[1-9][0-9]{0,17}|0"
 _HASH_KEY = "evenhand-digest1"  # pandas wants exactly sixteen bytes; part of the format, never to change
 
 
@@ -62,8 +65,8 @@ def row_digests(frame: pd.DataFrame) -> Hashes:
 def key_digests(keys: pd.Series, role: str) -> Hashes:
     """A 64-bit digest of what each key or person is called, shape (n,), whichever type the column has.
 
-    A source that turns whole numbers into text (another driver, a CSV file) names the same rows: 17 and "17" are one
-    key, and "017" is another.
+    A source that turns whole numbers into text (another driver, a CSV file) names the same rows: 17, 17.0 and "17" are
+    one key, and "017" is another.
 
     Parameters
     ----------
@@ -78,15 +81,19 @@ def key_digests(keys: pd.Series, role: str) -> Hashes:
     >>> (key_digests(numbers, "key") == key_digests(texts, "key")).tolist()
     [True, False]
     """
-    column = keys.rename(role)
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(object)
-    if pd.api.types.infer_dtype(column, skipna=True) not in ("string", "mixed", "mixed-integer"):
+    column = keys.rename(role).reset_index(drop=True)
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iufb":
         return row_digests(column.to_frame())
-    whole = column.str.fullmatch(r"0|-?[1-9][0-9]{0,17}").fillna(value=False).to_numpy(dtype=bool)
+    if pd.api.types.is_integer_dtype(column.dtype):
+        whole, numbers = column.notna().to_numpy(), column.dropna()
+    else:
+        column = value_texts(column).astype("str")
+        whole = column.str.fullmatch(_WHOLE).to_numpy(dtype=bool, na_value=False)
+        numbers = column[whole].astype("Int64")
     digests = np.empty(len(column), dtype=np.uint64)
-    digests[whole] = row_digests(column[whole].astype(np.int64).to_frame())
-    digests[~whole] = row_digests(column[~whole].to_frame())
+    kind = np.uint64 if pd.api.types.is_unsigned_integer_dtype(numbers.dtype) else np.int64
+    digests[whole] = row_digests(pd.DataFrame({role: numbers.to_numpy(dtype=kind)}))
+    digests[~whole] = row_digests(column[~whole].astype(object).to_frame())
     return digests
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from evenhand.data.dataset import favorable_labels
+
 __all__ = ["judged_as", "selected_by"]
 
 _DRAWN_BY = {"hash": ("key",), "group": ("group",), "time": ("time",), "stratified": ()}
@@ -47,10 +49,11 @@ def judged_as(data: Mapping[str, Any]) -> dict[str, Any]:
     Examples
     --------
     >>> judged_as({"favorable_label": 1, "sensitive": {"region": {"column": None}}})
-    {'favorable_label': '1', 'sensitive': {'region': {'column': 'region'}}}
+    {'favorable_label': ['1'], 'sensitive': {'region': {'column': 'region'}}}
     """
     sensitive = {
         name: each if each.get("indicators") else {**each, "column": each.get("column") or name}
         for name, each in data.get("sensitive", {}).items()
     }
-    return {"favorable_label": str(data.get("favorable_label")), "sensitive": sensitive}
+    good = [str(label) for label in favorable_labels(data.get("favorable_label"))]
+    return {"favorable_label": good, "sensitive": sensitive}

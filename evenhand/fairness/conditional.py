@@ -15,7 +15,7 @@ from evenhand.fairness.arrays import Array, Floats, divide
 from evenhand.fairness.assess import Estimate, View
 from evenhand.fairness.counts import CountTable
 from evenhand.fairness.groups import joined
-from evenhand.fairness.replicated import Options
+from evenhand.fairness.options import Options
 from evenhand.fairness.report import AttributeAudit, Disparity, GroupResult, MetricValue
 from evenhand.fairness.statistics import bootstrap_interval, equality_p_value
 

@@ -29,7 +29,7 @@ from evenhand.fairness.inputs import (
 from evenhand.fairness.intake import Given, ScoredLabel, count_given
 from evenhand.fairness.judging import JudgedPolicy, Wanted, judge_policies, wanted_policies, with_verdicts
 from evenhand.fairness.labels import known_labels
-from evenhand.fairness.replicated import Options
+from evenhand.fairness.options import Options
 from evenhand.fairness.report import AuditReport
 from evenhand.fairness.score_estimates import ScoredRows, score_estimates
 

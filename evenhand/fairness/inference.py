@@ -20,8 +20,8 @@ from evenhand.fairness.assess import Estimate, View
 from evenhand.fairness.counts import Marginal
 from evenhand.fairness.figure_limits import figure_estimates
 from evenhand.fairness.metrics import Metric, Tables
+from evenhand.fairness.options import Options
 from evenhand.fairness.policies.families import ConfusionCounts, families
-from evenhand.fairness.replicated import Options
 from evenhand.fairness.report import AttributeAudit, Disparity, disparity_name, headline
 from evenhand.fairness.statistics import (
     effective_rates,

@@ -13,7 +13,7 @@ from evenhand.fairness.arrays import unmasked
 from evenhand.fairness.assess import Estimate
 from evenhand.fairness.counts import CountTable, single_label
 from evenhand.fairness.groups import Coded, encode_groups, encode_values
-from evenhand.fairness.replicated import Options
+from evenhand.fairness.options import Options
 from evenhand.fairness.rows import check_score, count_rows
 from evenhand.fairness.score_estimates import ScoredRows, score_estimates
 from evenhand.fairness.scores import CALIBRATION_BINS, SCORE_BINS

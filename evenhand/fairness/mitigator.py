@@ -31,8 +31,8 @@ from evenhand.fairness.mitigation_plans import Plan, Setting, make_plans
 from evenhand.fairness.mitigation_report import assess_model, build_result
 from evenhand.fairness.mitigation_result import MitigationResult
 from evenhand.fairness.mitigation_start import as_alternative, baseline_of, divide, template_for
+from evenhand.fairness.options import Options
 from evenhand.fairness.policies import Policy
-from evenhand.fairness.replicated import Options
 
 __all__ = ["BiasMitigator"]
 

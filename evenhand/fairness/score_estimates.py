@@ -12,7 +12,7 @@ from evenhand.fairness.arrays import Array, Bools, Floats, Ints
 from evenhand.fairness.assess import Estimate
 from evenhand.fairness.counts import Marginal
 from evenhand.fairness.groups import Coded
-from evenhand.fairness.replicated import Options
+from evenhand.fairness.options import Options
 from evenhand.fairness.scores import ScoreSums, calibration_error, coarse, score_metrics
 from evenhand.fairness.statistics import bootstrap_interval
 from evenhand.fairness.statistics._numeric import critical_value

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from evenhand.data.digest import key_digests
 from evenhand.data.frames import plain_frame, value_text, value_texts
 
 __all__ = ["as_text", "hash_keys", "outcome_texts", "plain_part", "regular"]
@@ -26,9 +25,6 @@ def outcome_texts(values: pd.Series, above: float | None = None) -> pd.Series:
     return as_text(plain)
 
 
-_WHOLE = r"-?[1-9][0-9]{0,17}|0"
-
-
 def hash_keys(values: pd.Series) -> pd.Series:
     """What joins outcomes that come later to their rows: 64 bits of each key (``UInt64``), missing where there is none.
 
@@ -42,24 +38,7 @@ def hash_keys(values: pd.Series) -> pd.Series:
     >>> hash_keys(pd.Series(["1", None])).isna().tolist()
     [False, True]
     """
-    plain = values.reset_index(drop=True)
-    missing = plain.isna().to_numpy(dtype=bool)
-    return pd.Series(pd.arrays.IntegerArray(_hashed(plain), missing))
-
-
-def _hashed(plain: pd.Series) -> npt.NDArray[np.uint64]:
-    """Of every value, be it missing or not."""
-    if pd.api.types.is_integer_dtype(plain.dtype):
-        return _hash(plain.fillna(0).to_numpy(dtype=np.int64))
-    texts = pd.Series(as_text(plain).astype(object), dtype=object)
-    hashed = _hash(texts.to_numpy())
-    whole = texts.astype("str").str.fullmatch(_WHOLE).to_numpy(dtype=bool, na_value=False)
-    hashed[whole] = _hash(texts[whole].astype(np.int64).to_numpy())
-    return hashed
-
-
-def _hash(values: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
-    return np.array(pd.util.hash_array(values, categorize=False), dtype=np.uint64)
+    return pd.Series(pd.arrays.IntegerArray(key_digests(values, "key"), values.isna().to_numpy(dtype=bool)))
 
 
 def as_text(values: pd.Series) -> pd.Series:

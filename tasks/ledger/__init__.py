@@ -19,11 +19,9 @@ from tasks.ledger.champion import (
 from tasks.ledger.looks import Look, take_look
 from tasks.ledger.stamps import another_ledger
 from tasks.ledger.table import append, head, identity, known_records, ledger_address, records, shown_address
-from tasks.registry import STAMP
 
 __all__ = [
     "CHAMPION",
-    "STAMP",
     "Look",
     "another_ledger",
     "append",

@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 
 from evenhand.decision.ledger import Fault, LedgerError, Record, digest_record, find_faults
 from evenhand.decision.standing import Standing, standing
-from evenhand.exceptions import ServiceError
+from evenhand.exceptions import ModelError, ServiceError
 from tasks.ledger.stamps import another_ledger, refuse_cut, stamps_of
 from tasks.ledger.table import ATTEMPTS, append, connected, identity, ledger_address, records, unknown_model
 from tasks.registry import LEDGER, STAMP, alias_version, has_version, ledger_stamps, move_alias, tag_version
@@ -189,9 +189,10 @@ def _finish(model: str) -> None:
             return
         version = str(intent.body["version"])
         _check_whole(model)
-        if not has_version(model, version):
+        try:
+            move_alias(model, CHAMPION, version)
+        except ModelError:
             return  # deleted in between: `checked_standing` says so, and what is moved next goes on from there
-        move_alias(model, CHAMPION, version)
         record = append("done", model, {"version": version, "intent": intent.hash})
         stamp_version(model, version, record)
 

@@ -126,8 +126,7 @@ def option(words: Sequence[str], name: str) -> str:
 def test_the_workers_join_the_pool_of_the_service_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They joined the pool evenhand, whatever the file said, and its runs waited for ever."""
     commands: dict[str, Sequence[str]] = {}
-    started = lambda _, name, command, __: commands.update({name: command})  # noqa: E731
-    monkeypatch.setattr(Processes, "start", started)
+    monkeypatch.setattr(Processes, "start", lambda _, name, command, __: commands.update({name: command}))
     monkeypatch.setattr(Processes, "wait", lambda *_, **__: 0)
     monkeypatch.setattr(Processes, "close", lambda _: None)
     monkeypatch.setattr(stack, "answers", lambda *_, **__: True)

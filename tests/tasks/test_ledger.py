@@ -82,7 +82,7 @@ def test_a_promotion_moves_the_alias_and_is_whole(place: Path) -> None:
     assert kept.live_version(model) == alias(model) == "2"
     assert [record.kind for record in kept.records(model)] == ["decision", "intent", "done"]
     tags = MlflowClient().get_model_version(model, "2").tags
-    assert tags[kept.STAMP] == kept.records(model)[-1].hash
+    assert tags[registry.STAMP] == kept.records(model)[-1].hash
 
 
 def test_bytes_that_are_no_text_are_refused_and_nothing_is_recorded(place: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_cut_ledger_takes_nothing_until_it_is_restored(place: Path, own: Path)
 def test_another_ledger_is_told_from_one_that_was_cut(place: Path, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two machines with ledgers of their own may share MLflow: neither is refused."""
     model = new_model(place)
-    registry.tag_version(model, "1", {kept.STAMP: "a" * 64, registry.LEDGER: "b" * 64})
+    registry.tag_version(model, "1", {registry.STAMP: "a" * 64, registry.LEDGER: "b" * 64})
     kept.stamp_version(model, "2", decided(model, "hold", "2"))
     assert mine(model) == ["another ledger"]
     assert "version 1 " in kept.another_ledger(model, kept.identity())

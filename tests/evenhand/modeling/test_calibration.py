@@ -16,6 +16,7 @@ from evenhand.exceptions import ConfigError, ModelError
 from evenhand.modeling.calibration import TRUSTED_TYPES, calibrate
 from evenhand.modeling.decisions import Decisions, scorer_of_decisions
 from evenhand.modeling.finish import finish_model
+from evenhand.modeling.threshold import Rule
 
 BINARY = np.array(["no", "yes"])
 FOUR = np.array(["a", "b", "c", "d"])
@@ -169,13 +170,13 @@ def test_what_is_asked_for_is_applied_and_says_what_it_does_to_the_decisions() -
 
 
 @pytest.mark.parametrize(("rule", "kept"), [("fixed", True), ("scorer", False)])
-def test_two_classes_are_held_to_it_only_where_the_threshold_does_not_follow(rule: str, *, kept: bool) -> None:
+def test_two_classes_are_held_to_it_only_where_the_threshold_does_not_follow(rule: Rule, *, kept: bool) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=4000)
     X, y = pd.DataFrame({"x": x}), pd.Series(np.where(x + rng.normal(size=4000) > 2.2, "yes", "no"))
     part = Dataset(X[2000:], y[2000:], pd.DataFrame(index=X.index[2000:]), favorable_label="yes")
     model = weighted(X[:2000], y[:2000].to_numpy())
-    finished = finish_model(model, part, rule=rule, decisions="balanced_accuracy")  # type: ignore[arg-type]
+    finished = finish_model(model, part, rule=rule, decisions="balanced_accuracy")
     assert (finished.calibration.method == "none") is kept
     lost = balanced_accuracy_score(y, model.predict(X)) - balanced_accuracy_score(y, finished.model.predict(X))
     assert lost < 0.02
