@@ -41,7 +41,7 @@ class Decided(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return X[:, 0].astype(np.intp)
 
 
-def reads_decisions(scorer: str) -> bool:
+def reads_decisions(scorer: Any) -> bool:
     """Whether a scorer of scikit-learn's looks at the decisions alone, and not at probabilities.
 
     Examples

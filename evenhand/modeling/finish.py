@@ -77,5 +77,5 @@ def unfinished(model: Any, validation: Dataset, reason: str) -> Finished:
     n = len(validation)
     calibration = CalibrationReport("none", "none", reason, "", n)
     label = validation.single_favorable
-    threshold = ThresholdReport(nan, "none", "", nan, nan, (nan, nan), label, n, {}, False, reason)  # noqa: FBT003 - a record's field
+    threshold = ThresholdReport(nan, "none", "", nan, nan, (nan, nan), label, n, {}, applied=False, reason=reason)
     return Finished(model, calibration, threshold)

@@ -16,7 +16,7 @@ from sklearn.model_selection import FixedThresholdClassifier
 
 from evenhand.exceptions import ConfigError, Problem, nearest, shorten
 from evenhand.modeling._values import check_positive_label, plain
-from evenhand.modeling.decisions import Decided
+from evenhand.modeling.decisions import Decided, reads_decisions
 
 __all__ = ["Rule", "ThresholdReport", "choose_threshold"]
 
@@ -247,14 +247,11 @@ def _resolve(scorer: Any) -> Any:
     if isinstance(scorer, str) and scorer not in get_scorer_names():
         remedy = nearest(scorer, get_scorer_names())
         raise ConfigError(REFUSED, [Problem("threshold.scorer", f"{shorten(scorer)} is no scorer", remedy)])
-    asked = get_scorer(scorer)
-    try:
-        asked(Decided(), DECISIONS, TRUTHS)
-    except AttributeError as error:  # it asks for probabilities, which no threshold changes
+    if not reads_decisions(scorer):  # it asks for probabilities, which no threshold changes
         remedy = "choose a scorer of predictions, such as balanced_accuracy, accuracy or f1"
         problem = Problem("threshold.scorer", f"{shorten(scorer)} does not depend on a threshold", remedy)
-        raise ConfigError(REFUSED, [problem]) from error
-    return asked
+        raise ConfigError(REFUSED, [problem])
+    return get_scorer(scorer)
 
 
 def _best(
