@@ -11,9 +11,8 @@ from evenhand.data.dataset import Dataset
 from evenhand.fairness.served import as_taken
 from evenhand.modeling.costs import measure_costs
 from evenhand.modeling.evaluation import evaluate as evaluate_predictions
-from evenhand.modeling.persistence import load_model
 from evenhand.store import Ref
-from tasks.step import keep_figure, load_part, note, once, read_json, step, store, table, write_json
+from tasks.step import keep_figure, load_fitted, load_part, note, once, read_json, step, store, table, write_json
 from tasks.tracking import File, Metrics, RunRef, log, metric_name
 
 __all__ = ["evaluate_model"]
@@ -51,7 +50,7 @@ def _headline(found: dict[str, Any]) -> list[str]:
 
 
 def _write(folder: Path, fitted: Ref, holdout: Ref, evaluate: EvaluateConfig, seed: int) -> None:
-    model = load_model(store().folder(fitted) / "model.skops")
+    model = load_fitted(fitted)
     test = as_taken(model, load_part(holdout, "test"))
     proba = model.predict_proba(test.X)
     predicted = model.predict(test.X)
@@ -66,7 +65,13 @@ def _write(folder: Path, fitted: Ref, holdout: Ref, evaluate: EvaluateConfig, se
         seed=seed,
     )
     write_json(folder / "evaluation.json", result.to_dict())
-    costs = measure_costs(model, test.X, price_per_hour=evaluate.price_per_hour, currency=evaluate.currency)
+    costs = measure_costs(
+        model,
+        test.X,
+        price_per_hour=evaluate.price_per_hour,
+        currency=evaluate.currency,
+        file=store().folder(fitted) / "model.skops",
+    )
     write_json(folder / "costs.json", costs.to_dict())
     _keep_predictions(folder, test, model, predicted, proba)
     _draw(folder, result)

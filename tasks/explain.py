@@ -10,10 +10,9 @@ from evenhand.events import Event
 from evenhand.explain.engine import explain as explain_rows
 from evenhand.explain.plots_local import force_html, plot_beeswarm, plot_waterfall
 from evenhand.fairness.served import as_taken
-from evenhand.modeling.persistence import load_model
 from evenhand.plotting import figure_to_png
 from evenhand.store import Ref
-from tasks.step import emit, keep_figure, load_part, note, once, read_json, step, store, table, write_json
+from tasks.step import emit, keep_figure, load_fitted, load_part, note, once, read_json, step, store, table, write_json
 from tasks.tracking import File, Metrics, RunRef, Table, log, metric_name
 
 __all__ = ["explain_model"]
@@ -57,7 +56,7 @@ def explain_model(fitted: Ref, develop: Ref, holdout: Ref, explain: ExplainConfi
 
 
 def _write(folder: Path, fitted: Ref, develop: Ref, holdout: Ref, explain: ExplainConfig, seed: int) -> None:
-    model = load_model(store().folder(fitted) / "model.skops")
+    model = load_fitted(fitted)
     # Where the model takes the sensitive attributes they are features of it, and explained like any other.
     result = explain_rows(
         model,

@@ -20,12 +20,13 @@ from evenhand.modeling.decisions import scorer_of_decisions
 from evenhand.modeling.finish import Finished, finish_model, unfinished
 from evenhand.modeling.fit import fit_candidate
 from evenhand.modeling.meter import Meter
-from evenhand.modeling.persistence import load_model, save_model
+from evenhand.modeling.persistence import save_model
 from evenhand.modeling.search_results import Trial, near_optimal
 from evenhand.store import Ref, digest_file
 from tasks.step import (
     emit,
     keep_figure,
+    load_fitted,
     load_part,
     load_weights,
     markdown,
@@ -165,7 +166,7 @@ def _search(
 ) -> MitigationResult:
     train, validation = (load_part(parts["develop"], name) for name in ("train", "validation"))
     mitigator = BiasMitigator(
-        load_model(store().folder(fitted) / "model.skops"),
+        load_fitted(fitted),
         train=train,
         validation=validation,
         test=load_part(parts["holdout"], "test"),

@@ -11,10 +11,9 @@ from evenhand.data.dataset import Dataset
 from evenhand.data.snapshot import read_dataset
 from evenhand.explain import Attributions
 from evenhand.fairness.served import as_taken
-from evenhand.modeling.persistence import load_model
 from evenhand.monitoring import build_reference, make_watcher
 from evenhand.store import Ref
-from tasks.step import load_part, note, once, read_json, step, store, write_json
+from tasks.step import load_fitted, load_part, note, once, read_json, step, store, write_json
 from tasks.tracking import File, RunRef, log
 
 __all__ = ["keep_reference"]
@@ -57,7 +56,7 @@ def keep_reference(
 
 
 def _write(folder: Path, inputs: dict[str, Ref], monitor: MonitorConfig, seed: int) -> None:
-    model = load_model(store().folder(inputs["fitted"]) / "model.skops")
+    model = load_fitted(inputs["fitted"])
     whole = read_dataset(store().folder(inputs["rows"]) / "rows.parquet")
     test = as_taken(model, load_part(inputs["holdout"], "test"))
     predictions = pd.read_parquet(store().folder(inputs["evidence"]) / "predictions.parquet")

@@ -8,11 +8,10 @@ from typing import Any
 from evenhand.config import RecordConfig
 from evenhand.decision.rule_files import rule_files
 from evenhand.fairness.served import as_taken
-from evenhand.modeling.persistence import load_model
 from evenhand.provenance import code_version, machine, packages
 from evenhand.store import Ref, digest_file
 from tasks.registry import Version, keep_contract, log_model, model_signature, register_version
-from tasks.step import load_part, note, read_json, step, store, write_json
+from tasks.step import load_fitted, load_part, note, read_json, step, store, write_json
 from tasks.tracking import File, RunRef, Tags, current, log, log_dataset
 
 __all__ = ["register_model"]
@@ -56,7 +55,7 @@ def register_model(
     train = load_part(parts["develop"], "train")
     log_dataset(run, about["name"], about["digest"], json.dumps(about["source"]), train)
     tags["evenhand.file_digest"] = tags["evenhand.model_digest"]  # what is stored is the very file that was assessed
-    model = load_model(file)
+    model = load_fitted(fitted)
     # A model that needs the sensitive attributes says so in its signature: they are columns of its frame.
     taken = as_taken(model, train)
     log_model(run, model, file, signature=model_signature(taken.X, train.y), tags=tags)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import wraps
+from functools import lru_cache, wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, ParamSpec, TypeVar
@@ -35,6 +35,7 @@ __all__ = [
     "in_flow",
     "keep_figure",
     "listening",
+    "load_fitted",
     "load_part",
     "load_weights",
     "markdown",
@@ -291,6 +292,18 @@ def keep_figure(folder: Path, name: str, figure: Any, *, title: str, alt: str) -
 def load_part(part: Ref, name: str) -> Dataset:
     """The rows of `train` or `validation` (from the result `develop`) or of `test` (from `holdout`)."""
     return read_dataset(store().folder(part) / f"{name}.parquet")
+
+
+def load_fitted(fitted: Ref) -> Any:
+    """The model that `fit` or `mitigate` left: one object for every step of a process, which none of them changes."""
+    return _model(store().folder(fitted) / "model.skops", fitted.digest)
+
+
+@lru_cache(maxsize=1)
+def _model(file: Path, digest: str) -> Any:  # noqa: ARG001 - the digest tells one content of a path from another
+    from evenhand.modeling.persistence import load_model
+
+    return load_model(file)
 
 
 def load_weights(weights: Ref) -> npt.NDArray[np.float64] | None:

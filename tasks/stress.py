@@ -7,10 +7,9 @@ import pandas as pd
 
 from evenhand.config import RobustnessConfig
 from evenhand.fairness.served import as_taken
-from evenhand.modeling.persistence import load_model
 from evenhand.modeling.robustness import assess_robustness
 from evenhand.store import Ref
-from tasks.step import keep_figure, load_part, note, once, read_json, step, store, table, write_json
+from tasks.step import keep_figure, load_fitted, load_part, note, once, read_json, step, store, table, write_json
 from tasks.tracking import File, Metrics, RunRef, Table, log, metric_name
 
 __all__ = ["stress_model"]
@@ -54,7 +53,7 @@ def stress_model(
 
 
 def _write(folder: Path, parts: dict[str, Ref], asked: dict[str, Any]) -> None:
-    model = load_model(store().folder(parts["fitted"]) / "model.skops")
+    model = load_fitted(parts["fitted"])
     test = load_part(parts["holdout"], "test")
     predictions = pd.read_parquet(store().folder(parts["evidence"]) / "predictions.parquet")
     result = assess_robustness(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite, nan
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -68,6 +69,7 @@ def measure_costs(
     price_per_hour: float | None = None,
     currency: str = "USD",
     training: MeterReading | None = None,
+    file: Path | None = None,
 ) -> Costs:
     """Measure how fast a fitted model decides and how large it is.
 
@@ -87,6 +89,9 @@ def measure_costs(
         What an hour of the machine costs.
     training
         The reading of the training's meter, to stand in one place with the rest.
+    file
+        The skops file of the model, where it has been written: its size is the model's. Otherwise the model is
+        written once more, in memory.
 
     Raises
     ------
@@ -108,7 +113,7 @@ def measure_costs(
         raise DataError("there are no rows to measure the latency with")
     latencies = _latencies(model.predict, X, calls=calls, warmup=warmup, seconds=seconds)
     rate = _rows_per_second(model.predict, X.iloc[:batch_rows])
-    size, reason = model_size(model)
+    size, reason = model_size(model) if file is None else (float(file.stat().st_size), "")
     return Costs(
         latency_median_seconds=float(np.median(latencies)),
         latency_p99_seconds=float(np.quantile(latencies, 0.99)),

@@ -46,9 +46,13 @@ def load_model(path: Path) -> Any:
         When the file holds a type that is not on the list.
     """
     import skops.io as sio
+    from skops.io.exceptions import UntrustedTypesFoundException
 
-    _refuse_strangers(path)
-    return sio.load(path, trusted=list(TRUSTED_TYPES))
+    try:
+        return sio.load(path, trusted=list(TRUSTED_TYPES))  # which looks at every type before it makes any object
+    except UntrustedTypesFoundException:
+        _refuse_strangers(path)
+        raise
 
 
 def _refuse_strangers(path: Path) -> None:

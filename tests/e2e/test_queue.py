@@ -104,8 +104,8 @@ def _came_out_once(served: Service, model: str, run_id: str, kept: dict[str, int
     assert not list(served.home.glob("under-way/*.json"))
 
 
-@pytest.mark.e2e_long  # one at a time by design: minutes, most of which every process spends on its start
-@pytest.mark.parametrize("many", [10, 50])
+# One at a time by design: minutes, most of which every process spends on its start.
+@pytest.mark.parametrize("many", [10, pytest.param(50, marks=pytest.mark.e2e_long)])
 def test_runs_queued_at_once_on_two_workers_all_end_each_exactly_once(served: Service, many: int) -> None:
     served.stack.start("worker-3")
     before = {version.version for version in served.versions("queue")}

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from evenhand.exceptions import ServiceError
+from evenhand.exceptions import ServiceError, StoreError
+from evenhand.modeling.persistence import save_model
 from tasks.conclude import _come_last
-from tasks.step import prefect_answers
+from tasks.step import load_fitted, once, prefect_answers, store
 
 REQUEST = httpx.Request("GET", "http://prefect/api")
 
@@ -43,3 +45,18 @@ def test_the_newest_run_is_the_newest_although_the_clock_was_set_back(tmp_path: 
     _come_last(tmp_path / "tuesday" / "outcome.json")
     found = sorted(tmp_path.glob("*/outcome.json"), key=lambda path: path.stat().st_mtime_ns)
     assert [path.parent.name for path in found] == ["monday", "tuesday"]
+
+
+def test_the_model_of_a_step_is_read_once_and_never_from_a_file_that_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENHAND_HOME", str(tmp_path))
+    model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    fitted = once("fit", {"of": "test"}, lambda folder: save_model(model, folder / "model.skops"))
+    first = load_fitted(fitted)
+    assert load_fitted(fitted) is first
+    file = store().folder(fitted) / "model.skops"
+    file.chmod(0o600)
+    file.write_bytes(b"another")
+    with pytest.raises(StoreError):
+        load_fitted(fitted)

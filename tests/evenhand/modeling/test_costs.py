@@ -37,6 +37,13 @@ def test_a_model_is_measured() -> None:
     assert plot_latency(json.loads(json.dumps(costs.to_dict()))).axes[0].get_xlabel() == "Latency of one row (ms)"
 
 
+def test_a_model_that_has_been_written_is_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "model.skops"
+    sio.dump(MODEL, file)
+    monkeypatch.setattr(sio, "dumps", None)
+    assert measure_costs(MODEL, X, calls=1, file=file).model_bytes == file.stat().st_size
+
+
 def test_latency_is_that_of_the_model() -> None:
     class Slow(LogisticRegression):  # type: ignore[misc]
         def predict(self, X: pd.DataFrame) -> np.ndarray:
