@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy import special
 
 from evenhand.fairness.arrays import Array, Floats, divide
 from evenhand.fairness.assess import Estimate, View
@@ -17,7 +18,8 @@ from evenhand.fairness.counts import CountTable
 from evenhand.fairness.groups import joined
 from evenhand.fairness.options import Options
 from evenhand.fairness.report import AttributeAudit, Disparity, GroupResult, MetricValue
-from evenhand.fairness.statistics import bootstrap_interval, equality_p_value
+from evenhand.fairness.statistics import bootstrap_interval
+from evenhand.fairness.statistics.equality import MOST_DRAWN
 
 __all__ = ["NAME", "conditional_disparity", "stratified", "with_conditional"]
 
@@ -135,9 +137,7 @@ def _largest(audit: AttributeAudit, counts: Array, found: Estimate, note: str, o
     at = int(np.nanargmax(found.values))
     p_value = None
     if options.intervals:
-        p_value = equality_p_value(
-            counts, combine="mean", alpha=options.alpha, replicates=options.replicates, seed=options.seed
-        ).value
+        p_value = _p_value(counts.astype(float), float(found.values[at]), options)
     reason = note or "no interval of the largest group's disparity: see the groups' own"
     return Disparity(
         NAME,
@@ -147,3 +147,39 @@ def _largest(audit: AttributeAudit, counts: Array, found: Estimate, note: str, o
         reason=reason,
         between=(labels[at], "everybody else"),
     )
+
+
+def _p_value(strata: Floats, largest: float, options: Options) -> float | None:
+    """Of a largest disparity like this one, where within each stratum acceptance has nothing to do with the group.
+
+    Labels of groups are permuted within strata. Where there are too few draws for the level, or too many rows to draw,
+    each group's disparity is normal with the variance that these permutations give it, and the groups' probabilities
+    add up: exactly so with two groups, at most so with more.
+    """
+    totals = strata.sum(axis=1)
+    kept = (totals > 0).all(axis=1)
+    table, totals = strata[kept], totals[kept]
+    if (table.sum(axis=(0, 2)) > 0).sum() < 2:
+        return None
+    share = totals.sum(axis=1) / totals.sum()
+    if options.replicates * options.alpha < 20 or totals.sum(axis=1).max() >= MOST_DRAWN:
+        return _normal_p_value(table, share, largest)
+    rng = np.random.default_rng(options.seed)
+    drawn = np.zeros((options.replicates, table.shape[1]))
+    for stratum, (refused, accepted), weight in zip(table, totals, share, strict=True):
+        sizes = stratum.sum(axis=1).astype(np.int64)
+        ours = rng.multivariate_hypergeometric(sizes, int(accepted), size=options.replicates, method="marginals")
+        drawn += weight * ((sizes - ours) / refused - ours / accepted)
+    return float((1 + (drawn.max(axis=1) >= largest - 1e-12).sum()) / (1 + options.replicates))
+
+
+def _normal_p_value(table: Floats, share: Floats, largest: float) -> float:
+    n = table.sum(axis=2)
+    refused, accepted = np.moveaxis(table.sum(axis=1), -1, 0)
+    rows = (refused + accepted)[:, None]
+    # A group's accepted are hypergeometric, and its disparity in a stratum falls by 1/refused + 1/accepted with each.
+    spread = n * (rows - n) / rows * (refused * accepted)[:, None] / rows / np.maximum(rows - 1, 1)
+    slope = (share * (1 / refused + 1 / accepted))[:, None]
+    deviation = np.sqrt((slope**2 * spread).sum(axis=0))
+    beyond = np.divide(largest, deviation, out=np.full(len(deviation), np.inf), where=deviation > 0)
+    return float(min(1.0, special.ndtr(-beyond).sum()))

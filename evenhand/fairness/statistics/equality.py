@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from evenhand.exceptions import ConfigError, DataError
+from evenhand.exceptions import DataError
 from evenhand.fairness.statistics._numeric import Array, pairs_among
 
-Combine = Literal["max", "mean"]
 Integers = npt.NDArray[np.int64]
 
 # A count this many standard deviations from its mean has a probability under 1e-22.
@@ -20,7 +19,7 @@ _REACH = 10.0
 # Of a count that spreads so far, log-factorials cancel more digits than a normal probability is off.
 _WIDE = 1e5
 # numpy draws permutations of fewer rows than this.
-_MOST_DRAWN = 10**9
+MOST_DRAWN = 10**9
 # Work of draws beyond which a test is left to moments, some ten seconds of it, and comparisons made at once.
 _MOST_WORK = 2e9
 _AT_ONCE = 4_000_000
@@ -53,23 +52,20 @@ class PValue:
 def equality_p_value(
     table: npt.ArrayLike,
     *,
-    combine: Combine = "max",
     alpha: float = 0.05,
     replicates: int = 1000,
     seed: int = 0,
 ) -> PValue:
     """Permutation test of equality over all groups, drawn on the counts.
 
+    The statistic is the largest total variation between two groups in any stratum.
+
     Parameters
     ----------
     table
         Whole counts, shape (groups, outcomes) or (strata, groups, outcomes). The strata are what the
         metric conditions on: the true class for true and false positive rates, the predicted class for
-        precision, the legitimate factor for a conditional disparity. Labels of groups are permuted
-        inside each stratum only.
-    combine
-        The statistic is the largest total variation between two groups in a stratum; ``max`` takes the
-        largest over strata, ``mean`` averages the groups' differences over strata by their size first.
+        precision. Labels of groups are permuted inside each stratum only.
     alpha
         The level at which the p-value will be used, after correction for multiplicity.
     replicates
@@ -99,8 +95,6 @@ def equality_p_value(
     ('exact', 0.4857)
     """
     counts = _strata(table)
-    if combine not in {"max", "mean"}:
-        raise ConfigError(f"combine must be 'max' or 'mean', got {combine!r}")
     counts = counts[:, counts.sum(axis=(0, 2)) > 0]
     counts = counts[:, :, counts.sum(axis=(0, 1)) > 0]
     if counts.shape[1] < 2:
@@ -110,15 +104,13 @@ def equality_p_value(
     if counts.shape == (1, 2, 2):
         k, n = counts[0, :, 1].astype(float), counts[0].sum(axis=1).astype(float)
         return PValue(float(exact_pair_p_values(k[:1], n[:1], k[1:], n[1:])[0]), "exact")
-    analytic = _analytic(counts, combine, replicates, alpha)
+    analytic = _analytic(counts, replicates, alpha)
     if analytic is not None:
         return analytic
-    return PValue(_permutation(counts, combine, replicates, seed), "permutation", replicates)
+    return PValue(_permutation(counts, replicates, seed), "permutation", replicates)
 
 
-def pairwise_p_values(
-    table: npt.ArrayLike, *, combine: Combine = "max", alpha: float = 0.05, replicates: int = 1000, seed: int = 0
-) -> Array:
+def pairwise_p_values(table: npt.ArrayLike, *, alpha: float = 0.05, replicates: int = 1000, seed: int = 0) -> Array:
     """P-values of equality of each pair of groups, permuting the rows of that pair only.
 
     Returns
@@ -140,7 +132,7 @@ def pairwise_p_values(
         result[first, second] = exact_pair_p_values(k[first], n[first], k[second], n[second])
     else:
         for a, b in zip(first, second, strict=True):
-            found = equality_p_value(counts[:, [a, b]], combine=combine, alpha=alpha, replicates=replicates, seed=seed)
+            found = equality_p_value(counts[:, [a, b]], alpha=alpha, replicates=replicates, seed=seed)
             result[a, b] = np.nan if found.value is None else found.value
     result[second, first] = result[first, second]
     return result
@@ -195,30 +187,27 @@ def _too_few(replicates: int, alpha: float) -> str:
     return f"{replicates} replicates are fewer than 20/alpha = {20 / alpha:.0f}"
 
 
-def _analytic(counts: Integers, combine: Combine, replicates: int, alpha: float) -> PValue | None:
+def _analytic(counts: Integers, replicates: int, alpha: float) -> PValue | None:
     """The test without draws where these cannot be made or would not serve, else None."""
-    if counts.sum(axis=(1, 2)).max() >= _MOST_DRAWN:
-        return PValue(_chi_square(counts), "analytic", reason=f"{_MOST_DRAWN:g} rows and more are not permuted")
+    if counts.sum(axis=(1, 2)).max() >= MOST_DRAWN:
+        return PValue(_chi_square(counts), "analytic", reason=f"{MOST_DRAWN:g} rows and more are not permuted")
     if replicates * alpha < 20:
         return PValue(_chi_square(counts), "analytic", reason=_too_few(replicates, alpha))
-    if _work(counts, combine, replicates) > _MOST_WORK:
+    if _work(counts, replicates) > _MOST_WORK:
         return PValue(_permuted_chi_square(counts), "analytic", reason="too many labels and groups to permute")
     return None
 
 
-def _permutation(counts: Integers, combine: Combine, replicates: int, seed: int) -> float:
+def _permutation(counts: Integers, replicates: int, seed: int) -> float:
     rng = np.random.default_rng(seed)
-    observed = _statistic(counts[:, None], combine)[0]
-    if combine == "mean":
-        drawn = _statistic(np.stack([_draw(stratum, replicates, rng) for stratum in counts]), combine)
-    else:
-        drawn = np.full(replicates, -np.inf)
-        # Stratum by stratum, without its empty groups and outcomes: with many labels nearly all are.
-        for stratum in map(_occupied, counts):
-            if min(stratum.shape) >= 2:
-                np.maximum(drawn, _by_parts(_draw(stratum, replicates, rng)), out=drawn)
-            elif len(stratum) >= 2:  # one outcome: no gap, however the groups are drawn
-                np.maximum(drawn, 0.0, out=drawn)
+    observed = _statistic(counts[:, None])[0]
+    drawn = np.full(replicates, -np.inf)
+    # Stratum by stratum, without its empty groups and outcomes: with many labels nearly all are.
+    for stratum in map(_occupied, counts):
+        if min(stratum.shape) >= 2:
+            np.maximum(drawn, _by_parts(_draw(stratum, replicates, rng)), out=drawn)
+        elif len(stratum) >= 2:  # one outcome: no gap, however the groups are drawn
+            np.maximum(drawn, 0.0, out=drawn)
     reached = int((drawn >= observed - 1e-12).sum())
     return (1 + reached) / (1 + replicates)
 
@@ -237,13 +226,13 @@ def _by_parts(tables: Integers) -> Array:
         return np.asarray(rate.max(axis=1) - rate.min(axis=1), dtype=np.float64)
     size = max(1, _AT_ONCE // (groups * groups * outcomes))
     parts = [tables[None, at : at + size] for at in range(0, len(tables), size)]
-    return np.concatenate([_statistic(part, "max") for part in parts])
+    return np.concatenate([_statistic(part) for part in parts])
 
 
-def _work(counts: Integers, combine: Combine, replicates: int) -> float:
+def _work(counts: Integers, replicates: int) -> float:
     """How much a permutation test of these strata would take: a draw is worth some twenty comparisons."""
-    if combine == "mean" or counts.shape[2] == 2:
-        return 0.0  # its strata are bounded by who asks, and two outcomes are one draw a group
+    if counts.shape[2] == 2:
+        return 0.0  # two outcomes are one draw a group
     groups, outcomes = (counts.sum(axis=axis) > 0 for axis in (2, 1))
     groups, outcomes = groups.sum(axis=1).astype(float), outcomes.sum(axis=1).astype(float)
     return float(replicates * (outcomes * groups * (20 + groups / 2)).sum())
@@ -290,17 +279,11 @@ def _spread(remaining: Integers, total: int, rng: np.random.Generator) -> Intege
     return taken
 
 
-def _statistic(tables: Integers, combine: Combine) -> Array:
+def _statistic(tables: Integers) -> Array:
     """Largest total variation between two groups, shape (replicates,), from (strata, replicates, groups, outcomes)."""
     sizes = tables.sum(axis=3, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = tables / sizes
-    if combine == "mean":
-        # A group without rows in a stratum neither adds to nor takes from a gap there.
-        pooled = tables.sum(axis=2, keepdims=True) / np.maximum(sizes.sum(axis=2, keepdims=True), 1)
-        shares = np.where(sizes > 0, shares, pooled)
-        weights = sizes.sum(axis=2, keepdims=True) / sizes.sum(axis=(0, 2), keepdims=True)
-        shares = (shares * weights).sum(axis=0, keepdims=True)
     first, second = pairs_among(tables.shape[2])
     if tables.shape[3] == 2:
         rate = shares[..., 1]
