@@ -96,7 +96,9 @@ class _Local:
     @contextmanager
     def idle(self) -> Iterator[None]:
         """Nothing to pause: the service must be down."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(exist_ok=True)
+        self._folder.chmod(0o700)  # databases and artifacts are nobody else's, before anything is put there
         with occupied(self._folder):
             yield
 

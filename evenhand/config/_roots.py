@@ -77,6 +77,8 @@ def _below_any(place: str, roots: Sequence[str]) -> bool:
 
 
 def _below(place: str, root: str) -> bool:
+    if "\0" in place:  # which no file system takes
+        return False
     place = _LOCAL.sub("", place)
     root = _LOCAL.sub("", root)
     if _SCHEME.match(place) or _SCHEME.match(root):

@@ -54,6 +54,9 @@ def test_everything_comes_back(tmp_path: Path) -> None:
 def test_nobody_else_can_read_it(tmp_path: Path) -> None:
     back_up(service(tmp_path / "old", runs=1), tmp_path / "backup.tar")
     assert stat.S_IMODE((tmp_path / "backup.tar").stat().st_mode) == 0o600
+    restore(Files(tmp_path / "home" / "service"), tmp_path / "backup.tar")
+    for folder in (tmp_path / "home", tmp_path / "home" / "service"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700, "the ledger lies in one, the rest in the other"
 
 
 def test_rows_that_are_only_in_the_journal_are_in_the_backup(tmp_path: Path) -> None:

@@ -88,6 +88,11 @@ def test_a_driver_that_sends_several_statements_is_refused_at_load(folder: Path)
     assert "write postgresql://" in found["models.loans.sources.db.url"]
 
 
+def test_a_path_that_no_file_system_takes_is_refused_by_name(folder: Path) -> None:
+    models = {"loans": {"config": "loans.yaml", "sources": {"daily": {"path": "rows/x\0.csv"}}}}
+    assert list(problems(write(folder, models))) == ["models.loans.sources.daily.path"]
+
+
 def test_a_misspelled_key_names_its_neighbour(folder: Path) -> None:
     found = problems(write(folder, {"loans": {"config": "loans.yaml", "retrian": {"cron": "0 3 * * *"}}}))
     assert "'retrain'" in found["models.loans.retrian"]
