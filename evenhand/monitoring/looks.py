@@ -150,12 +150,17 @@ def events_of(look: Look, past: Sequence[Look], cool_down: timedelta) -> Look:
         Earlier looks at the same model.
     cool_down
         How long after an event that starts a retrain no other such event is sent. That the data break their contract
-        starts none, and is always sent.
+        starts none, and is always sent; the drift of such data is not, since a retrain would refuse them, and the
+        drift of the next whole ones would have to wait.
     """
     recent = [each for each in past if set(each.events) - {SCHEMA} and look.when - each.when < cool_down]
-    held = set(look.alarms) - {SCHEMA} if recent else set()
+    broken = {DRIFT} & look.alarms.keys() if SCHEMA in look.alarms else set()
+    held = set(look.alarms) - {SCHEMA} if recent else broken
     sent = tuple(event for event in look.alarms if event not in held)
     if not held:
         return replace(look, events=sent)
-    said = f"look {recent[-1].number} has sent an alarm less than {cool_down.days} days ago: this one starts no retrain"
+    said = "the data break their contract: their drift starts no retrain, which would refuse them"
+    if recent:
+        ago = f"less than {cool_down.days} days ago"
+        said = f"look {recent[-1].number} has sent an alarm {ago}: this one starts no retrain"
     return replace(look, events=sent, notes=(*look.notes, said))
