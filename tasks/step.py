@@ -58,6 +58,8 @@ R = TypeVar("R")
 
 
 _DAY = 86_400.0
+_PAUSES = (2.0, 10.0, 30.0)
+"""Seconds before a step is run again because a service did not answer."""
 
 _listener: ContextVar[Callable[[Event], None] | None] = ContextVar("listener", default=None)
 _apart: ContextVar[Path | None] = ContextVar("apart", default=None)
@@ -115,6 +117,9 @@ def step(name: str, description: str) -> Callable[[Callable[P, R]], Callable[P, 
             try:
                 with prefect_answers():
                     result = function(*args, **kwargs)
+            except ServiceError as error:
+                _tried_again(error)
+                raise
             finally:
                 _state.reset(token)
             kind: Literal["finished", "reused"] = "reused" if state.get("reused") else "finished"
@@ -127,12 +132,20 @@ def step(name: str, description: str) -> Callable[[Callable[P, R]], Callable[P, 
             description=description,
             cache_policy=NO_CACHE,
             persist_result=False,
-            retries=3,
-            retry_delay_seconds=[2, 10, 30],
+            retries=len(_PAUSES),
+            retry_delay_seconds=list(_PAUSES),
             retry_condition_fn=_service_failed,
         )(announced)
 
     return decorate
+
+
+def _tried_again(error: ServiceError) -> None:
+    """Say at once which service does not answer, when a step is about to wait for it."""
+    context = TaskRunContext.get()
+    tried = context.task_run.run_count if context is not None else len(_PAUSES) + 1
+    if tried <= len(_PAUSES):
+        emit(Event("note", message=f"{error}; this step is tried again in {_PAUSES[tried - 1]:g} s"))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 RUN_KEY, FLOW_RUN = "evenhand.run_key", "evenhand.flow_run_id"
 _CLASHES = 10
+_ASKED = "evenhand.asked_alias"  # which may have gone to a newer version since
 _METRICS, _PARAMS = 900, 90  # MLflow takes at most 1,000 metrics, 100 params and 100 tags in one call
 
 
@@ -240,9 +241,9 @@ def _create_name(model: str) -> None:
 
 def _create(record: Record, receipts: Mapping[str, str], *, late: bool) -> Any:
     body, model_id = record.body, receipts["model_id"]
-    tags = {**body["tags"], "evenhand.run_id": receipts["run_id"], "evenhand.alias": body["alias"]}
+    tags = {**body["tags"], "evenhand.run_id": receipts["run_id"], _ASKED: body["alias"]}
     if late and _newer(body["model"], record.at):
-        tags["evenhand.alias"] = ""
+        tags[_ASKED] = ""
     made = client().create_model_version(
         body["model"],
         f"models:/{model_id}",
@@ -264,7 +265,7 @@ def _newer(model: str, at: int) -> bool:
 
 def _move_alias(model: str, alias: str) -> None:
     """Set the alias to the newest version that asked for it, and look again: another run may be doing the same."""
-    query = f"name = '{model}' and tags.`evenhand.alias` = '{alias}'"
+    query = f"name = '{model}' and tags.`{_ASKED}` = '{alias}'"
     while True:
         newest = client().search_model_versions(query, order_by=["version_number DESC"], max_results=1)
         if not newest or alias_holder(model, alias) == str(newest[0].version):
