@@ -22,8 +22,7 @@ from evenhand.fairness.page import render_page
 from evenhand.fairness.tables import audit_figures, audit_sentence, group_table, policy_table, worst_verdict
 from evenhand.plotting import figure_to_svg
 from evenhand.store import Ref, write_text
-from tasks.ledger import take_look
-from tasks.registry import load_registered
+from tasks.ledger import load_decided, take_look
 from tasks.step import load_part, markdown, note, step, store, table, write_json
 from tasks.tracking import File, Metrics, RunRef, Table, Tags, log, metric_name
 from tasks.tracking.reading import Registered
@@ -139,16 +138,16 @@ def _version(what: VersionOnRows, audit: AuditConfig) -> _Prepared:
     rows = read_dataset(store().folder(what.rows) / "rows.parquet")
     _hold(known, rows)
     rows, repeated = _independent(known, rows)
-    model = load_registered(known.model, known.version)
+    model = load_decided(known.model, known.version)
     detector = BiasDetector(model, rows, legitimate_factors=audit.legitimate_factors)
     look, share = _look(known, rows, audit, detector)
     facts = {
         "model": known.name,
         "rows": f"{len(rows):,} of {rows.name}, digest {rows.digest[:12]}",
-        "look": f"{look} at these data, by the ledger; it may spend {share:.3g} of each policy's level",
+        "look": f"{look} of the audits of this model, by the ledger; it may spend {share:.3g} of each policy's level",
     }
     spent = (
-        [] if share else ["The error of the planned looks at these data is spent, so no policy is judged: renew them."]
+        [] if share else ["The error of the planned looks at this model is spent, so no policy is judged: renew them."]
     )
     return _Prepared(detector, f"Audit of {known.name}", facts, [*spent, *repeated, *_overlap(known, rows)], share)
 
@@ -172,11 +171,15 @@ def _hold(known: Registered, rows: Dataset) -> None:
     tally.check([promise.name for promise in promises if promise.name not in present], present)
 
 
+_ANY_ROWS = {"audit": "any rows"}
+"""Audits of one model share one error, whatever rows they are of: the data of every week are others."""
+
+
 def _look(known: Registered, rows: Dataset, audit: AuditConfig, detector: BiasDetector) -> tuple[int, float]:
     """The number of this look, kept in the ledger before anything is seen, and its share of alpha."""
     seen = {"rows": rows.digest, "model": known.tags["evenhand.file_digest"], "counted": int(detector.counts.n)}
     by = {"audit": known.version}
-    look = take_look(known.model, known.config, rows={"audit": rows.name}, seen=seen, policies=audit.policies, by=by)
+    look = take_look(known.model, known.config, rows=_ANY_ROWS, seen=seen, policies=audit.policies, by=by)
     return look.number, look.share
 
 

@@ -100,17 +100,21 @@ def test_a_version_on_other_rows(steps: Steps, known: Registered, loans: pd.Data
 def test_every_look_is_in_the_ledger_and_spends_error(
     steps: Steps, known: Registered, loans: pd.DataFrame, tmp_path: Path
 ) -> None:
-    """1/2, 1/6, 1/12 of the level: the shares of gate.looks: open_ended; the same evidence again is no new look."""
+    """1/(k(k+1)) of the level at look k, whatever the file is called; the same evidence again is no new look."""
+
+    def looks() -> list[int]:
+        return [each.body["look"] for each in records("small") if each.kind == "look" and each.body.get("audit")]
 
     def looked(seed: int) -> dict:
-        rows = rows_of(steps, loans.sample(500, random_state=seed), tmp_path / "monthly.parquet")
+        rows = rows_of(steps, loans.sample(500, random_state=seed), tmp_path / f"week-{seed}.parquet")
         assess.fn(VersionOnRows(known, rows), AUDIT, tmp_path / "out")
         return json.loads((tmp_path / "out" / "audit.json").read_text())
 
+    before = len(looks())  # of other tests
     levels = [looked(seed)["policies"][1]["policy"]["alpha"] for seed in (1, 2, 2, 3)]
-    assert levels == pytest.approx([0.05 / 2, 0.05 / 6, 0.05 / 6, 0.05 / 12])
-    seen = [record for record in records("small") if record.kind == "look" and record.body.get("audit")]
-    assert [record.body["look"] for record in seen][-3:] == [1, 2, 3]
+    first, second, third = (0.05 / ((before + k) * (before + k + 1)) for k in (1, 2, 3))
+    assert levels == pytest.approx([first, second, second, third])
+    assert looks() == list(range(1, before + 4))
 
 
 def test_rows_that_break_the_contract_are_refused_but_not_a_missing_group(
