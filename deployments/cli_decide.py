@@ -4,9 +4,10 @@ import getpass
 import json
 import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.table import Table
 from rich.text import Text
@@ -67,7 +68,7 @@ def roll_back(model: str, *, to: str | None, reason: str, by: str | None) -> int
 
 
 def verify() -> int:
-    """Look for edits, removals, reordering, truncation, unfounded moves and aliases that were moved by hand."""
+    """Look for edits, removals, reordering, truncation, unfounded moves, moved aliases and altered champions."""
     _addresses()
     from tasks.ledger import faults, records
 
@@ -163,7 +164,7 @@ def _cells(record: "Record") -> tuple[str, str, str]:
     body = record.body
     version = f"version {body['version']}" if body.get("version") else ""
     said = {
-        "look": lambda: f"look {body['look']} at the test set, run {str(body['run'])[:8]}",
+        "look": lambda: f"look {body['look']} at the test set, {_looked(body)}",
         "decision": lambda: f"{version} {body['outcome']}: {'; '.join(body['reasons'])}",
         "approval": lambda: f"{version} by {body['by']}: {body['reason']}",
         "rejection": lambda: f"{version} by {body['by']}: {body['reason']}",
@@ -172,6 +173,11 @@ def _cells(record: "Record") -> tuple[str, str, str]:
         "done": lambda: f"{version} is champion",
     }[record.kind]()
     return record.model, record.kind, shorten(said, limit=120).strip("'\"")
+
+
+def _looked(body: Mapping[str, Any]) -> str:
+    """Who looked: a run that trained, or an audit of a version."""
+    return f"run {str(body['run'])[:8]}" if "run" in body else f"audit of version {body.get('audit')}"
 
 
 def settle(model: str) -> int:

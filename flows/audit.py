@@ -16,10 +16,9 @@ from evenhand.fairness.columns import PredictionColumns
 from flows.session import own_run, watched
 from tasks.assess import PredictionFiles, VersionOnRows, assess
 from tasks.ingest import ingest_data
-from tasks.ledger import live_version
+from tasks.ledger import live_version, read_decided
 from tasks.step import home
 from tasks.tracking import RunRef
-from tasks.tracking.reading import read_registered
 
 __all__ = ["audit_predictions", "audit_version", "audit_version_on", "run_audit_predictions", "run_audit_version"]
 
@@ -63,7 +62,7 @@ def audit_version_on(
     model, source, version, policies, folder, record
         As :func:`audit_version` takes them.
     """
-    known = read_registered(model, version or live_version(model))
+    known = read_decided(model, version or live_version(model))
     config = parse_config(known.config)
     asked = config.audit if policies is None else config.audit.model_copy(update={"policies": list(policies)})
     rows = ingest_data(config.data.model_copy(update={"source": source, "name": ""}), known.contract, held=False)

@@ -11,8 +11,17 @@ from evenhand.decision.smoke import smoke_rows, smoke_test
 from evenhand.decision.standing import Hold, Standing, standing, why_not_open
 from evenhand.exceptions import shorten
 from evenhand.store import digest_file
-from tasks.ledger import append, champion_gone, checked_standing, move_champion, records, shown_address, stamp_version
-from tasks.registry import artifact_digest, find_version, load_registered, run_files, run_version, tag_version
+from tasks.ledger import (
+    append,
+    champion_gone,
+    checked_standing,
+    load_decided,
+    move_champion,
+    records,
+    shown_address,
+    stamp_version,
+)
+from tasks.registry import artifact_digest, find_version, run_files, run_version, tag_version
 
 __all__ = ["Answer", "answer_hold", "find_hold", "finish_approval", "held_version", "roll_back"]
 
@@ -187,7 +196,7 @@ def _check_unchanged(decision: Record, version: str) -> None:
         raise LedgerError(
             f"the decision compared version {version} with {was}, and version {live} is live meanwhile: retrain"
         )
-    load_registered(decision.model, version)  # compares the file with its digest
+    load_decided(decision.model, version)  # compares the file with its digest
     entry = find_version(decision.model, version)
     for name, tag in (("model_digest", "evenhand.model_digest"), ("card_digest", "evenhand.card_digest")):
         if entry.tags.get(tag) != decision.body.get(name):
@@ -257,7 +266,7 @@ def roll_back(model: str, *, to: str | None, by: str, reason: str) -> Record:
 
 
 def _smoke(model: str, version: str) -> None:
-    loaded, entry = load_registered(model, version), find_version(model, version)
+    loaded, entry = load_decided(model, version), find_version(model, version)
     files = run_files(entry.run_id, ["data/contract.json", "provenance/about.json"])
     if {"contract", "about"} <= files.keys():
         smoke_test(loaded, smoke_rows(files["contract"], files["about"]["features"]))

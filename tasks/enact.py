@@ -73,7 +73,9 @@ def _recorded(
     found: dict[str, Any], results: dict[str, Ref], page: Ref, version: Version, config: Config, run: RunRef
 ) -> Record:
     """The decision's record; that of an earlier attempt when nothing has changed since."""
-    lists = rule_files(config.model_dump(mode="json")).get("gate.approvers", {})
+    whole = config.model_dump(mode="json")
+    judged_by = rule_files(whole)
+    about = read_json(store().folder(results["rows"]) / "about.json")
     body = {
         "run": run.key,
         "run_id": current(run).name,
@@ -85,8 +87,12 @@ def _recorded(
         "verdicts": found["verdicts"],
         "look": found["look"],
         "champion": found["champion"],
-        "data_digest": read_json(store().folder(results["rows"]) / "about.json")["digest"],
-        "config_digest": digest_json(config.model_dump(mode="json")),
+        "data_digest": about["digest"],
+        "config_digest": digest_json(whole),
+        "about_digest": digest_json(about),
+        "contract_digest": digest_json(read_json(store().folder(results["contract"]) / "contract.json")),
+        "develop_digest": results["develop"].digest,
+        "rule_files": judged_by,
         "model_digest": digest_file(store().folder(results["fitted"]) / "model.skops"),
         "card_digest": digest_file(store().folder(page) / "card.json"),
         "code_version": code_version(),
@@ -95,7 +101,7 @@ def _recorded(
         "flow_run_id": flow_run_id(),
         "approval_hours": config.gate.approval_hours,
         "approvers": config.gate.approvers,
-        "approvers_digest": lists.get(config.gate.approvers),
+        "approvers_digest": judged_by.get("gate.approvers", {}).get(config.gate.approvers),
         "approver_is_not_trainer": config.gate.approver_is_not_trainer,
     }
     same = ("run", "outcome", "champion", "model_digest", "data_digest", "config_digest")

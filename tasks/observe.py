@@ -27,8 +27,8 @@ from evenhand.monitoring import (
 )
 from evenhand.monitoring.batches import Batch
 from evenhand.store import Ref, digest_json
-from tasks.ledger import live_version
-from tasks.registry import Version, find_version, load_registered, run_files
+from tasks.ledger import live_version, load_decided, refuse_altered
+from tasks.registry import Version, find_version, run_files
 from tasks.step import note, once, read_json, step, store, write_json
 
 __all__ = ["live_model", "observe_batch"]
@@ -58,6 +58,7 @@ def live_model(model: str, wanted: str = "") -> tuple[Version, dict[str, Any]]:
         raise ModelError(f"no version of {model} is live: approve one, or name a version or an alias to watch")
     found = find_version(model, chosen)
     about = run_files(found.tags.get("evenhand.run_id") or found.run_id, _LEFT)
+    refuse_altered(model, str(found.version), about)
     if "reference" not in about:
         raise ModelError(f"version {found.version} of {model} left no reference to compare with: train it again")
     alias = "" if chosen.isdigit() else chosen
@@ -122,7 +123,7 @@ def _write(
     made_already = monitor.prediction is not None and monitor.prediction in batch.columns
     champion = None
     if not made_already or (monitor.attribution_rows and reference.attributions):
-        champion = _Live(load_registered(version.model, version.version), reference, about.get("provenance"), seed)
+        champion = _Live(load_decided(version.model, version.version), reference, about.get("provenance"), seed)
     rows = _Rows(folder / "rows.parquet")
     try:
         found = observe(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from evenhand.exceptions import StoreError
 from evenhand.store import Ref, Store
-from tasks.ledger import live_version
+from tasks.ledger import live_version, read_decided
 from tasks.step import note, step, store
-from tasks.tracking.reading import Registered, read_registered
+from tasks.tracking.reading import Registered
 
 __all__ = ["recall_version"]
 
@@ -32,7 +32,7 @@ def recall_version(model: str, version: str, folder: Path) -> tuple[Registered, 
     ServiceError
         When MLflow does not answer.
     """
-    known = read_registered(model, version or live_version(model))
+    known = read_decided(model, version or live_version(model))
     ref = Ref.from_dict(known.provenance["results"]["rows"])
     try:
         source = store().folder(ref)

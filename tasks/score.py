@@ -15,10 +15,9 @@ from evenhand.fairness.served import as_taken
 from evenhand.scoring import Inputs, Scorer, score_parts
 from evenhand.scoring.output import check_output
 from evenhand.store import Ref
-from tasks.ledger import live_version
-from tasks.registry import load_registered
+from tasks.ledger import live_version, load_decided, read_decided
 from tasks.step import emit, load_part, note, step, table
-from tasks.tracking.reading import Registered, read_registered
+from tasks.tracking.reading import Registered
 
 __all__ = ["score_rows"]
 
@@ -61,11 +60,11 @@ def score_rows(
         When the rows break what the model's data promised, with every violation; nothing is written then.
     """
     check_output(output, replace=replace)
-    known = read_registered(model, version or live_version(model))
+    known = read_decided(model, version or live_version(model))
     config = parse_config(known.config)
     asked = score if score is not None else config.score
     most = asked.most_reasons if most_reasons is None else most_reasons
-    fitted = load_registered(known.model, known.version)
+    fitted = load_decided(known.model, known.version)
     contract = Contract.from_dict(known.contract)
     inputs = Inputs.of(known.inputs, contract, _sensitive(config))
     with open_source(**source.model_dump()) as parts:

@@ -106,7 +106,8 @@ class Fault:
     sequence
         The record's place; 0 for what is about no single record.
     kind
-        ``edited``, ``removed``, ``reordered``, ``truncated``, ``another ledger``, ``unfounded`` or ``moved by hand``.
+        ``edited``, ``removed``, ``reordered``, ``truncated``, ``another ledger``, ``unfounded``, ``moved by hand``
+        or ``altered``.
     message
         What it is, in a sentence.
     """

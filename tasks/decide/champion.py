@@ -24,8 +24,8 @@ from evenhand.fairness.served import as_taken
 from evenhand.modeling.persistence import load_model
 from evenhand.provenance import code_version
 from evenhand.store import Ref
-from tasks.ledger import another_ledger, checked_standing, head, identity
-from tasks.registry import find_version, load_registered, run_files
+from tasks.ledger import another_ledger, checked_standing, head, identity, load_decided, refuse_altered
+from tasks.registry import find_version, run_files
 from tasks.step import load_part, read_json, write_json
 
 __all__ = ["Champion", "compare_with", "find_champion", "rules_about", "write_difference"]
@@ -71,7 +71,8 @@ def find_champion(model: str) -> Champion:
     try:
         entry = find_version(model, version)
         files = run_files(entry.tags.get("evenhand.run_id") or entry.run_id, _FILES)
-        return Champion(version, load_registered(model, version), files)
+        refuse_altered(model, version, files)
+        return Champion(version, load_decided(model, version), files)
     except EvenhandError as error:
         return Champion(version, problem=str(error))
 

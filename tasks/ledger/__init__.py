@@ -17,12 +17,14 @@ from tasks.ledger.champion import (
     where_stands,
 )
 from tasks.ledger.looks import Look, take_look
+from tasks.ledger.recorded import altered, load_decided, read_decided, refuse_altered
 from tasks.ledger.stamps import another_ledger
 from tasks.ledger.table import append, head, identity, known_records, ledger_address, records, shown_address
 
 __all__ = [
     "CHAMPION",
     "Look",
+    "altered",
     "another_ledger",
     "append",
     "champion_gone",
@@ -33,8 +35,11 @@ __all__ = [
     "known_records",
     "ledger_address",
     "live_version",
+    "load_decided",
     "move_champion",
+    "read_decided",
     "records",
+    "refuse_altered",
     "settle",
     "shown_address",
     "stamp_version",

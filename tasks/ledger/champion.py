@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from evenhand.decision.ledger import Fault, LedgerError, Record, digest_record, find_faults
 from evenhand.decision.standing import Standing, standing
 from evenhand.exceptions import ModelError, ServiceError
+from tasks.ledger.recorded import altered
 from tasks.ledger.stamps import another_ledger, refuse_cut, stamps_of
 from tasks.ledger.table import ATTEMPTS, append, connected, identity, ledger_address, records, unknown_model
 from tasks.registry import LEDGER, STAMP, alias_version, has_version, ledger_stamps, move_alias, tag_version
@@ -245,10 +246,17 @@ def faults() -> tuple[Fault, ...]:
     stamps = ledger_stamps()  # before the records
     everything = records(edited="keep")
     found = list(find_faults(everything, stamps))
+    sound = not found
     for name in sorted({record.model for record in everything}):
-        reason = _alias_fault(everything, name) if found else checked_standing(name)[1]
+        reason = checked_standing(name)[1] if sound else _alias_fault(everything, name)
         if reason:
             found.append(Fault(0, "moved by hand", reason))
+        elif (
+            sound
+            and (live := standing(records(name), name).champion) is not None
+            and (said := altered(name, live.version))
+        ):
+            found.append(Fault(0, "altered", said))
     return tuple(found)
 
 

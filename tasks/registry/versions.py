@@ -38,7 +38,7 @@ LEDGER = "evenhand.ledger"
 """The tag beside it with the ledger's first record, which tells another ledger from one that was cut."""
 
 
-def load_registered(model: str, version_or_alias: str) -> Any:
+def load_registered(model: str, version_or_alias: str, *, recorded: str | None = None) -> Any:
     """A registered model, after its file was compared with what was logged.
 
     Parameters
@@ -47,12 +47,14 @@ def load_registered(model: str, version_or_alias: str) -> Any:
         The registered model's name.
     version_or_alias
         ``"3"`` or ``"challenger"``.
+    recorded
+        The SHA-256 that the ledger recorded of the file, where it was decided about.
 
     Raises
     ------
     ModelError
-        When the file is gone, its SHA-256 is not the one in the version's tag, or it holds a type that is not on our
-        list.
+        When the file is gone, its SHA-256 is not the one in the version's tag or not the recorded one, or it holds a
+        type that is not on our list.
     ServiceError
         When MLflow does not answer.
 
@@ -64,6 +66,11 @@ def load_registered(model: str, version_or_alias: str) -> Any:
         ask()
         found = _find(model, version_or_alias)
         file = model_file(found, Path(scratch))
+        if recorded is not None and digest_file(file) != recorded:
+            raise ModelError(
+                f"the file of {model} version {found.version} is not the one that was decided about: its tag says so, "
+                f"and the ledger recorded {recorded[:12]}... as its SHA-256; it was not loaded"
+            )
         try:
             return load_model(file)
         except ModelError as error:

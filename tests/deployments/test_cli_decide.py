@@ -11,6 +11,7 @@ import tasks.answer
 from deployments import cli_decide
 from deployments.cli import run
 from evenhand.exceptions import ConfigError
+from tasks.ledger import take_look
 
 
 @pytest.mark.parametrize(("kind", "said"), [("approve", "approved by ann"), ("reject", "rejected by ann")])
@@ -69,6 +70,16 @@ def test_an_export_to_no_file_is_refused(home: Path, place: str, said: str, caps
     assert said in capsys.readouterr().err
     assert run(["ledger", "export", str(home / "all.jsonl")]) == 0
     assert (home / "all.jsonl").read_text() == ""
+
+
+def test_every_kind_of_look_is_listed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = {"data": {"source": {}, "target": "y"}, "split": {}, "gate": {}}
+    for by in ({"run": "0123456789"}, {"audit": "3"}):
+        take_look("loans", config, rows={"of": str(by)}, seen={}, policies=[], by=by)
+    assert run(["ledger", "list"]) == 0
+    said = capsys.readouterr().out
+    assert "at the test set, run 01234567" in said
+    assert "at the test set, audit of version 3" in said
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,29 @@
 """From evidence to a champion, on real results: held, approved, compared, killed in between, superseded."""
 
+import json
 import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from evenhand.config import Config, GateConfig
 from evenhand.decision.ledger import LedgerError, find_faults
 from evenhand.decision.signature import sign, statement
-from evenhand.store import Ref
+from evenhand.exceptions import ModelError
+from evenhand.modeling.persistence import save_model
+from evenhand.store import Ref, digest_file
 from tasks import answer as people
 from tasks import ledger
 from tasks.answer import Answer, answer_hold, find_hold, held_version, roll_back
 from tasks.decide import decide_model
 from tasks.enact import enact_decision
 from tasks.register import register_model
-from tasks.registry import Version, move_alias, tag_version
+from tasks.registry import Version, load_registered, move_alias, tag_version
 from tasks.step import read_json, store
 from tasks.tracking import RunRef, client, open_run
 
@@ -155,6 +161,76 @@ def test_other_test_rows_before_there_is_a_champion_are_for_a_person(retrain: Re
     _, found = retrain.decide()
     assert (found["look"], found["outcome"]) == (1, "hold")
     assert "another test set" in " ".join(found["reasons"])
+
+
+def _beside(version: Version, name: str) -> Path:
+    """An artifact of a version's run, where MLflow keeps it."""
+    run = client().get_run(client().get_model_version(version.model, version.version).run_id)
+    return Path(unquote(urlsplit(run.info.artifact_uri).path)) / name
+
+
+def _wider(about: dict) -> dict:
+    return {**about, "gate": {**about["gate"], "plan": {"may_change": ["data", "gate"]}}}
+
+
+def _of_fewer_rows(about: dict) -> dict:
+    develop = {**about["results"]["develop"], "digest": "0" * 64}
+    return {**about, "results": {**about["results"], "develop": develop}}
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("provenance/config.json", _wider),
+        ("provenance/about.json", lambda about: {**about, "features": []}),
+        ("provenance/provenance.json", _of_fewer_rows),
+        ("provenance/provenance.json", lambda about: {**about, "rule_files": {}}),
+        ("provenance/provenance.json", lambda _: []),
+    ],
+    ids=["plan", "features", "learned", "rules", "form"],
+)
+def test_a_champion_whose_file_in_mlflow_was_altered_promotes_nothing(retrain: Retrain, name: str, change: Any) -> None:
+    """Whoever can write one artifact would widen the plan that the champion declared, or hide what it learned from."""
+    retrain.configure(**GOOD)
+    _, version = retrain.whole()
+    assert live(retrain) == version.version
+    retrain.start()
+    file = _beside(version, name)
+    kept = file.read_text()
+    file.write_text(json.dumps(change(json.loads(kept))))
+    _, found = retrain.decide()
+    assert found["outcome"] == "hold"
+    said = " ".join(found["reasons"])
+    assert f"{Path(name).name} of {version.model} version {version.version}" in said
+    assert "altered" in said
+    assert [fault.kind for fault in ledger.faults() if version.model in fault.message] == (
+        [] if name == "provenance/about.json" else ["altered"]
+    )
+    file.write_text(kept)
+    assert not [fault for fault in ledger.faults() if version.model in fault.message]
+
+
+def test_a_champion_that_was_replaced_together_with_its_tags_is_not_loaded(retrain: Retrain) -> None:
+    retrain.configure(**GOOD)
+    _, version = retrain.whole()
+    found = client().get_model_version(version.model, version.version)
+    place = client().get_logged_model(found.source.removeprefix("models:/")).artifact_location
+    file = Path(unquote(urlsplit(place).path)) / "model.skops"
+    kept = file.read_bytes()
+    file.unlink()
+    save_model(LogisticRegression().fit([[0.0], [1.0]], [0, 1]), file)
+    tags = {"evenhand.file_digest": digest_file(file), "evenhand.model_digest": digest_file(file)}
+    tag_version(version.model, version.version, tags)
+    assert load_registered(version.model, version.version) is not None, "MLflow alone does not know"
+    with pytest.raises(ModelError, match="is not the one that was decided about"):
+        ledger.load_decided(version.model, version.version)
+    retrain.start()
+    _, decided = retrain.decide()
+    assert (decided["outcome"], "decided about" in " ".join(decided["reasons"])) == ("hold", True)
+    assert [fault.kind for fault in ledger.faults() if version.model in fault.message] == ["altered"]
+    file.write_bytes(kept)
+    tag_version(version.model, version.version, dict.fromkeys(tags, digest_file(file)))
+    assert not [fault for fault in ledger.faults() if version.model in fault.message]
 
 
 def test_an_approval_makes_a_held_version_live_once(retrain: Retrain) -> None:
