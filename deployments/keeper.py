@@ -1,5 +1,7 @@
 """What takes up a run whose process was killed: every worker looks after the runs, at their states before it acts.
 
+A run that a person cancelled is ended by the worker that started it; where that one died, by any other.
+
 A rule on Prefect's server cannot do that. It sees events alone, which the server may handle late, in another order or
 not at all, and forgets while it is down; and its action starts a run that works, or that a person cancelled, as well.
 
@@ -27,7 +29,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Crashed, Scheduled, to_state_create
+from prefect.states import Cancelled, Crashed, Scheduled, to_state_create
 
 from deployments.automations import Terms, terms_on
 from flows.life import ALIVE
@@ -48,6 +50,9 @@ _LOOKED_BACK = timedelta(days=1)
 """A run that crashed longer ago than this was left so."""
 
 _AT_ONCE = 200
+
+_MAY_LIVE = (StateType.RUNNING, StateType.CANCELLING)
+"""States in which a process gives signs of life."""
 
 _BY_SIGNAL = [
     f"{said} {code}*"
@@ -74,6 +79,8 @@ def verdict(run: FlowRun, terms: Terms, *, quiet: float, age: float) -> State[An
     kind = run.state.type if run.state is not None else None
     if kind == StateType.RUNNING and quiet >= terms.lost_after + _STORED_SECONDS:
         return Crashed(message=f"No sign of life for {terms.lost_after} seconds.")
+    if kind == StateType.CANCELLING and quiet >= terms.lost_after + _STORED_SECONDS:
+        return Cancelled(message=f"No sign of life for {terms.lost_after} seconds: its worker is gone.")
     if kind == StateType.PENDING and terms.restarts and age >= _START_SECONDS:
         return Scheduled(message="Its process never began: it is taken up again.")
     if kind == StateType.CRASHED and quiet >= _QUIET_SECONDS and _may_go_on(run, terms):
@@ -120,7 +127,7 @@ class Keeper:
         self._seen = {}
 
     def look(self, client: SyncPrefectClient) -> Iterator[str]:
-        """Take up what was killed.
+        """Take up what was killed, and end what was cancelled and killed.
 
         Parameters
         ----------
@@ -148,7 +155,7 @@ class Keeper:
     def _look_at(self, client: SyncPrefectClient, run: FlowRun) -> _Seen:
         """When the run was last seen to change or to live."""
         assert run.state is not None
-        sign = _last_sign(client, run) if run.state.type == StateType.RUNNING else ""
+        sign = _last_sign(client, run) if run.state.type in _MAY_LIVE else ""
         before = self._seen.get(run.id)
         if before is not None and (before.state, before.sign) == (run.state.id, sign):
             return before
@@ -156,9 +163,9 @@ class Keeper:
 
 
 def _candidates(client: SyncPrefectClient, now: datetime) -> Sequence[FlowRun]:
-    """The runs that work, start, or have crashed not long ago."""
+    """The runs that work, start, are being cancelled, or have crashed not long ago."""
     marked = FlowRunFilterTags(all_=["evenhand"])
-    under_way = FlowRunFilter(tags=marked, state=_in(StateType.RUNNING, StateType.PENDING))
+    under_way = FlowRunFilter(tags=marked, state=_in(*_MAY_LIVE, StateType.PENDING))
     since = FlowRunFilterEndTime(after_=now - _LOOKED_BACK)
     crashed = FlowRunFilter(tags=marked, state=_in(StateType.CRASHED), end_time=since)
     return [

@@ -22,7 +22,7 @@ def becomes(state: State, *, starts: int = 1, terms: Terms = TERMS, quiet: float
     return found.type.value if found is not None else ""
 
 
-@pytest.mark.parametrize("state", [Completed(), Failed(), Cancelled(), Cancelling(), Scheduled(), Paused()])
+@pytest.mark.parametrize("state", [Completed(), Failed(), Cancelled(), Scheduled(), Paused()])
 def test_what_has_ended_or_waits_is_left_alone_however_long(state: State) -> None:
     assert becomes(state) == ""
 
@@ -61,3 +61,10 @@ def test_a_service_without_restarts_only_marks_what_is_lost() -> None:
 def test_a_run_without_a_sign_of_life_counts_as_killed_a_little_after_the_rule_of_the_server() -> None:
     assert becomes(Running(), quiet=119) == "", "the server's own rule is the first"
     assert becomes(Running(), quiet=120) == "CRASHED"
+
+
+@pytest.mark.parametrize("restarts", [0, 2])
+def test_a_cancelled_run_that_nobody_ends_is_ended_and_never_taken_up(restarts: int) -> None:
+    terms = Terms("loans", restarts=restarts, lost_after=90)
+    assert becomes(Cancelling(), terms=terms, quiet=119) == "", "its own worker may be at it"
+    assert becomes(Cancelling(), terms=terms, quiet=120) == "CANCELLED"

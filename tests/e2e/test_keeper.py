@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
-from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Running
+from prefect.states import Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running
 
 from deployments import keeper
 from deployments.automations import lost, terms_on
@@ -110,6 +110,40 @@ def test_two_workers_that_look_at_the_same_moment_take_up_a_run_once(
     assert [len(list(each.look(client))) for each in (first, second)] == [1, 0]
     states = client.request("GET", "/flow_run_states/", params={"flow_run_id": str(killed)}).json()
     assert [state["type"] for state in states].count("SCHEDULED") == 2, "as it was made, and once more"
+
+
+def test_a_cancelled_run_whose_worker_died_is_ended_once_when_two_workers_look(
+    client: Client, start: Callable[..., UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = start(Pending(), Running(), Cancelling())
+    clock = Clock()
+    first, second = clock.keeper(), clock.keeper()
+    assert looked(client, worker=first, clock=clock, seconds=0) == []
+    assert looked(client, worker=second, clock=clock, seconds=119) == []
+    clock.now += 1
+    found = client.read_flow_run(left)
+    monkeypatch.setattr(keeper, "_candidates", lambda *_: [found])
+    monkeypatch.setattr(keeper, "_unchanged", lambda *_: True)
+    assert [len(list(each.look(client))) for each in (first, second)] == [1, 0]
+    states = client.request("GET", "/flow_run_states/", params={"flow_run_id": str(left)}).json()
+    assert [state["type"] for state in states][-2:] == ["CANCELLING", "CANCELLED"]
+    assert "its worker is gone" in states[-1]["message"]
+    monkeypatch.undo()
+    clock.now += 10_000
+    assert [list(each.look(client)) for each in (first, second)] == [[], []], "it is not taken up"
+
+
+def test_a_cancelled_run_that_still_lives_is_left_to_whoever_ends_it(
+    client: Client, start: Callable[..., UUID]
+) -> None:
+    lives = start(Pending(), Running(), Cancelling())
+    clock = Clock()
+    worker = clock.keeper()
+    for number in range(1, 3):
+        sign(client, lives)
+        until(lambda number=number: signs(client, lives) == number, seconds=60)
+        assert looked(client, worker=worker, clock=clock, seconds=119) == []
+    assert state_of(client, lives) == "CANCELLING"
 
 
 def test_what_crashed_days_ago_was_left_so(client: Client, start: Callable[..., UUID]) -> None:
