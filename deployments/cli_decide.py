@@ -70,6 +70,7 @@ def roll_back(model: str, *, to: str | None, reason: str, by: str | None) -> int
 def verify() -> int:
     """Look for edits, removals, reordering, truncation, unfounded moves, moved aliases and altered champions."""
     _addresses()
+    from evenhand.decision.standing import standing, unfinished
     from tasks.ledger import faults, records
 
     found = faults()
@@ -77,10 +78,25 @@ def verify() -> int:
         _say(f"{fault.kind}: {fault.message}")
     if not found:
         everything = records()
+        for order in unfinished(everything):
+            champion = standing(everything, order.model).champion
+            _say(_unfinished(order, champion.version if champion is not None else None))
         last = everything[-1] if everything else None
         newest = f", the newest {last.hash[:12]} of {last.at[:16]} UTC" if last is not None else ""
         _say(f"the ledger is whole: {len(everything)} records{newest}")
     return 2 if found else 0
+
+
+def _unfinished(order: "Record", live: str | None) -> str:
+    """What a person should know of a move that was ordered and never came, and what to do."""
+    version = f"version {order.body['version']} of {order.model}"
+    said = f"{version} was {'approved' if order.kind == 'approval' else 'promoted'}"
+    champion = f"version {live} is" if live else "no version is"
+    then = "the same answer again" if order.kind == "approval" else "the same command again, or retrain to decide anew"
+    return (
+        f"unfinished: {said} (record {order.sequence}, {order.at[:16]} UTC), and never moved: {champion} live. "
+        f"Whoever did it was killed, or is at it now: give {then}"
+    )
 
 
 def live_at(moment: str, *, model: str | None, as_json: bool) -> int:

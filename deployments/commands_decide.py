@@ -100,7 +100,10 @@ app.command(ledger)
 
 @ledger.command
 def verify() -> int:
-    """Find any edit, removal, reordering or truncation, and any champion that the ledger does not know."""
+    """Find any edit, removal, reordering or truncation, and any champion that the ledger does not know.
+
+    A promotion whose run was killed before the move is named as unfinished, which is no fault.
+    """
     from deployments.cli_decide import verify as check_ledger
 
     return check_ledger()

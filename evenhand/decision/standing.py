@@ -7,7 +7,7 @@ from typing import Literal
 
 from evenhand.decision.ledger import LedgerError, Record
 
-__all__ = ["Hold", "Live", "Standing", "live_at", "look_number", "standing", "why_not_open"]
+__all__ = ["Hold", "Live", "Standing", "live_at", "look_number", "standing", "unfinished", "why_not_open"]
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,33 @@ def why_not_open(hold: Hold) -> str:
         return f"the time to answer for version {version} is over: retrain to decide on new evidence"
     when = hold.by.at[:16] if hold.by is not None else ""
     return f"version {version} was {hold.state} on {when} already"
+
+
+def unfinished(records: Sequence[Record]) -> tuple[Record, ...]:
+    """The decisions and approvals that order a move which never came, one a model at most.
+
+    Whoever made the record was killed before the move, or is at it now. A newer decision, a rollback or another move
+    ends that: what was ordered before counts no longer.
+
+    Parameters
+    ----------
+    records
+        The ledger's records in order, of all models.
+
+    Examples
+    --------
+    >>> from evenhand.decision.ledger import seal
+    >>> decision = seal(None, "decision", "loans", {"outcome": "promote", "version": "1"})
+    >>> intent = seal(decision, "intent", "loans", {"version": "1", "because": decision.hash})
+    >>> [record.sequence for record in unfinished([decision])], unfinished([decision, intent])
+    ([1], ())
+    """
+    newest = {record.model: record for record in records if record.kind not in ("look", "done")}
+    return tuple(record for record in newest.values() if _orders_a_move(record))
+
+
+def _orders_a_move(record: Record) -> bool:
+    return record.kind == "approval" or (record.kind == "decision" and record.body.get("outcome") == "promote")
 
 
 def live_at(records: Sequence[Record], model: str, moment: datetime) -> Live | None:

@@ -8,10 +8,12 @@ from typing import Literal
 import pytest
 
 import tasks.answer
+import tasks.ledger
 from deployments import cli_decide
 from deployments.cli import run
+from evenhand.decision.ledger import Kind
 from evenhand.exceptions import ConfigError
-from tasks.ledger import take_look
+from tasks.ledger import table, take_look
 
 
 @pytest.mark.parametrize(("kind", "said"), [("approve", "approved by ann"), ("reject", "rejected by ann")])
@@ -100,6 +102,31 @@ def test_an_address_of_no_ledger_is_refused_and_not_shown(
         told = capsys.readouterr().err
         assert said in told
         assert "s3cret" not in told
+
+
+@pytest.mark.parametrize(
+    ("kind", "then"),
+    [
+        ("decision", "give the same command again, or retrain to decide anew"),
+        ("approval", "give the same answer again"),
+    ],
+)
+def test_a_move_that_never_came_is_told_and_the_ledger_is_sound(
+    home: Path, kind: Kind, then: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tasks.ledger, "faults", lambda: ())  # those have tests of their own
+    monkeypatch.setattr(table, "stamps_of", lambda _: [])
+    monkeypatch.setenv("EVENHAND_LEDGER", f"sqlite:///{home / 'ledger.db'}")
+    first = tasks.ledger.append("decision", "loans", {"outcome": "promote", "version": "1", "reasons": ["better"]})
+    tasks.ledger.append("intent", "loans", {"version": "1", "because": first.hash})
+    tasks.ledger.append(kind, "loans", {"outcome": "promote", "version": "2", "by": "ann", "reason": "looked"})
+    assert run(["ledger", "verify"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert told.startswith("unfinished: version 2 of loans was ")
+    assert f"and never moved: version 1 is live. Whoever did it was killed, or is at it now: {then}" in told
+    assert "the ledger is whole: 3 records" in told
+    assert run(["ledger", "at", "2999-01-01"]) == 0
+    assert "loans: version 1, since" in capsys.readouterr().out
 
 
 def test_bytes_that_are_no_text_are_refused_by_the_command_line(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from mlflow import MlflowClient
 
 import tasks.ledger as kept
 from evenhand.decision.ledger import LedgerError, Record, find_faults
-from evenhand.decision.standing import standing
+from evenhand.decision.standing import live_at, standing, unfinished
 from evenhand.exceptions import ServiceError
 from tasks import registry
 from tasks.ledger import champion
@@ -108,6 +109,23 @@ def test_a_champion_that_has_changed_since_refuses(place: Path) -> None:
     with pytest.raises(LedgerError, match=r"compared with no champion.*version 2 is live"):
         kept.move_champion(model, "1", old, expected=None)
     assert alias(model) == "2"
+
+
+def test_a_promotion_killed_before_its_move_is_unfinished_and_no_fault(place: Path, own: Path) -> None:
+    model = new_model(place)
+    promote(model, "1")
+    killed = decided(model, "promote", "2")
+    now = datetime.now(UTC) + timedelta(hours=1)
+
+    def live() -> str:
+        found = live_at(kept.records(), model, now)
+        assert found is not None
+        return found.version
+
+    assert mine(model) == []
+    assert (unfinished(kept.records()), live()) == ((killed,), "1")
+    kept.move_champion(model, "2", killed, expected="1")  # the same command again
+    assert (unfinished(kept.records()), live(), alias(model)) == ((), "2", "2")
 
 
 @pytest.mark.parametrize("to", ["3", None])

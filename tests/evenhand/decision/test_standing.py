@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from evenhand.decision.ledger import LedgerError, Record, seal
-from evenhand.decision.standing import live_at, look_number, standing, why_not_open
+from evenhand.decision.standing import live_at, look_number, standing, unfinished, why_not_open
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -105,3 +105,56 @@ def test_looks_are_counted_for_each_test_set_of_a_model() -> None:
     assert look_number(ledger, "loans", "t") == 3
     assert look_number(ledger, "loans", "other") == 1
     assert look_number(ledger, "cars", "t") == 1
+
+
+def test_a_promotion_that_was_killed_before_the_move_is_unfinished() -> None:
+    ledger = Ledger()
+    ledger.promote("1")
+    assert unfinished(ledger) == ()
+    ordered = ledger.add("decision", outcome="promote", version="2")
+    ledger.add("look", look=1, test_set="t")  # an audit of somebody else
+    assert unfinished(ledger) == (ordered,)
+    live = live_at(ledger, "loans", START + timedelta(days=50))
+    assert live is not None
+    assert live.version == "1"
+    ledger.add("intent", version="2", because=ordered.hash)
+    assert unfinished(ledger) == ()
+
+
+def test_a_move_that_is_half_done_meanwhile_does_not_hide_it() -> None:
+    ledger = Ledger()
+    first = ledger.add("decision", outcome="promote", version="1")
+    intent = ledger.add("intent", version="1", because=first.hash)
+    ordered = ledger.add("decision", outcome="promote", version="2")
+    ledger.add("done", version="1", intent=intent.hash)
+    assert unfinished(ledger) == (ordered,)
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        [("decision", {"outcome": "hold", "version": "2"})],  # the move was refused
+        [("decision", {"outcome": "block", "version": "3"})],
+        [("rollback", {"from": "1", "to": "0"}), ("intent", {"version": "0"})],
+        [("decision", {"outcome": "hold", "version": "3"}), ("rejection", {"version": "3"})],
+    ],
+    ids=["held", "superseded", "rolled-back", "rejected"],
+)
+def test_what_something_newer_replaced_is_not_unfinished(since: list) -> None:
+    ledger = Ledger()
+    ledger.promote("0")
+    ledger.promote("1")
+    ledger.add("decision", outcome="promote", version="2")
+    for kind, body in since:
+        ledger.add(kind, **body)
+    assert unfinished(ledger) == ()
+
+
+def test_an_approval_that_was_killed_before_the_move_is_unfinished() -> None:
+    ledger = Ledger()
+    held = ledger.add("decision", outcome="hold", version="1")
+    assert unfinished(ledger) == ()
+    given = ledger.add("approval", decision=held.hash, version="1")
+    assert unfinished(ledger) == (given,)
+    ledger.add("intent", version="1", because=given.hash)
+    assert unfinished(ledger) == ()
