@@ -32,6 +32,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed, Scheduled, to_state_create
 
 from deployments.automations import Terms, terms_on
+from flows.left import gone_on_with
 from flows.life import ALIVE
 
 __all__ = ["Keeper", "verdict"]
@@ -89,7 +90,12 @@ def verdict(run: FlowRun, terms: Terms, *, quiet: float, age: float) -> State[An
 
 
 def _may_go_on(run: FlowRun, terms: Terms) -> bool:
-    """Whether a crashed run was killed, and not too often. One that never began may have ended by itself."""
+    """Whether a crashed run was killed, not too often, and nobody went on with its work.
+
+    One that never began may have ended by itself.
+    """
+    if gone_on_with(run.state):
+        return False
     if run.run_count:
         return run.run_count <= terms.restarts
     said = (run.state.message if run.state is not None else "") or ""

@@ -37,6 +37,8 @@ class Entry:
     host, pid, started
         The process, by the time it started, since numbers of processes are used again. The time is counted from the
         start of the machine where that is known, and `host` names that start: a clock that is set changes neither.
+    starts
+        How often the orchestrator had started its run by then; 0 where that is not known.
     """
 
     work: str
@@ -45,6 +47,7 @@ class Entry:
     host: str
     pid: int
     started: float
+    starts: int = 0
 
     def alive(self) -> bool:
         """Whether the process still runs; of another machine that is assumed."""
@@ -102,10 +105,10 @@ class Journal:
         return None
 
     @contextmanager
-    def open(self, work: str, run_key: str, flow_run_id: str) -> Iterator[None]:
+    def open(self, work: str, run_key: str, flow_run_id: str, starts: int = 0) -> Iterator[None]:
         """Keep a file for the time of the block; a kill or a full disk leaves it behind, another error does not."""
         pid = os.getpid()
-        entry = Entry(work, run_key, flow_run_id, _host(), pid, _started(pid) or 0.0)
+        entry = Entry(work, run_key, flow_run_id, _host(), pid, _started(pid) or 0.0, starts)
         path = self.folder / f"{time.time():.3f}-{uuid.uuid4().hex[:8]}.json"
         write_text(path, json.dumps(asdict(entry), indent=1))
         full = False

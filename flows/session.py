@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from uuid import UUID
 
-from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
-from prefect.exceptions import ObjectNotFound, TerminationSignal
+from prefect.exceptions import TerminationSignal
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-from prefect.states import Crashed
 
 from evenhand.config import Config
 from evenhand.events import Event
 from evenhand.journal import Journal
 from evenhand.provenance import code_version, git_commit
 from evenhand.store import Ref, digest_json
+from flows.left import close_left
 from tasks.step import emit, flow_run_id, home, listening, prefect_answers
 from tasks.tracking import Params, RunRef, beside, finish_run, log, open_run, run_url
 
@@ -55,19 +53,21 @@ def resumed_run(work: str, *, experiment: str, name: str, model: str, tags: Mapp
         What it is called outside a flow run.
     """
     context = FlowRunContext.get()
+    mine = context.flow_run if context is not None else None
     journal = Journal(home() / "under-way")
     interrupted = journal.claim(work, flow_run_id())
     run = open_run(
         experiment=experiment,
-        name=context.flow_run.name if context is not None and context.flow_run is not None else name,
+        name=mine.name if mine is not None else name,
         model=model,
         tags={"evenhand.flow_run_id": flow_run_id(), **tags},
         key=interrupted.run_key if interrupted else None,
     )
-    with journal.open(work, run.key, flow_run_id()), _ended(run):
+    starts = mine.run_count if mine is not None else 0
+    with journal.open(work, run.key, flow_run_id(), starts), _ended(run):
         if interrupted is not None:
             emit(Event("note", message=f"going on with the interrupted run {run.name}"))
-            _close(interrupted.flow_run_id, flow_run_id())
+            close_left(interrupted, flow_run_id())
         if run_url(run).startswith("http"):
             emit(Event("link", message=run_url(run)))
         yield run
@@ -116,21 +116,6 @@ def watched(on_event: Callable[[Event], None] | None) -> Iterator[None]:
     # The heartbeat thread makes a flow wait a second at its end; a watched process needs no heartbeat.
     with listening(on_event), prefect_answers(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield
-
-
-def _close(left: str, now: str) -> None:
-    """Mark the flow run that a killed process left as crashed: nothing else would ever end it."""
-    if not left or left == now:
-        return
-    with get_client(sync_client=True) as client:
-        try:
-            state = client.read_flow_run(UUID(left)).state
-        except ObjectNotFound:
-            return  # it was in another server's database
-        if state is None or not state.is_final():
-            client.set_flow_run_state(
-                UUID(left), Crashed(message=f"Killed; flow run {now} went on with it."), force=True
-            )
 
 
 def _flat(asked: dict[str, object]) -> dict[str, object]:

@@ -50,6 +50,11 @@ def test_a_run_that_crashed_before_it_began_is_taken_up_when_it_was_killed(said:
     assert becomes(Crashed(message=said), starts=0) == expected
 
 
+def test_a_run_that_another_one_went_on_with_is_not_taken_up() -> None:
+    assert becomes(Crashed(message="Killed; flow run 0198-ab went on with it.")) == ""
+    assert becomes(Crashed(message="Killed; flow run 0198-ab went on with it.\nNot so.")) == "SCHEDULED"
+
+
 def test_a_service_without_restarts_only_marks_what_is_lost() -> None:
     terms = Terms("loans", restarts=0, lost_after=90)
     killed = Crashed(message="Process exited with status code: -9")

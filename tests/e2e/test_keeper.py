@@ -1,20 +1,28 @@
 """Runs on a real Prefect server, in the states that killed processes leave: who is taken up, and who is not."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
-from prefect.states import Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running, Scheduled
 
 from deployments import keeper
 from deployments.automations import lost, terms_on
 from deployments.keeper import Keeper
+from evenhand.journal import Entry
+from flows.left import close_left
 from flows.life import ALIVE
 
+from .conftest import ROOT
 from .service import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -144,6 +152,86 @@ def test_a_cancelled_run_that_still_lives_is_left_to_whoever_ends_it(
         until(lambda number=number: signs(client, lives) == number, seconds=60)
         assert looked(client, worker=worker, clock=clock, seconds=119) == []
     assert state_of(client, lives) == "CANCELLING"
+
+
+WORK = (
+    "import os, sys, time; from uuid import UUID; from prefect import flow\n"
+    "from prefect.client.orchestration import get_client; from prefect.flow_engine import run_flow\n"
+    "from flows.session import resumed_run\n"
+    "@flow\n"
+    "def work():\n"
+    "    with resumed_run('work', experiment='loans', name='loans', model='loans', tags={}):\n"
+    "        print('open', flush=True); sys.stdin.read()\n"
+    "with get_client(sync_client=True) as client: mine = client.read_flow_run(UUID(sys.argv[1]))\n"
+    "mine.parameters = {}\n"
+    "run_flow(work, flow_run=mine)\n"
+)
+
+
+@pytest.fixture
+def killed_in(client: Client, tmp_path: Path) -> Callable[[UUID], None]:
+    """Do the same work in a process of this flow run, which is killed in the midst of it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))}
+    places = {"PREFECT_HOME": str(tmp_path / "prefect"), "EVENHAND_HOME": str(tmp_path / "home")}
+    servers = {"PREFECT_API_URL": str(client.api_url), "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"}
+    environment = {**kept, **places, **servers, "PYTHONPATH": str(ROOT)}
+
+    def killed(run_id: UUID) -> None:
+        command = [sys.executable, "-c", WORK, str(run_id)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, env=environment, text=True, **pipes) as child:
+            assert child.stdout is not None
+            assert any(line == "open\n" for line in child.stdout)
+            child.kill()
+
+    return killed
+
+
+def crash(client: Client, run_id: UUID) -> None:
+    """As the worker does that sees its child die."""
+    client.set_flow_run_state(run_id, Crashed(message="Process exited with status code: -9"))
+
+
+@pytest.mark.parametrize("reported", [False, True], ids=["by-nobody", "by-its-worker"])
+def test_a_run_interrupted_twice_is_taken_up_once_as_the_one_that_went_on(
+    client: Client, start: Callable[..., UUID], killed_in: Callable[[UUID], None], *, reported: bool
+) -> None:
+    first, second = start(), start()
+    killed_in(first)
+    if reported:
+        crash(client, first)
+    killed_in(second)  # it goes on with the work of the first
+    crash(client, first)
+    crash(client, second)
+    clock = Clock()
+    lines = looked(client, worker=clock.keeper(), clock=clock, seconds=30)
+    assert [str(second) in line for line in lines] == [True]
+    found = client.read_flow_run(first).state
+    assert found is not None
+    assert (found.name, found.message) == ("Crashed", f"Killed; flow run {second} went on with it.")
+
+
+def left(run_id: UUID, *, starts: int) -> Entry:
+    return Entry("work", "run", str(run_id), "machine", 1, 1.0, starts)
+
+
+@pytest.mark.parametrize(
+    ("states", "becomes"),
+    [
+        ((Pending(), Running(), Crashed(), Scheduled()), "CRASHED"),
+        ((Pending(), Running(), Crashed(), Scheduled(), Pending()), "PENDING"),
+        ((Pending(), Running(), Crashed(), Scheduled(), Pending(), Running()), "RUNNING"),
+        ((Pending(), Running(), Failed()), "FAILED"),
+    ],
+    ids=["waits", "begins", "works", "failed"],
+)
+def test_a_run_that_was_taken_up_already_is_left_to_its_new_process(
+    client: Client, start: Callable[..., UUID], states: tuple[State, ...], becomes: str
+) -> None:
+    run_id = start(*states)
+    with temporary_settings({PREFECT_API_URL: str(client.api_url)}):
+        close_left(left(run_id, starts=1), str(uuid4()))
+    assert state_of(client, run_id) == becomes
 
 
 def test_what_crashed_days_ago_was_left_so(client: Client, start: Callable[..., UUID]) -> None:
