@@ -19,6 +19,7 @@ from flows.monitor import monitor_model
 from flows.reproduce import reproduce_version
 from flows.service import in_place_of, run_name, served_model
 from tasks.score import score_rows
+from tasks.step import reading_below
 
 __all__ = ["audit", "monitor", "reproduce", "score"]
 
@@ -36,15 +37,16 @@ def score(source: str = "", version: str = "") -> dict[str, Any] | State:
     if ended is not None:
         return ended
     model = served_model()
-    return score_rows(
-        model.name,
-        _named(source, model.score_sources, f"no source that {model.name} scores"),
-        _output(model),
-        version=version,
-        score=model.base.score,
-        key=model.about.score.key,
-        replace=True,  # the name is that of this run, which may have been killed
-    )
+    with reading_below(model.roots):
+        return score_rows(
+            model.name,
+            _named(source, model.score_sources, f"no source that {model.name} scores"),
+            _output(model),
+            version=version,
+            score=model.base.score,
+            key=model.about.score.key,
+            replace=True,  # the name is that of this run, which may have been killed
+        )
 
 
 @flow(name="reproduce", flow_run_name=run_name, validate_parameters=True, persist_result=False)
@@ -75,7 +77,8 @@ def monitor(source: str = "", labels: str = "", version: str = "") -> dict[str, 
     model = served_model()
     new = _watched(model, source or model.watched.source or next(iter(model.watched.sources), ""))
     outcomes = None if labels in ("", NO_SOURCE) else _watched(model, labels)
-    return monitor_model(model.configure(), new, outcomes, log=model.watched.log, version=version)
+    with reading_below(model.roots):
+        return monitor_model(model.configure(), new, outcomes, log=model.watched.log, version=version)
 
 
 def _watched(model: ServedModel, name: str) -> SourceConfig:
@@ -102,7 +105,8 @@ def audit(source: str = "", version: str = "", policies: list[str] | None = None
         if name not in known:
             raise ConfigError(f"{shorten(name)} is no policy of {model.name}: {nearest(name, known)}")
     chosen = _named(source, model.sources, f"no source of {model.name}")
-    return audit_version_on(model.name, chosen, version=version, policies=policies)
+    with reading_below(model.roots):
+        return audit_version_on(model.name, chosen, version=version, policies=policies)
 
 
 def _named(name: str, sources: Mapping[str, SourceConfig], what: str) -> SourceConfig:

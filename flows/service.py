@@ -18,6 +18,7 @@ from flows.late import replaced_by_newer
 from flows.life import alive
 from flows.made_up import made_up
 from flows.retrain import retrain_model
+from tasks.step import reading_below
 
 __all__ = ["in_place_of", "retrain", "run_name", "served_model"]
 
@@ -78,8 +79,10 @@ def retrain(
         ended = in_place_of()
         if ended is not None:
             return ended
-    config = served_model().configure(source=source, changes=changes)
-    found = found or retrain_model(config)
+    model = served_model()
+    config = model.configure(source=source, changes=changes)
+    with reading_below(model.roots):
+        found = found or retrain_model(config)
     return wait_for_person(found) if found["decision"] == "hold" and config.gate.ask_on_page else found
 
 

@@ -22,7 +22,7 @@ from evenhand.data.target import cut_target, require_favorable_label
 from evenhand.data.unbuilt import refuse_with_contract
 from evenhand.exceptions import DataError
 from evenhand.store import Ref
-from tasks.step import note, once, step, store, write_json
+from tasks.step import note, once, reading, step, store, write_json
 
 __all__ = ["ingest_data", "load_rows", "read_rows"]
 
@@ -113,7 +113,13 @@ def _load(data: DataConfig, contract: Contract | None) -> tuple[Dataset, Sample 
 
 
 def _read(data: DataConfig, sensitive: dict[str, Sensitive]) -> tuple[pd.DataFrame, Sample | None]:
-    source = data.source.model_dump()
+    with reading(data.source) as source:
+        return _read_from(source, data, sensitive)
+
+
+def _read_from(
+    source: dict[str, Any], data: DataConfig, sensitive: dict[str, Sensitive]
+) -> tuple[pd.DataFrame, Sample | None]:
     if data.sample_rows is None:
         return read_source(**source), None
     roles = [name for name in (data.time, data.group) if name is not None]

@@ -35,7 +35,7 @@ from evenhand.monitoring.page import headline, render_html, render_markdown, sig
 from evenhand.plotting import figure_to_png
 from evenhand.store import Ref, write_text
 from tasks.registry import Version
-from tasks.step import home, in_flow, markdown, note, read_json, step, store, table
+from tasks.step import home, in_flow, markdown, note, places_hold, read_json, step, store, table
 from tasks.tracking import File, Metrics, Params, RunRef, Series, Table, Tags, client, log, metric_name, reachable
 from tasks.tracking.delivery import ask
 
@@ -166,6 +166,7 @@ def _judge(
 
 
 def _latency(log_file: str) -> tuple[Latency, ...]:
+    places_hold({"log": log_file})
     return latency(read_latencies(Path(log_file))) if log_file else ()
 
 

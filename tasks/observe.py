@@ -29,7 +29,7 @@ from evenhand.monitoring.batches import Batch
 from evenhand.store import Ref, digest_json
 from tasks.ledger import live_version, load_decided, refuse_altered
 from tasks.registry import Version, find_version, run_files
-from tasks.step import note, once, read_json, step, store, write_json
+from tasks.step import note, once, read_json, reading, step, store, write_json
 
 __all__ = ["live_model", "observe_batch"]
 
@@ -92,7 +92,7 @@ def observe_batch(
     seed
         Of the sample that is explained.
     """
-    with open_batch(new.model_dump()) as batch:
+    with reading(new) as given, open_batch(given) as batch:
         digest = batch.digest()
         parts = {
             "version": version.to_dict() | {"alias": ""},

@@ -13,7 +13,7 @@ from evenhand.exceptions import DataError, StoreError, nearest, shorten
 from evenhand.monitoring.plain import hash_keys, outcome_texts
 from evenhand.store import Ref
 from tasks.registry import Version
-from tasks.step import note, once, read_json, step, store, write_json
+from tasks.step import note, once, read_json, reading, step, store, write_json
 
 __all__ = ["join_outcomes"]
 
@@ -83,7 +83,9 @@ def _outcomes(
         raise DataError(
             "outcomes need a key to find their rows: name the column of the data that names a row, data.key"
         )
-    frame, target = read_source(**labels.model_dump()), monitor.labels or data.target
+    target = monitor.labels or data.target
+    with reading(labels) as given:
+        frame = read_source(**given)
     for role, name in (("key", data.key), ("outcome", target)):
         if name not in frame.columns:
             raise DataError(f"the outcomes have no column {shorten(name)} ({role}): {nearest(name, frame.columns)}")

@@ -16,7 +16,7 @@ from evenhand.scoring import Inputs, Scorer, score_parts
 from evenhand.scoring.output import check_output
 from evenhand.store import Ref
 from tasks.ledger import live_version, load_decided, read_decided
-from tasks.step import emit, load_part, note, step, table
+from tasks.step import emit, load_part, note, places_hold, reading, step, table
 from tasks.tracking.reading import Registered
 
 __all__ = ["score_rows"]
@@ -59,6 +59,7 @@ def score_rows(
     ContractError
         When the rows break what the model's data promised, with every violation; nothing is written then.
     """
+    places_hold({"output": output})
     check_output(output, replace=replace)
     known = read_decided(model, version or live_version(model))
     config = parse_config(known.config)
@@ -67,7 +68,7 @@ def score_rows(
     fitted = load_decided(known.model, known.version)
     contract = Contract.from_dict(known.contract)
     inputs = Inputs.of(known.inputs, contract, _sensitive(config))
-    with open_source(**source.model_dump()) as parts:
+    with reading(source) as given, open_source(**given) as parts:
         scorer = Scorer.of(
             fitted,
             known.inputs,

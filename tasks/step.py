@@ -20,6 +20,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext, TaskRunContext
 
+from evenhand.config import SourceConfig, check_places
 from evenhand.data.dataset import Dataset
 from evenhand.data.snapshot import read_dataset
 from evenhand.events import Event
@@ -41,9 +42,12 @@ __all__ = [
     "markdown",
     "note",
     "once",
+    "places_hold",
     "plain_markdown",
     "prefect_answers",
     "read_json",
+    "reading",
+    "reading_below",
     "scratch_folder",
     "step",
     "step_key",
@@ -63,6 +67,7 @@ _PAUSES = (2.0, 10.0, 30.0)
 
 _listener: ContextVar[Callable[[Event], None] | None] = ContextVar("listener", default=None)
 _apart: ContextVar[Path | None] = ContextVar("apart", default=None)
+_roots: ContextVar[tuple[str, ...] | None] = ContextVar("roots", default=None)
 _state: ContextVar[dict[str, str] | None] = ContextVar("state", default=None)
 
 
@@ -198,6 +203,60 @@ def store_apart(folder: Path) -> Iterator[None]:
         yield
     finally:
         _apart.reset(token)
+
+
+@contextmanager
+def reading_below(roots: Sequence[str]) -> Iterator[None]:
+    """Let the steps in this block read and write below these roots alone.
+
+    Parameters
+    ----------
+    roots
+        The service's, absolute.
+    """
+    token = _roots.set(tuple(roots))
+    try:
+        yield
+    finally:
+        _roots.reset(token)
+
+
+def places_hold(places: Mapping[str, str | None]) -> None:
+    """Ask again whether places lie below the roots: a run waits for hours, and a link may lead elsewhere since.
+
+    Parameters
+    ----------
+    places
+        Paths and addresses, by what they are called.
+
+    Raises
+    ------
+    ConfigError
+        With each place that lies outside; never without roots.
+    """
+    roots = _roots.get()
+    if roots is not None:
+        check_places(places, roots)
+
+
+@contextmanager
+def reading(source: SourceConfig) -> Iterator[dict[str, Any]]:
+    """A source as its reader takes it; where it lies is asked again before it is read, and after.
+
+    Parameters
+    ----------
+    source
+        Where the rows come from.
+
+    Raises
+    ------
+    ConfigError
+        When it lies outside the roots.
+    """
+    places = {"source.path": source.path, "source.url": source.url}
+    places_hold(places)
+    yield source.model_dump()
+    places_hold(places)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The configuration: one frozen pydantic model a step; pydantic stays in here."""
 
+from evenhand.config._roots import check_places
 from evenhand.config._rows import check_rows
 from evenhand.config._secrets import redact, secret_in
 from evenhand.config.audit import AuditConfig
@@ -56,6 +57,7 @@ __all__ = [
     "SourceConfig",
     "SplitConfig",
     "WeightConfig",
+    "check_places",
     "check_rows",
     "config_digest",
     "config_schema",

@@ -2,13 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
 from evenhand.config._errors import shown
+from evenhand.exceptions import ConfigError, Problem
 
-__all__ = ["READ_ONLY_SERVERS", "anchor_root", "outside"]
+__all__ = ["READ_ONLY_SERVERS", "anchor_root", "check_places", "outside"]
 
 READ_ONLY_SERVERS = ("postgresql", "mysql", "mariadb")
 """Database servers whose transactions can be made to refuse every change."""
@@ -47,6 +48,31 @@ def outside(address: str, roots: Sequence[str]) -> tuple[str, str] | None:
     if database is None and _is_server(filled):
         return None
     return _stray(database["file"] if database else filled, shown(address), roots)
+
+
+def check_places(places: Mapping[str, str | None], roots: Sequence[str]) -> None:
+    """Refuse places that lie below no root any more, however they were found when the run was asked for.
+
+    Parameters
+    ----------
+    places
+        Paths and addresses, by what they are called; None for what is not named.
+    roots
+        Of :func:`anchor_root`.
+
+    Raises
+    ------
+    ConfigError
+        With everything that lies outside.
+
+    Examples
+    --------
+    >>> check_places({"source.path": "s3://loans/2026/rows.parquet", "source.url": None}, ["s3://loans"])
+    """
+    found = {where: outside(place, roots) for where, place in places.items() if place}
+    problems = [Problem(where, *wrong) for where, wrong in found.items() if wrong is not None]
+    if problems:
+        raise ConfigError("a place of this run leads elsewhere than when it was asked for", problems)
 
 
 def _stray(place: str, name: str, roots: Sequence[str]) -> tuple[str, str] | None:
