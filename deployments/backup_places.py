@@ -55,7 +55,7 @@ class Compose:
     @contextmanager
     def idle(self) -> Iterator[None]:
         """Everything but PostgreSQL stands still, and is started again."""
-        self._docker(["stop", "worker", "prefect", "mlflow"])
+        self._docker(["stop", "worker", "rollbacks", "prefect", "mlflow"])
         try:
             yield
         finally:

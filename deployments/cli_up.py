@@ -12,7 +12,7 @@ from rich.console import Console
 from deployments.local import home_folder
 from deployments.screen import console, plain
 from deployments.signals import stoppable
-from deployments.stack import POOL, Stack, running
+from deployments.stack import POOL, Stack, running, workers_of
 from evenhand.config import redact
 from evenhand.exceptions import ServiceError
 
@@ -93,7 +93,7 @@ def serve(service_file: Path | None, *, port_prefect: int, port_mlflow: int, wor
                 mlflow_port=port_mlflow,
             ) as stack:
                 _tell(out, stack, workers, deployed=service_file is not None)
-                watchman = Watchman(("prefect", "mlflow", *(f"worker-{number + 1}" for number in range(workers))))
+                watchman = Watchman(("prefect", "mlflow", *workers_of(workers, deployed=service_file is not None)))
                 while True:
                     for line in watchman.look(stack):
                         out.print(plain(line), soft_wrap=True)

@@ -44,6 +44,8 @@ class Planned:
         When it runs by itself; `cron` is None when it does not.
     parameters, schema
         What its runs start with, and the form.
+    queue
+        The work pool's queue that its runs wait in.
     """
 
     flow: str
@@ -55,6 +57,7 @@ class Planned:
     timezone: str
     parameters: Mapping[str, Any]
     schema: Mapping[str, Any]
+    queue: str
 
     def digest(self, *rest: object) -> str:
         """What tells whether the server has exactly this."""
@@ -95,6 +98,7 @@ def _planned(kind: Kind, model: ServedModel, service: str) -> Planned:
         timezone=schedule.timezone,
         parameters=kind.parameters(model),
         schema=kind.schema(model),
+        queue=kind.queue,
     )
 
 
@@ -186,6 +190,7 @@ def _wanted(planned: Planned, pool: str, job: Mapping[str, Any]) -> dict[str, An
         "tags": list(planned.tags),
         "entrypoint": planned.entrypoint,
         "work_pool_name": pool,
+        "work_queue_name": planned.queue,
         "job_variables": dict(job),
         "parameters": dict(planned.parameters),
         "parameter_openapi_schema": dict(planned.schema),

@@ -17,7 +17,10 @@ from deployments.parameters_after import (
 )
 from evenhand.config import ScheduleConfig, ServedModel
 
-__all__ = ["KINDS", "Kind"]
+__all__ = ["KINDS", "ROLLBACKS", "Kind"]
+
+ROLLBACKS = "rollbacks"
+"""The work queue of rollbacks: a worker of its own takes them at once, while a retrain has the others' places."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Kind:
         A model's parameters and the form that changes them.
     wanted
         Whether a model has such a deployment at all.
+    queue
+        The queue of the work pool that its runs wait in; a worker takes those of every queue unless it is told one.
     """
 
     flow: str
@@ -47,6 +52,7 @@ class Kind:
     parameters: Callable[[ServedModel], Mapping[str, Any]]
     schema: Callable[[ServedModel], Mapping[str, Any]]
     wanted: Callable[[ServedModel], bool] = lambda _model: True
+    queue: str = "default"
 
 
 KINDS = (
@@ -66,6 +72,7 @@ KINDS = (
         schedule=lambda _: ScheduleConfig(),
         parameters=lambda _: {},
         schema=rollback_schema,
+        queue=ROLLBACKS,
     ),
     Kind(
         flow="score",

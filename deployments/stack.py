@@ -16,12 +16,13 @@ from pathlib import Path
 
 from deployments.folder_lock import occupied
 from deployments.health import answers
+from deployments.kinds import ROLLBACKS
 from deployments.local import default_addresses, made_folder
 from deployments.processes import Processes
 from evenhand.config import load_service
 from evenhand.exceptions import ConfigError, ServiceError
 
-__all__ = ["POOL", "SERVER_SETTINGS", "Stack", "running", "with_driver"]
+__all__ = ["POOL", "SERVER_SETTINGS", "Stack", "running", "with_driver", "workers_of"]
 
 POOL = "evenhand"
 """The work pool that the workers join when no service file names one."""
@@ -79,7 +80,7 @@ class Stack:
         The variables that a client sets: PREFECT_API_URL and MLFLOW_TRACKING_URI, the passwords when there are any, and
         EVENHAND_LEDGER where the ledger is not a file of the home.
     processes
-        Its processes: "prefect", "mlflow", "worker-1" and so on; `deploy` is gone when it has succeeded.
+        Its processes: "prefect", "mlflow", "worker-1" and so on, "rollbacks"; `deploy` is gone when it has succeeded.
     pool
         The work pool that its workers join: that of the service file.
     """
@@ -150,7 +151,8 @@ class Stack:
             return [sys.executable, "-m", "deployments.mlflow_server"]
         # A pool that was deployed has a type of its own; the one that may not be there yet is made.
         pool = ["--pool", self.pool] if self.pool else ["--pool", POOL, "--type", "process"]
-        return [sys.executable, "-m", "deployments.worker", *pool, "--name", name, "--limit", _RUNS_AT_ONCE]
+        queue = ["--work-queue", ROLLBACKS] if name == ROLLBACKS else []
+        return [sys.executable, "-m", "deployments.worker", *pool, *queue, "--name", name, "--limit", _RUNS_AT_ONCE]
 
     def _wait(self, name: str) -> None:
         address = {
@@ -162,6 +164,27 @@ class Stack:
             if self.processes.exit_code(name) is not None or time.monotonic() > deadline:
                 raise ServiceError(f"{name} did not start; its log is {self.processes.log(name)}")
             time.sleep(0.1)
+
+
+def workers_of(number: int, *, deployed: bool) -> tuple[str, ...]:
+    """The names of the workers, and of the one for rollbacks, which waits for no retrain.
+
+    Parameters
+    ----------
+    number
+        How many take runs of every kind.
+    deployed
+        Whether there are deployments, and so a queue for rollbacks.
+
+    Examples
+    --------
+    >>> workers_of(2, deployed=True)
+    ('worker-1', 'worker-2', 'rollbacks')
+    >>> workers_of(0, deployed=True)
+    ()
+    """
+    alone = (ROLLBACKS,) if deployed and number else ()
+    return (*(f"worker-{each + 1}" for each in range(number)), *alone)
 
 
 @contextmanager
@@ -181,7 +204,7 @@ def running(
     home
         The home of the runs; the service keeps its own things in `service/` below it.
     workers
-        How many process workers to start.
+        How many process workers to start; where something is deployed, one for rollbacks goes with them.
     service_file
         What to deploy before the workers start; nothing by default.
     prefect_port, mlflow_port
@@ -215,7 +238,7 @@ def running(
         stack.start("prefect", "mlflow")
         if service_file is not None:
             stack.deploy(service_file)
-        stack.start(*(f"worker-{number + 1}" for number in range(workers)))
+        stack.start(*workers_of(workers, deployed=service_file is not None))
         yield stack
 
 

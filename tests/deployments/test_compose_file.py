@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from deployments.env_file import fill, main
+from deployments.kinds import ROLLBACKS
 from deployments.lean import needed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +21,7 @@ SECRETS = re.findall(r"^([A-Z_]+)=$", (ROOT / ".env.example").read_text(), flags
 
 
 def test_the_services_are_these() -> None:
-    assert set(SERVICES) == {"postgres", "prefect", "mlflow", "worker", "deploy"}
+    assert set(SERVICES) == {"postgres", "prefect", "mlflow", "worker", "rollbacks", "deploy"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -53,7 +54,9 @@ def test_only_the_servers_and_for_the_ledger_the_worker_reach_postgresql() -> No
         "postgres", "prefect", "mlflow",
     }  # fmt: skip
     assert yaml.safe_load(COMPOSE)["networks"]["ledger"] == {"internal": True}
-    assert {name for name, service in SERVICES.items() if "ledger" in service["networks"]} == {"postgres", "worker"}
+    assert {name for name, service in SERVICES.items() if "ledger" in service["networks"]} == {
+        "postgres", "worker", "rollbacks",
+    }  # fmt: skip
     assert SERVICES["postgres"]["networks"] == ["databases", "ledger"]
 
 
@@ -69,7 +72,8 @@ def test_nobody_waits_for_less_than_health() -> None:
         for name, service in SERVICES.items()
         for other, about in service.get("depends_on", {}).items()
     }
-    assert waits.pop(("worker", "deploy")) == "service_completed_successfully"
+    for name in ("worker", "rollbacks"):
+        assert waits.pop((name, "deploy")) == "service_completed_successfully"
     assert set(waits.values()) == {"service_healthy"}
 
 
@@ -90,7 +94,7 @@ def test_no_secret_stands_on_a_command_line() -> None:
 
 
 def test_the_worker_gets_no_secret_of_the_servers_databases() -> None:
-    for name in ("worker", "deploy"):
+    for name in ("worker", "rollbacks", "deploy"):
         said = str(SERVICES[name]["environment"]).replace("EVENHAND_DATABASE_PASSWORD", "")
         assert "DATABASE" not in said
         assert "SECRET_KEY" not in str(SERVICES[name]["environment"])
@@ -98,10 +102,19 @@ def test_the_worker_gets_no_secret_of_the_servers_databases() -> None:
 
 def test_the_worker_joins_the_pool_of_the_service_file_that_is_deployed() -> None:
     file = SERVICES["deploy"]["command"][-1]
+    for name in ("worker", "rollbacks"):
+        command = SERVICES[name]["command"]
+        assert command[command.index("--service") + 1] == file
+        assert "--pool" not in command
     command = SERVICES["worker"]["command"]
-    assert command[command.index("--service") + 1] == file
-    assert "--pool" not in command
     assert command[command.index("--limit") + 1] == "${WORKER_RUNS:-1}", "runs at once share its memory"
+
+
+def test_rollbacks_have_a_worker_that_nothing_else_takes() -> None:
+    worker, alone = SERVICES["worker"], SERVICES["rollbacks"]
+    assert alone["command"][alone["command"].index("--work-queue") + 1] == ROLLBACKS
+    assert "--work-queue" not in worker["command"], "it takes every run that waits"
+    assert {name for name in worker if worker[name] != alone[name]} == {"command", "deploy"}
 
 
 def test_the_image_is_built_without_secrets_and_not_run_as_root() -> None:

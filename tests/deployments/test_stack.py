@@ -135,8 +135,13 @@ def test_the_workers_join_the_pool_of_the_service_file(tmp_path: Path, monkeypat
         assert option(commands["worker-1"], "--pool") == found.pool == "loans"
         assert "--type" not in commands["worker-1"], "the pool has one"
         assert option(commands["worker-1"], "--limit") == "1", "as many runs at once as there are workers"
+        assert "--work-queue" not in commands["worker-1"], "it takes every run that waits"
+        assert option(commands["rollbacks"], "--work-queue") == "rollbacks", "they wait for no retrain"
+        assert option(commands["rollbacks"], "--pool") == "loans"
+    commands.clear()
     with running(tmp_path / "home", workers=1):
         assert option(commands["worker-1"], "--pool") == "evenhand"
+        assert "rollbacks" not in commands, "nothing is deployed, and so there is no queue"
 
 
 def test_a_worker_reads_its_pool_from_a_service_file(tmp_path: Path) -> None:

@@ -36,6 +36,12 @@ def test_a_deployment_that_nobody_changed_is_unchanged(again: Callable[[], dict[
     assert set(again().values()) == {"unchanged"}
 
 
+def test_rollbacks_wait_in_a_queue_of_their_own(client: Client, again: Callable[[], dict[str, str]]) -> None:
+    del again  # deployed
+    queues = {kind: client.read_deployment_by_name(f"{kind}/loans").work_queue_name for kind in ("retrain", "rollback")}
+    assert queues == {"retrain": "default", "rollback": "rollbacks"}
+
+
 def clear(client: Client, found: DeploymentResponse) -> None:
     for schedule in found.schedules:
         client.delete_deployment_schedule(found.id, schedule.id)
@@ -65,9 +71,10 @@ def another_time(client: Client, found: DeploymentResponse) -> None:
         lambda client, found: patch(client, found, {"concurrency_limit": None}),
         lambda client, found: patch(client, found, {"concurrency_options": {"collision_strategy": "CANCEL_NEW"}}),
         lambda client, found: patch(client, found, {"description": "Mine."}),
+        lambda client, found: patch(client, found, {"work_queue_name": "rollbacks"}),
     ],
     ids=["cleared", "moved", "interval", "twice", "enforcement", "parameters", "form", "entrypoint", "job", "limit",
-         "collision", "description"],
+         "collision", "description", "queue"],
 )  # fmt: skip
 def test_what_a_person_changed_on_the_server_is_as_the_file_has_it_again(
     change: Callable[[Client, DeploymentResponse], None], client: Client, again: Callable[[], dict[str, str]]

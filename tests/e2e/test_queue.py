@@ -32,9 +32,21 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     (folder / "configuration").mkdir()
     example = yaml.safe_load((ROOT / "examples" / "loan-approval.yaml").read_text(encoding="utf-8"))
     (folder / "configuration" / "small.yaml").write_text(yaml.safe_dump({**example, **SMALL}))
-    models = {"killed": {}, "lost": {}, "queue": {"config": "small.yaml", "form": ["search", "seed"]}}
+    models = {"killed": {}, "lost": {}, "busy": {}, "queue": {"config": "small.yaml", "form": ["search", "seed"]}}
     with service(folder, models) as started:
         yield started
+
+
+def test_a_rollback_does_not_wait_for_the_retrain_that_has_the_worker(served: Service) -> None:
+    retrain = served.start("busy", seed=10)
+    _until_tune(served, retrain)
+    rollback = served.ask("GET", "/deployments/name/rollback/busy")["id"]
+    asked = {"parameters": {"reason": "it denies too many", "by": "ann"}}
+    order = served.ask("POST", f"/deployments/{rollback}/create_flow_run", json=asked)["id"]
+    ended = served.wait(order, seconds=120)
+    assert "busy has no champion" in ended["state"]["message"], "it was done at once; there is nothing to go back to"
+    assert served.run(retrain)["end_time"] is None
+    assert served.wait(retrain)["state"]["type"] == "COMPLETED"
 
 
 def test_a_killed_run_is_taken_up_once_and_repeats_nothing(served: Service) -> None:
