@@ -14,6 +14,7 @@ from evenhand.explain._parts import ORDERS
 from evenhand.fairness.served import as_taken
 from evenhand.scoring import Inputs, Scorer, score_parts
 from evenhand.scoring.output import check_output
+from evenhand.scoring.scorer import favorable_class
 from evenhand.store import Ref
 from tasks.ledger import live_version, load_decided, read_decided
 from tasks.step import emit, load_part, note, places_hold, reading, step, table
@@ -72,7 +73,7 @@ def score_rows(
         scorer = Scorer.of(
             fitted,
             known.inputs,
-            favorable_label=config.data.single_favorable,
+            favorable_label=config.data.favorable_label,
             explainer=_explainer(fitted, known, config, inputs, parts) if most else None,
             texts=asked.reasons,
             most_reasons=most,
@@ -106,7 +107,8 @@ def _key(config: Config, parts: Parts) -> str | None:
 
 def _explainer(model: Any, known: Registered, config: Config, inputs: Inputs, parts: Parts) -> LocalExplainer | None:
     """The explainer of the step `explain`: the same method, average case and seed."""
-    asked: dict[str, Any] = {"favorable_label": config.data.single_favorable}
+    # A configuration may write a label otherwise than the model has it, and the wrong one would be explained.
+    asked: dict[str, Any] = {"favorable_label": favorable_class(model.classes_, config.data.favorable_label)}
     try:
         train = load_part(Ref.from_dict(known.provenance["results"]["develop"]), "train")
     except StoreError as error:

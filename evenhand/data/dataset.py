@@ -12,7 +12,7 @@ from evenhand.data.alignment import refuse_reordered
 from evenhand.data.finding import Finding
 from evenhand.exceptions import DataError, nearest, shorten
 
-__all__ = ["UNKNOWN", "Dataset", "favorable_labels"]
+__all__ = ["UNKNOWN", "Dataset", "are_favorable", "favorable_labels"]
 
 UNKNOWN = "unknown"
 """The group of the rows whose sensitive value is missing: counted, never dropped."""
@@ -35,6 +35,21 @@ def favorable_labels(favorable: Any) -> tuple[Any, ...]:
         return tuple(sorted(dict.fromkeys(several), key=lambda label: (str(type(label)), label)))
     except TypeError as error:  # a list in a list, or a dict
         raise DataError(f"favorable_label is {shorten(favorable)}: give one label, or a list of labels") from error
+
+
+def are_favorable(labels: npt.ArrayLike, favorable: Any) -> npt.NDArray[np.bool_]:
+    """Which labels are the favorable one, or one of several, shape (n,): a decision that is none of them is a denial.
+
+    Examples
+    --------
+    >>> are_favorable(["fair", "bad", "good"], ["good", "fair"]).tolist()
+    [True, False, True]
+    """
+    given = np.asarray(labels, dtype=None if hasattr(labels, "dtype") else object)
+    found = np.zeros(given.shape, dtype=bool)
+    for label in favorable_labels(favorable):
+        found |= np.asarray(given == label, dtype=bool)
+    return found
 
 
 @dataclass(frozen=True)

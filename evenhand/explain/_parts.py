@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from evenhand.data.dataset import Dataset
+from evenhand.data.dataset import Dataset, favorable_labels
 from evenhand.explain._model import FloatArray, margin, unwrap
 from evenhand.explain._shap import additivity_gap
 from evenhand.explain.attributions import Attributions
@@ -60,7 +60,9 @@ class Parts:
         self.test = test
         self.background = background
         self.inner = unwrap(model, [str(name) for name in background.columns])
-        self.orientation = orient(list(model.classes_), test.single_favorable)
+        self.classes = list(model.classes_)
+        self.orientation = orient(self.classes, test.favorable_label)
+        self.favorable = tuple(label for label in favorable_labels(test.favorable_label) if label in self.classes)
         self.min_cell = min_cell
         self.confidence = confidence
         self.seed = seed
@@ -82,7 +84,7 @@ class Parts:
             self.model,
             self.background,
             method=method,
-            favorable_label=self.test.single_favorable,
+            favorable_label=self.test.favorable_label,
             background_rows=background_rows,
             orders=ORDERS,
             seed=self.seed,
@@ -93,6 +95,9 @@ class Parts:
             self.notes.append(f"{size} rows are explained instead of {rows}, which would take too long this way.")
         made = self.explainer.attribute(self.test.X.iloc[sample])
         self.notes.append(_reading(made.method))
+        if len(self.favorable) > 1:
+            names = ", ".join(map(str, self.favorable))
+            self.notes.append(f"A denial is explained by the sum of the scores of the favorable labels: {names}.")
         if made.method != "lime":
             seen = self.inner.encode(self.test.X.iloc[sample])
             self.additivity = additivity_gap(made, self.orientation.turn(margin(self.inner.classifier, seen)))
@@ -157,8 +162,8 @@ class Parts:
             self.test.y,
             predicted,
             chances,
-            list(self.model.classes_),
-            self.test.single_favorable,
+            self.classes,
+            self.favorable,
         )
         places = sorted({case.row for case in chosen if case.row is not None})
         own = self.explainer.attribute(self.test.X.iloc[places]) if places else made.take([])
@@ -186,10 +191,10 @@ class Parts:
         return Around(rows, made, levels, self.min_cell)
 
     def _answer(self, case: Chosen, actual: Any, predicted: Any, chances: FloatArray) -> Answer:
-        classes = list(self.model.classes_)
-        told = self.test.single_favorable if case.kind == "closest denial" else predicted
-        label = str(told) if len(self.orientation.labels) > 1 else self.orientation.labels[0]
-        return Answer(str(predicted), str(actual), float(chances[classes.index(told)]), label)
+        told = self.favorable if case.kind == "closest denial" else (predicted,)
+        score = float(chances[[self.classes.index(label) for label in told]].sum())
+        labels = tuple(map(str, told)) if len(self.orientation.labels) > 1 else self.orientation.labels
+        return Answer(str(predicted), str(actual), score, labels)
 
     def _company(self, case: Chosen) -> pd.DataFrame:
         """Test rows of the case's group, at most 2,000: fewer only make the company harder to find."""

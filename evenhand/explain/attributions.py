@@ -59,6 +59,28 @@ class Attributions:
         """The values with a class axis also for two classes: shape (n, f, len(labels))."""
         return self.values if self.values.ndim == 3 else self.values[:, :, None]
 
+    def of(self, labels: Sequence[str]) -> FloatArray:
+        """The attributions to these explained classes together, shape (n, f): their sum.
+
+        What adds up to the margin of each of several classes adds up to the sum of their margins, so nothing is lost.
+
+        Examples
+        --------
+        >>> values = np.array([[[-1.0, -2.0, 3.0], [0.5, 0.25, -0.75]]])
+        >>> made = Attributions(values, np.zeros((1, 3)), ("debt", "income"), ("fair", "good", "bad"), "score", "tree")
+        >>> made.of(["fair", "good"]).tolist()
+        [[-3.0, 0.75]]
+
+        Raises
+        ------
+        DataError
+            When a label is not among those explained.
+        """
+        for label in labels:
+            if label not in self.labels:
+                raise DataError(f"label {label!r} is not among the explained classes: {nearest(label, self.labels)}")
+        return np.asarray(self.by_label[:, :, [self.labels.index(label) for label in labels]].sum(axis=2))
+
     def take(self, rows: npt.ArrayLike) -> "Attributions":
         """The attributions of the rows at these positions."""
         index = np.asarray(rows, dtype=np.intp)
@@ -101,7 +123,7 @@ def top_reasons(
     attributions: Attributions,
     k: int = 4,
     *,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     direction: Literal["against", "for", "both"] = "against",
 ) -> list[tuple[Reason, ...]]:
     """The k features that count most in each row, strongest first; a feature without effect is no reason.
@@ -114,7 +136,8 @@ def top_reasons(
         At most so many reasons a row. US Regulation B's commentary (12 CFR 1002.9(b)(2)-1) thinks more than four
         unlikely to help an applicant.
     label
-        The class the reasons speak about; needed when more than one is explained.
+        The class the reasons speak about, or several of them, whose attributions are summed (:meth:`Attributions.of`);
+        needed when more than one is explained.
     direction
         ``against`` keeps the features that lowered the label's margin (the reasons for a denial when the label is the
         favorable one), ``for`` those that raised it.
@@ -122,7 +145,7 @@ def top_reasons(
     Raises
     ------
     DataError
-        When the label is not among those explained.
+        When a label is not among those explained.
 
     Examples
     --------
@@ -132,7 +155,7 @@ def top_reasons(
     >>> [reason.feature for reason in top_reasons(made, 2)[0]]
     ['debt', 'age']
     """
-    values = attributions.by_label[:, :, _place(attributions.labels, label)]
+    values = attributions.of(_spoken_of(attributions.labels, label))
     signed = {"against": -values, "for": values, "both": np.abs(values)}[direction]
     # A stable sort keeps the order of the columns among equals.
     order = np.argsort(-signed, axis=1, kind="stable")[:, :k]
@@ -142,9 +165,9 @@ def top_reasons(
     ]
 
 
-def _place(labels: Sequence[str], label: str | None) -> int:
-    if label is None and len(labels) == 1:
-        return 0
-    if label is None or label not in labels:
-        raise DataError(f"label {label!r} is not among the explained classes: {nearest(label, labels)}")
-    return list(labels).index(label)
+def _spoken_of(labels: tuple[str, ...], label: str | Sequence[str] | None) -> Sequence[str]:
+    if label is None and len(labels) > 1:
+        raise DataError(f"label None is not among the explained classes: {nearest(label, labels)}")
+    if label is None:
+        return labels
+    return [label] if isinstance(label, str) else label

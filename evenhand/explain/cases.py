@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from evenhand.data.dataset import are_favorable, favorable_labels
 from evenhand.explain.attributions import Attributions
 from evenhand.explain.bands import Bands
 
@@ -58,10 +59,10 @@ class Case:
     predicted, actual
         Labels, or None in a small cell.
     score
-        The tenth that the probability lies in, as in ``0.4 to 0.5``: of the favorable label for a denial, of the
-        predicted label for an error.
+        The tenth that the probability lies in, as in ``0.4 to 0.5``: of the favorable labels together for a denial, of
+        the predicted label for an error.
     label
-        The class that the attributions speak of.
+        The class that the attributions speak of; of several their names, and the sum of their attributions.
     features
         The strongest features whose bands may be shown.
     withheld
@@ -92,17 +93,19 @@ def choose_cases(
 ) -> tuple[Chosen, ...]:
     """For each group of each attribute the row of each kind.
 
-    The closest denial is the row without the favorable label whose probability of it is highest; the most confident
-    error the wrong answer whose probability is highest. Ties go to the first row.
+    The closest denial is the row without a favorable label whose probability of one is highest (of several favorable
+    labels the sum of theirs); the most confident error the wrong answer whose probability is highest. Ties go to the
+    first row.
     """
     truth, answer = np.asarray(y, dtype=object), np.asarray(predicted, dtype=object)
     places = {label: place for place, label in enumerate(classes)}
     own = chances[np.arange(len(answer)), [places[label] for label in answer]]
     wrong = answer != truth
     denied, favorable = np.zeros(len(answer), dtype=bool), np.zeros(len(answer))
-    if favorable_label is not None:
-        denied, favorable = answer != favorable_label, chances[:, places[favorable_label]]
-    why = "no row was denied" if favorable_label is not None else "no label is favorable"
+    good = [places[label] for label in favorable_labels(favorable_label) if label in places]
+    if good:
+        denied, favorable = ~are_favorable(answer, favorable_label), chances[:, good].sum(axis=1)
+    why = "no row was denied" if good else "no label is favorable"
 
     def pick(kind: Kind, among: npt.NDArray[np.bool_], score: npt.NDArray[np.float64], none: str) -> Iterator[Chosen]:
         for attribute in sensitive.columns:
@@ -141,12 +144,12 @@ class Around:
 
 @dataclass(frozen=True)
 class Answer:
-    """The model's answer to a case: labels, the probability that chose it, and the class whose margin is explained."""
+    """The model's answer to a case: labels, the probability that chose it, and the classes that are explained."""
 
     predicted: str
     actual: str
     score: float
-    label: str
+    labels: tuple[str, ...]
 
 
 def withhold_case(case: Chosen, reason: str) -> Case:
@@ -177,12 +180,12 @@ def publish_case(
     """
     if case.group_rows < around.min_cell:
         return withhold_case(case, f"suppressed: the group has fewer than {around.min_cell} rows")
-    place = own.labels.index(answer.label)
+    moved = around.attributions.of(answer.labels)
     alive = np.ones(len(group), dtype=bool)
     shown: list[CaseFeature] = []
     withheld = 0
-    for j in np.argsort(-np.abs(own.by_label[0, :, place]), kind="stable"):
-        found = _in_company(own.features[j], row, group, alive, around, int(j), place)
+    for j in np.argsort(-np.abs(own.of(answer.labels)[0]), kind="stable"):
+        found = _in_company(own.features[j], row, group, alive, around, moved[:, j])
         if found is None:
             withheld += 1
         else:
@@ -190,7 +193,7 @@ def publish_case(
             shown.append(feature)
         if len(shown) + withheld == 2 * _SHOWN or len(shown) == _SHOWN:
             break
-    facts = (answer.predicted, answer.actual, _tenth(answer.score), answer.label)
+    facts = (answer.predicted, answer.actual, _tenth(answer.score), ", ".join(answer.labels))
     return Case(case.attribute, case.group, case.kind, *facts, tuple(shown), withheld)
 
 
@@ -200,16 +203,18 @@ def _in_company(
     group: pd.DataFrame,
     alive: npt.NDArray[np.bool_],
     around: Around,
-    j: int,
-    place: int,
+    moved: npt.NDArray[np.float64],
 ) -> tuple[CaseFeature, npt.NDArray[np.bool_]] | None:
-    """The feature in its finest band with company enough, and who shares it; None when there is no such band."""
+    """The feature in its finest band with company enough, and who shares it; None when there is no such band.
+
+    `moved` holds the feature's attributions in the sample, shape (n,).
+    """
     for bands in around.levels[name]:
         code = bands.codes(row[name])[0]
         sharing = alive & (bands.codes(group[name]) == code)
         inside = bands.codes(around.rows[name]) == code
         if min(sharing.sum(), inside.sum()) >= around.min_cell:
-            mean = float(around.attributions.by_label[inside, j, place].mean())
+            mean = float(moved[inside].mean())
             return CaseFeature(name, bands.labels[code], mean, int(sharing.sum())), sharing
     return None
 

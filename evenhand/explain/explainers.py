@@ -41,7 +41,8 @@ def make_explainer(
         ``auto`` and ``shap`` choose linear, tree or permutation SHAP by the model; each can be asked for by name, and
         ``lime`` for LIME.
     favorable_label
-        With two classes the attributions are of this label's log-odds; by default of ``classes_[1]``'s.
+        With two classes the attributions are of this label's log-odds; by default of ``classes_[1]``'s. With more each
+        class is explained, and those of several favorable labels are summed (:meth:`Attributions.of`).
     background_rows
         So many background rows are drawn for permutation SHAP and LIME; the linear form takes up to 10,000.
     orders

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from evenhand.data.dataset import are_favorable
 from evenhand.explain._model import FloatArray
 from evenhand.explain.attributions import Attributions
 
@@ -53,6 +54,9 @@ class Orientation:
 def orient(classes: Sequence[Any], favorable_label: Any = None) -> Orientation:
     """The orientation for these classes.
 
+    Of more than two each is explained, whatever is favorable: several favorable labels are read off the sum of their
+    attributions (:meth:`evenhand.explain.Attributions.of`).
+
     Examples
     --------
     >>> orient([0, 1], favorable_label=0).unit
@@ -61,6 +65,7 @@ def orient(classes: Sequence[Any], favorable_label: Any = None) -> Orientation:
     labels = [str(label) for label in classes]
     if len(labels) > 2:
         return Orientation(tuple(labels), 1.0, tuple(range(len(labels))), "score of the class before the softmax")
-    place = 0 if favorable_label is not None and len(labels) == 2 and classes[0] == favorable_label else len(labels) - 1
+    first = len(labels) == 2 and are_favorable(classes, favorable_label).tolist() == [True, False]
+    place = 0 if first else len(labels) - 1
     sign = -1.0 if place == 0 and len(labels) == 2 else 1.0
     return Orientation((labels[place],), sign, (place,), f"log-odds of {labels[place]!r} before calibration")

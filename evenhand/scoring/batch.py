@@ -38,7 +38,8 @@ class Scored:
     reasons
         How often each text was among the reasons of a row; the most frequent first, rare ones left out.
     mean_probability
-        Of the favorable label; None with more than two labels, and for so few rows that it would tell of people.
+        Of the favorable label of two, or of several favorable ones together; otherwise None, as for so few rows that it
+        would tell of people.
     data_digest
         The content digest of the columns that the model took.
     output, output_digest

@@ -33,7 +33,7 @@ def reason_texts(
     most: int = 4,
     *,
     texts: Mapping[str, str] | None = None,
-    against: str | None = None,
+    against: str | Sequence[str] | None = None,
     towards: Sequence[str] | None = None,
 ) -> npt.NDArray[np.object_]:
     """The texts of the features that count most in each row, strongest first, shape (n, most); None fills a short row.
@@ -51,7 +51,8 @@ def reason_texts(
     texts
         What to call a feature; one that is not named is called as it is.
     against
-        The label that the row was denied: reasons are what lowered its margin.
+        The label that the row was denied: reasons are what lowered its margin. Of several labels, each of which would
+        have been no denial, what lowered the sum of their margins.
     towards
         For each row the label that it got: reasons are what raised that label's margin. Exactly one of `against` and
         `towards` is given.
@@ -80,13 +81,17 @@ def reason_texts(
     return np.concatenate([found, empty], axis=1)
 
 
-def _moved(attributions: Attributions, against: str | None, towards: Sequence[str] | None) -> npt.NDArray[np.float64]:
+def _moved(
+    attributions: Attributions, against: str | Sequence[str] | None, towards: Sequence[str] | None
+) -> npt.NDArray[np.float64]:
     """How far each feature moved each row in the direction that is asked about, shape (n, f)."""
     labels = list(attributions.labels)
     if against is not None:
-        if against not in labels:
-            raise ConfigError(f"label {shorten(against)} is not explained: {nearest(against, labels)}")
-        return -attributions.by_label[:, :, labels.index(against)]
+        denied = [against] if isinstance(against, str) else against
+        for label in denied:
+            if label not in labels:
+                raise ConfigError(f"label {shorten(label)} is not explained: {nearest(label, labels)}")
+        return -attributions.of(denied)
     assert towards is not None
     if len(labels) == 1:  # two classes: what raises one lowers the other
         sign = np.where(np.asarray(towards, dtype=object) == labels[0], 1.0, -1.0)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from evenhand.data.dataset import are_favorable, favorable_labels
 from evenhand.data.frames import value_text
 from evenhand.exceptions import ModelError, nearest, shorten
 from evenhand.explain._model import Inner, unwrap
@@ -28,7 +29,7 @@ class Scorer:
     classes
         Its labels, sorted.
     favorable_label
-        The label whose probability is told, or None with more than two labels.
+        The label that is good for the person, of two the one whose probability is told; several as a tuple; or None.
     explainer
         What attributes a row to its features; None gives no reasons.
     texts, most_reasons, explain
@@ -64,7 +65,7 @@ class Scorer:
         names
             The columns that it takes, in order.
         favorable_label
-            The label that is good for the person, as the configuration writes it.
+            The label that is good for the person, or several, as the configuration writes them.
         explainer
             From :func:`evenhand.explain.make_explainer`, with the same favorable label.
         texts, most_reasons, explain
@@ -91,15 +92,17 @@ class Scorer:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that :meth:`score` gives, in order."""
-        several = tuple(f"probability_{label}" for label in self.classes)
-        told = ("probability",) if self._tells_one else several
         reasons = self.most_reasons if self.explainer is not None else 0
-        return ("decision", *told, *(f"reason_{k + 1}" for k in range(reasons)))
+        return ("decision", *self._probabilities, *(f"reason_{k + 1}" for k in range(reasons)))
 
     @property
-    def _tells_one(self) -> bool:
-        """Whether one probability says all: that of the favorable label of two."""
-        return len(self.classes) == 2 and self.favorable_label is not None
+    def _probabilities(self) -> tuple[str, ...]:
+        """The columns of probabilities: that of the favorable label of two says all, several have their sum before."""
+        good = len(favorable_labels(self.favorable_label))
+        if len(self.classes) == 2 and good == 1:
+            return ("probability",)
+        each = tuple(f"probability_{label}" for label in self.classes)
+        return ("probability", *each) if good > 1 else each
 
     def score(self, rows: pd.DataFrame) -> pd.DataFrame:
         """What the model makes of rows of shape (n, f): decision, probability and reasons, in the rows' order.
@@ -108,14 +111,16 @@ class Scorer:
         -------
         pandas.DataFrame
             ``decision``, the label; ``probability`` of the favorable label of two, or ``probability_LABEL`` of every
-            label, between 0 and 1; ``reason_1`` and so on, None where there is none.
+            label, between 0 and 1, and before them ``probability``, that of several favorable labels together;
+            ``reason_1`` and so on, None where there is none.
         """
         chances, labels = self.inner.answer(rows)
         decided = labels.astype(self.classes.dtype)
         values: list[npt.NDArray[Any]] = [decided]
-        if self._tells_one:
-            values.append(chances[:, int(np.flatnonzero(self.classes == self.favorable_label)[0])])
-        else:
+        told = self._probabilities
+        if told[0] == "probability":
+            values.append(chances[:, are_favorable(self.classes, self.favorable_label)].sum(axis=1))
+        if len(told) > 1:
             values += list(chances.T)
         if self.explainer is not None:
             values += list(self._reasons(rows, decided).T)
@@ -125,20 +130,20 @@ class Scorer:
         """Reasons of the rows that get some, shape (n, most_reasons)."""
         assert self.explainer is not None
         found = np.full((len(rows), self.most_reasons), None, dtype=object)
-        favored = np.zeros(len(rows), dtype=bool) if self.favorable_label is None else decided == self.favorable_label
-        for group, against in ((~favored, self.favorable_label), (favored, None)):
+        favored, good = are_favorable(decided, self.favorable_label), favorable_labels(self.favorable_label)
+        for group, against in ((~favored, good), (favored, ())):
             if not group.any() or (group is favored and self.explain == "denied"):
                 continue
             made = self.explainer.attribute(rows.loc[group])
-            asked: dict[str, Any] = {"against": str(against)}
-            if against is None:
+            asked: dict[str, Any] = {"against": [str(label) for label in against]}
+            if not against:
                 asked = {"towards": [str(label) for label in decided[group]]}
             found[group] = reason_texts(made, self.most_reasons, texts=self.texts, **asked)
         return found
 
 
 def favorable_class(classes: Sequence[Any] | npt.NDArray[Any], label: Any) -> Any:
-    """The model's own form of the favorable label: ``"1"`` and True find the label 1.
+    """The model's own form of the favorable label: ``"1"`` and True find the label 1; of several a tuple of them.
 
     Raises
     ------
@@ -149,10 +154,15 @@ def favorable_class(classes: Sequence[Any] | npt.NDArray[Any], label: Any) -> An
     --------
     >>> favorable_class([0, 1], "1")
     1
+    >>> favorable_class([0, 1, 2], ["2", 1])
+    (1, 2)
     """
-    if label is None:
-        return None
     known = np.asarray(classes).tolist()
+    found = favorable_labels([_own_form(known, each) for each in favorable_labels(label)])
+    return found if len(found) > 1 else next(iter(found), None)
+
+
+def _own_form(known: list[Any], label: Any) -> Any:
     alike = [each for each in known if type(each) is type(label) and each == label]
     alike = alike or [each for each in known if value_text(each).casefold() == value_text(label).casefold()]
     if len(alike) != 1:

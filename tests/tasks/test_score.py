@@ -7,13 +7,16 @@ import pandas as pd
 import pytest
 
 from evenhand.config import ScoreConfig, SourceConfig
+from evenhand.config.load import parse_config
+from evenhand.data.contract import Contract
 from evenhand.data.snapshot import read_dataset
 from evenhand.decision.ledger import LedgerError
 from evenhand.exceptions import ContractError, ModelError, StoreError
+from evenhand.scoring import Inputs
 from evenhand.store import Ref
 from tasks.ledger import append, move_champion
-from tasks.registry import Version
-from tasks.score import score_rows
+from tasks.registry import Version, load_registered
+from tasks.score import _explainer, score_rows
 from tasks.step import read_json, store
 from tasks.tracking import client
 from tasks.tracking.reading import read_registered
@@ -119,3 +122,16 @@ def test_without_the_training_rows(steps: Steps, version: Version, rows: Path, t
         with pytest.raises(StoreError, match="training rows"):
             score_rows.fn(*call, version=version.version)
     assert score_rows.fn(*call, version=version.version, most_reasons=0, replace=True)["rows"]
+
+
+def test_the_favorable_label_is_found_however_the_configuration_writes_it(steps: Steps, version: Version) -> None:
+    """Of the other label the reasons would be those for an approval, told as those against it."""
+    known = read_registered("small", version.version)
+    config = parse_config(known.config)
+    config = config.model_copy(update={"data": config.data.model_copy(update={"favorable_label": "0"})})
+    model = load_registered("small", version.version)
+    inputs = Inputs.of(known.inputs, Contract.from_dict(known.contract), {})
+    explainer = _explainer(model, known, config, inputs, None)  # type: ignore[arg-type]  # read without training rows
+    assert explainer is not None
+    some = read_dataset(store().folder(steps.holdout) / "test.parquet").X.head(2)
+    assert explainer.attribute(some).unit == "log-odds of '0' before calibration"
