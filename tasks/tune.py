@@ -96,7 +96,7 @@ def tune_model(
                 sample_weight=load_weights(weights),
                 groups=train.group if grouped else None,
                 resample=resample,
-                favorable_label=train.single_favorable,
+                favorable_label=train.favorable_label,
                 seed=seed,
                 log=log_file,
                 on_trial=on_trial,

@@ -63,10 +63,9 @@ def _disparities(config: Config, classes: int) -> Found:
     ]
     if config.search.fairness.metric:
         rules.append(("search.fairness", config.search.fairness.metric))
+    favorable = config.data.favorable_label not in (None, [])
     for where, metric in rules:
-        # A search limits the rates of one favorable label.
-        good = config.data.single_favorable if where == "search.fairness" else config.data.favorable_label
-        why = _refused(metric, classes, favorable=good not in (None, []))
+        why = _refused(metric, classes, favorable=favorable)
         if why:
             yield Problem(where, why)
     yield from _kept(config, classes)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from evenhand.data.dataset import favorable_labels
 from evenhand.exceptions import ConfigError, DataError, Problem, SearchError, nearest, shorten
 from evenhand.modeling.candidates import CANDIDATES, Candidate, get_candidates, space_to_dict
 from evenhand.modeling.fit import Resample, as_labels, check_weights
@@ -106,7 +107,7 @@ def search(
     on_trial
         Called with every finished trial, the number of trials done and the budget in trials.
     favorable_label
-        The positive class of scorers such as ``f1``, and the favorable one of a limit.
+        The positive class of scorers such as ``f1``, and the favorable one of a limit, which takes several as well.
     fairness
         A limit on a disparity: the best trial that keeps it is selected, and none outside it stops another. When no
         trial keeps it, those are selected from that exceed it least, and the result says so.
@@ -314,8 +315,8 @@ def _groups(fairness: FairnessLimit | None, data: _Data, favorable_label: Any) -
             f"the sensitive features have {len(fairness.sensitive_features)} rows and the target {len(data.codes)}: "
             "give the same rows to both"
         )
-    positive = data.classes.index(favorable_label) if favorable_label in data.classes else None
-    return Groups(fairness, data.classes, positive)
+    favorable = [data.classes.index(label) for label in favorable_labels(favorable_label) if label in data.classes]
+    return Groups(fairness, data.classes, favorable)
 
 
 def _eligible(

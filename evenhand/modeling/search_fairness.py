@@ -62,7 +62,7 @@ class Probe:
     codes, sizes
         Of each attribute, group codes (n,) and the number of groups.
     positive, n_classes
-        Code of the favorable class, and how many classes there are.
+        Code of the favorable class of two, and how many classes there are.
     """
 
     codes: tuple[Codes, ...]
@@ -93,8 +93,8 @@ class Groups:
     ----------
     limit
         The limit.
-    classes, positive
-        The labels, and the code of the favorable one; None when none is declared.
+    classes, favorable
+        The labels, and the codes of the favorable ones; none when none is declared.
 
     Raises
     ------
@@ -102,17 +102,19 @@ class Groups:
         The metric does not exist, or not for these labels.
     """
 
-    def __init__(self, limit: FairnessLimit, classes: Sequence[Any], positive: int | None) -> None:
+    def __init__(self, limit: FairnessLimit, classes: Sequence[Any], favorable: Sequence[int] = ()) -> None:
         self.limit, self._classes = limit, len(classes)
-        self._favorable = () if positive is None else (1 if self._classes == 2 else positive,)
-        self._positive = self._classes - 1 if positive is None else positive
+        self._declared = tuple(sorted(favorable))
+        # Of two classes a table's second one is the favorable one.
+        self._favorable = (1,) if self._classes == 2 and len(favorable) == 1 else self._declared
+        self._positive = self._declared[0] if len(favorable) == 1 else self._classes - 1
         columns = {str(name): _labels(limit.sensitive_features[name]) for name in limit.sensitive_features.columns}
         found = {name: np.unique(labels, return_inverse=True) for name, labels in columns.items()}
         self._names = {name: tuple(groups.tolist()) for name, (groups, _) in found.items()}
         self._codes = {name: np.ravel(codes) for name, (_, codes) in found.items()}
-        self._check(positive)
+        self._check()
 
-    def _check(self, positive: int | None) -> None:
+    def _check(self) -> None:
         from evenhand.fairness.policies.families import metric_names
 
         limit, where = self.limit, "search.fairness"
@@ -123,8 +125,9 @@ class Groups:
             raise _refused(where, f"there is no limit for {shorten(limit.metric)}", remedy)
         if not 0 < limit.limit < 1:
             raise _refused(where, f"the limit is {shorten(limit.limit)}", "give a number between 0 and 1")
-        if self._classes == 2 and positive is None:
-            raise _refused(where, "no label is favorable", "name data.favorable_label")
+        if self._classes == 2 and len(self._declared) != 1:
+            what = "both labels are favorable" if self._declared else "no label is favorable"
+            raise _refused(where, what, "name one as data.favorable_label")
         self.read(
             tuple(np.ones((len(names), self._classes, self._wide), dtype=np.int64) for names in self._names.values())
         )
@@ -141,7 +144,9 @@ class Groups:
         for name, codes in self._codes.items():
             digest.update(repr([name, self._names[name]]).encode() + codes.astype(np.int64).tobytes())
         asked = (self.limit.metric, self.limit.limit, self.limit.minimum_group)
-        return {"limit": list(asked), "groups": digest.hexdigest()}
+        # One favorable label is told by the scorer's positive class.
+        several = {"favorable": list(self._declared)} if len(self._declared) > 1 else {}
+        return {"limit": list(asked), "groups": digest.hexdigest(), **several}
 
     def probe(self, rows: Codes) -> Probe:
         """The groups of these rows."""

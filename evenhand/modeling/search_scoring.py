@@ -20,6 +20,7 @@ from sklearn.metrics import (
     recall_score,
 )
 
+from evenhand.data.dataset import favorable_labels
 from evenhand.exceptions import ConfigError, Problem, nearest, shorten
 
 __all__ = ["Scorer", "class_scorers", "resolve_scorer"]
@@ -108,7 +109,8 @@ def resolve_scorer(name: str, classes: list[Any], favorable_label: Any = None) -
     if name not in known:
         problem = Problem("scorer", f"scikit-learn has no scorer of classes {shorten(name)}", nearest(name, known))
         raise ConfigError("the search cannot start", [problem])
-    positive = classes.index(favorable_label) if favorable_label in classes else len(classes) - 1
+    good = [label for label in favorable_labels(favorable_label) if label in classes]
+    positive = classes.index(good[0]) if len(good) == 1 else len(classes) - 1
     mapped = _MULTICLASS.get(name, name) if len(classes) > 2 else name
     scorer = Scorer(mapped, positive, len(classes))
     _try(scorer, name)

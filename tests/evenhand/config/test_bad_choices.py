@@ -465,6 +465,16 @@ def test_what_these_labels_do_not_have_is_told_with_the_rows(
     assert str(problem).startswith(told)
 
 
+def test_a_search_is_limited_by_the_rates_of_several_favorable_labels(base: Change) -> None:
+    base["search"] = {**base.get("search", {}), "fairness": {"metric": "selection_rate_difference"}}
+    for good in (["good", "fair"], "good"):
+        base["data"]["favorable_label"] = good
+        check_rows(parse_config(base), ["rent"], 3)
+    base["data"]["favorable_label"] = []
+    with pytest.raises(ConfigError, match="declare the favorable labels"):
+        check_rows(parse_config(base), ["rent"], 3)
+
+
 @pytest.mark.parametrize("classes", [2, 3, 10])
 def test_what_the_defaults_say_is_there_with_any_number_of_labels(base: Change, classes: int) -> None:
     check_rows(parse_config(base), ["rent"], classes)

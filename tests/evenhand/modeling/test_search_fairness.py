@@ -77,7 +77,7 @@ def test_the_disparity_is_that_of_an_audit_of_the_held_out_decisions():
     rng = np.random.default_rng(1)
     y, scores = rng.integers(0, 2, 400), np.round(rng.random(400) * BINS) / (BINS + 1)
     sensitive = pd.DataFrame({"race": rng.choice(["a", "b", "c"], 400), "sex": rng.choice(["f", "m"], 400)})
-    groups = Groups(FairnessLimit("equalized_odds_difference", 0.1, sensitive), [0, 1], 1)
+    groups = Groups(FairnessLimit("equalized_odds_difference", 0.1, sensitive), [0, 1], [1])
     parts = [np.arange(0, 150), np.arange(150, 400)]
     counts = [count_fold(groups.probe(rows), Scores(scores[rows]), rows, y[rows]) for rows in parts]
     read = groups.read(tuple(sum(tables) for tables in zip(*counts, strict=True)))
@@ -92,7 +92,7 @@ def test_the_disparity_is_that_of_an_audit_of_the_held_out_decisions():
 
 def test_small_and_unknown_groups_take_no_part():
     sensitive = pd.DataFrame({"sex": ["f"] * 50 + ["m"] * 50 + ["x"] * 5 + [None] * 40})
-    groups = Groups(FairnessLimit(METRIC, 0.1, sensitive), [0, 1], 1)
+    groups = Groups(FairnessLimit(METRIC, 0.1, sensitive), [0, 1], [1])
     y = np.tile([0, 1], 73)[:145]
     scores = np.where(np.arange(145) < 100, y * 0.9, 0.0)
     read = groups.read(count_fold(groups.probe(np.arange(145)), Scores(scores), y, y))
@@ -124,12 +124,50 @@ def test_four_string_labels_and_no_favorable_one(people):
     assert found.to_dict()["trials"][0]["fairness"]["attribute"] == "sex"
 
 
+class Chances:
+    """A fitted classifier with these probabilities."""
+
+    def __init__(self, chances):
+        self.chances = chances
+
+    def predict_proba(self, X):
+        return self.chances[: len(X)]
+
+
+@pytest.mark.parametrize(
+    "metric", ["selection_rate_difference", "demographic_parity_ratio", "true_positive_rate_ratio"]
+)
+def test_of_several_favorable_labels_the_disparity_is_that_of_the_audit(metric):
+    rng = np.random.default_rng(3)
+    labels, y, chances = np.array(["bad", "fair", "good"]), rng.integers(0, 3, 400), rng.dirichlet([1, 1, 2], 400)
+    sensitive = pd.DataFrame({"race": rng.choice(["a", "b", "c"], 400)})
+    groups = Groups(FairnessLimit(metric, 0.5, sensitive), labels.tolist(), [1, 2])
+    read = groups.read(count_fold(groups.probe(np.arange(400)), Chances(chances), y, y))
+    audit = BiasDetector.from_predictions(
+        labels[y], labels[chances.argmax(axis=1)], sensitive_features=sensitive, favorable_label=["good", "fair"]
+    )
+    assert read.value == pytest.approx(audit.detect_bias(intervals=False).disparity(metric, "race").value)
+
+
+def test_a_search_keeps_a_limit_on_several_favorable_labels(people):
+    X, _, sensitive = people
+    y = np.array(["p", "q", "r"])[np.digitize(X["skill"] + X["group"], [-0.3, 1.2])]
+    limit = FairnessLimit("selection_rate_difference", 0.9, sensitive)
+    asked = {"candidates": ["logistic"], "trials": 2, "folds": 2, "workers": 1, "fairness": limit}
+    found = search(X, y, favorable_label=["q", "r"], **asked)
+    assert found.fairness["met"] is True
+    assert search(X, y, favorable_label=("r", "q"), **asked) == found
+    # A log of one set is no log of another.
+    assert search(X, y, favorable_label=["p", "r"], **asked).digest != found.digest
+
+
 @pytest.mark.parametrize(
     ("limit", "favorable", "message"),
     [
         (("parity", 0.1), 1, "no limit for 'parity'"),
         ((METRIC, 1.5), 1, "between 0 and 1"),
         ((METRIC, 0.1), None, "no label is favorable"),
+        ((METRIC, 0.1), [0, 1], "both labels are favorable"),
     ],
 )
 def test_a_limit_that_cannot_be_is_refused_before_a_trial(people, limit, favorable, message):
