@@ -62,7 +62,7 @@ def _write(folder: Path, parts: dict[str, Ref], asked: dict[str, Any]) -> None:
         test.y,
         test.sensitive_features,
         background=as_taken(model, load_part(parts["develop"], "train")).X,
-        favorable_label=test.single_favorable,
+        favorable_label=test.favorable_label,
         decided=predictions["y_pred"],
         **asked,
     )

@@ -54,7 +54,7 @@ def change_for_people(
     return churn(
         *decided,
         sensitive_features=test.sensitive_features,
-        favorable_label=test.single_favorable,
+        favorable_label=test.favorable_label,
         reasons=_reasons(champion, challenger, test, background, rows=rows, min_cell=min_cell, seed=seed),
         min_cell=min_cell,
     )
@@ -70,7 +70,7 @@ def _reasons(
     except EvenhandError:
         return None
     direction: Literal["against", "both"] = (
-        "against" if made[0].ndim == 2 and test.single_favorable is not None else "both"
+        "against" if made[0].ndim == 2 and test.favorable_label is not None else "both"
     )
     features = [list(map(str, as_taken(model, some).X.columns)) for model in (champion, challenger)]
     if made[0].ndim == 2:
@@ -85,7 +85,7 @@ def _attributions(model: Any, rows: Dataset, background: Dataset, seed: int) -> 
     explainer = make_explainer(
         model,
         as_taken(model, background).X,
-        favorable_label=rows.single_favorable,
+        favorable_label=rows.favorable_label,
         background_rows=20,
         orders=1,
         seed=seed,

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from evenhand.data.dataset import favorable_labels
 from evenhand.decision.stability import ReasonStability, reason_stability
 from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.groups import Coded, encode_groups, encode_values
@@ -31,8 +32,9 @@ class Flips:
     flipped
         The share of rows that the models decide differently.
     to_favorable, to_unfavorable
-        The share of rows that the champion gives another label and the challenger the favorable one, and the reverse;
-        undefined where no label is favorable. With more than two labels the rest flips among the others.
+        The share of rows that the champion gives another label and the challenger a favorable one, and the reverse;
+        undefined where no label is favorable. With more than two labels the rest flips among the others, or among
+        several favorable ones.
     table
         Counts of the champion's label (row) and the challenger's (column), in the order of the classes; empty when
         withheld.
@@ -57,7 +59,7 @@ class Churn:
     classes
         The labels that either model gives, sorted.
     favorable_label
-        The label that is good for the person, or None.
+        The label that is good for the person, a tuple of several, or None.
     overall
         The flips of all rows.
     groups
@@ -118,7 +120,7 @@ def churn(
     sensitive_features
         Shape (n, a); a missing value is the group ``unknown``.
     favorable_label
-        The label that is good for the person; None where there is none, and then flips have no direction.
+        The label that is good for the person, or several; None where there is none, and then flips have no direction.
     reasons
         What :func:`reason_stability` found, on these rows or on a sample of them.
     bins
@@ -148,7 +150,7 @@ def churn(
     if len(sensitive_features) != len(first):
         raise DataError(f"sensitive_features has {len(sensitive_features)} rows and the predictions {len(first)}")
     coded = encode_groups(sensitive_features, bins=bins)
-    tables = _Tables(first, second, classes, _place(favorable_label, classes), confidence, min_cell)
+    tables = _Tables(first, second, classes, _places(favorable_label, classes), confidence, min_cell)
     return Churn(
         classes=classes,
         favorable_label=favorable_label,
@@ -186,14 +188,13 @@ def _recode(column: Coded, classes: tuple[Any, ...]) -> Codes:
     return np.asarray(np.array([place.get(label, 0) for label in column.labels], dtype=np.intp)[column.codes])
 
 
-def _place(favorable_label: Any, classes: tuple[Any, ...]) -> int | None:
-    """Where the favorable label stands; -1 where no row is given it, None where there is none."""
-    if favorable_label is None:
-        return None
-    label = favorable_label.item() if isinstance(favorable_label, np.generic) else favorable_label
-    if not any(isinstance(known, str) == isinstance(label, str) for known in classes):
-        raise DataError(f"favorable_label {shorten(label)} is no label of these models: {nearest(label, classes)}")
-    return classes.index(label) if label in classes else -1
+def _places(favorable_label: Any, classes: tuple[Any, ...]) -> list[int] | None:
+    """Where the favorable labels stand that a row is given, or None where no label is favorable."""
+    good = [label.item() if isinstance(label, np.generic) else label for label in favorable_labels(favorable_label)]
+    for label in good:
+        if not any(isinstance(known, str) == isinstance(label, str) for known in classes):
+            raise DataError(f"favorable_label {shorten(label)} is no label of these models: {nearest(label, classes)}")
+    return [classes.index(label) for label in good if label in classes] if good else None
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ class _Tables:
     first: Codes
     second: Codes
     classes: tuple[Any, ...]
-    favorable: int | None
+    favorable: list[int] | None
     confidence: float
     min_cell: int
 
@@ -225,10 +226,9 @@ class _Tables:
         size = len(self.classes)
         table = counts.reshape(size, size)
         n = int(table.sum())
-        moved = table - np.diag(np.diag(table))
         none = _NO_FAVORABLE if self.favorable is None else ""
-        gained, lost = (0, 0) if self.favorable in (None, -1) else (moved[:, self.favorable], moved[self.favorable])
-        flipped = (moved.sum(), np.sum(gained), np.sum(lost))
+        good = np.isin(np.arange(size), self.favorable or [])
+        flipped = (n - np.trace(table), table[~good][:, good].sum(), table[good][:, ~good].sum())
         shares = [
             share(int(k), n, confidence=self.confidence, least=least, reason=reason)
             for k, reason in zip(flipped, ("", none, none), strict=True)

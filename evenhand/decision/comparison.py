@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from evenhand.data.dataset import UNKNOWN, Dataset
+from evenhand.data.dataset import UNKNOWN, Dataset, are_favorable
 from evenhand.data.digest import key_digests
 from evenhand.data.splits import content_identities
 from evenhand.decision.paired import Decisions, Paired, paired_difference, paired_rate
@@ -163,7 +163,7 @@ def compare(
     group_metrics
         Rates of groups; those about a favorable label are left out where there is none.
     favorable
-        The favorable label.
+        The favorable label, or several: a group's rates are of these together, as in its audit.
     minimum_group
         Smaller groups, and `unknown`, are shown and set aside.
     alpha
@@ -247,5 +247,5 @@ def _hits(
     """The rows that a rate is taken over, and those that each model gives it."""
     if rate == "accuracy":
         return np.ones(y.size, dtype=bool), champion.predicted == y, challenger.predicted == y
-    base = y == favorable if rate == "true_positive_rate" else np.ones(y.size, dtype=bool)
-    return base, champion.predicted == favorable, challenger.predicted == favorable
+    base = are_favorable(y, favorable) if rate == "true_positive_rate" else np.ones(y.size, dtype=bool)
+    return base, are_favorable(champion.predicted, favorable), are_favorable(challenger.predicted, favorable)

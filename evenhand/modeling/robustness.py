@@ -107,7 +107,8 @@ def assess_robustness(
     background
         Training rows: what a standard deviation is, and which values and categories occur.
     favorable_label
-        The label that is good for the person; None leaves the smallest changes that flip a denial undefined.
+        The label that is good for the person, or several of more than two; None leaves the smallest changes that flip
+        a denial undefined.
     decided
         The model's labels of `X` where they are known already, shape (n,).
     rows

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from evenhand.data.dataset import are_favorable
 from evenhand.fairness.groups import encode_groups
 from evenhand.fairness.statistics import Estimated, median, share
 from evenhand.modeling.perturbation import Column, learn_columns, with_floats, with_missing, with_noise, with_unseen
@@ -258,7 +259,7 @@ class Checks:
         chosen = np.zeros(self.size, dtype=bool)
         if self.favorable_label is None:
             return chosen, "no label is declared favorable"
-        denied = np.flatnonzero(self.decided != self.favorable_label)
+        denied = np.flatnonzero(~are_favorable(self.decided, self.favorable_label))
         if not denied.size:
             return chosen, "no row is denied"
         each = candidates_a_row(self.columns)
@@ -270,7 +271,7 @@ class Checks:
 
     def _smallest(self, denied: Mask) -> SmallestFlips:
         def decide(rows: pd.DataFrame) -> Mask:
-            return np.asarray(np.asarray(self.model.predict(rows)) == self.favorable_label)
+            return are_favorable(np.asarray(self.model.predict(rows)), self.favorable_label)
 
         return smallest_flips(decide, self.X[denied].reset_index(drop=True), self.columns)
 

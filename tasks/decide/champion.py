@@ -99,7 +99,7 @@ def compare_with(
         rows.sensitive_features,
         metric=gate.compare,
         group_metrics=gate.group_metrics,
-        favorable=test.single_favorable,
+        favorable=test.favorable_label,
         minimum_group=gate.minimum_group,
         alpha=alpha,
         left_out=int((~unseen).sum()),

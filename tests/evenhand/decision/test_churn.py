@@ -44,6 +44,18 @@ def test_what_rests_on_few_people_is_withheld_with_its_table():
     assert shown.to_favorable.value == 1.0
 
 
+def test_only_flips_into_and_out_of_several_favorable_labels_have_a_direction():
+    sex = pd.DataFrame({"sex": ["f"] * 20})
+    champion = ["bad"] * 5 + ["fair"] * 7 + ["good"] * 8
+    challenger = ["bad", "fair", "good", "good", "bad"] + ["good"] * 5 + ["bad"] * 2 + ["good"] * 7 + ["bad"]
+    for good in (["fair", "good"], ("good", "fair")):
+        found = churn(champion, challenger, sensitive_features=sex, favorable_label=good).overall
+        assert found.flipped.value == pytest.approx(11 / 20)
+        assert (found.to_favorable.value, found.to_unfavorable.value) == (pytest.approx(3 / 20), pytest.approx(3 / 20))
+    with pytest.raises(DataError, match="favorable_label 1 is no label of these models"):
+        churn(champion, challenger, sensitive_features=sex, favorable_label=["good", 1])
+
+
 def test_several_labels_flip_among_themselves_too():
     sex = pd.DataFrame({"sex": ["f"] * 12})
     found = churn(["a", "b", "c"] * 4, ["b", "b", "a"] * 4, sensitive_features=sex, favorable_label="a")

@@ -8,6 +8,7 @@ from evenhand.data.dataset import Dataset
 from evenhand.decision.comparison import compare, unseen_rows
 from evenhand.decision.paired import Decisions
 from evenhand.exceptions import DataError
+from evenhand.fairness import BiasDetector
 
 
 def data(n: int, **roles: pd.Series) -> Dataset:
@@ -71,3 +72,22 @@ def test_without_a_favorable_label_only_accuracy_is_compared() -> None:
     made = Decisions(y, np.full((120, 3), 1 / 3), (0, 1, 2))
     found = compare(y, made, made, pd.DataFrame({"g": ["a", "b"] * 60}))
     assert {each.metric for each in found.groups} == {"accuracy"}
+
+
+def test_of_several_favorable_labels_a_group_has_the_rates_of_its_audit() -> None:
+    rng = np.random.default_rng(2)
+    y, old, new = (rng.choice(["bad", "fair", "good"], 300) for _ in range(3))
+    sex, good = pd.DataFrame({"sex": rng.choice(["f", "m"], 300)}), ("fair", "good")
+    made = [Decisions(labels, np.full((300, 3), 1 / 3), ("bad", "fair", "good")) for labels in (old, new)]
+    rates = ["selection_rate", "true_positive_rate"]
+    found = compare(y, *made, sex, group_metrics=rates, favorable=good)
+    audits = [
+        BiasDetector.from_predictions(y, labels, sensitive_features=sex, favorable_label=good).detect_bias(
+            intervals=False
+        )
+        for labels in (old, new)
+    ]
+    assert {each.metric for each in found.groups} == set(rates)
+    for each in found.groups:
+        before, after = (audit.group("sex", each.group)[each.metric].value for audit in audits)
+        assert each.change.value == pytest.approx(after - before)

@@ -277,3 +277,25 @@ def test_inputs_stay_as_they_are():
     before = X.copy(deep=True)
     assess()
     pd.testing.assert_frame_equal(X, before)
+
+
+def test_of_several_favorable_labels_each_ends_a_denial():
+    """A model that gives one favorable label or the other flips a denial exactly where one that gives one does."""
+    three = Y_TRAIN.map({0: "poor", 1: "fair"}).mask((Y_TRAIN == 1) & (TRAIN["rooms"] > 4), "good")
+
+    class Split:
+        """Favorable by MODEL; which favorable label it is goes by the rooms."""
+
+        classes_ = np.array(sorted(set(three)))
+
+        def predict(self, rows):
+            good = np.where(rows["rooms"].to_numpy(float) > 4, "good", "fair")
+            return np.where(MODEL.predict(rows) == 1, good, "poor")
+
+    truth = Y.map({0: "poor", 1: "fair"})
+    found = assess(Split(), y=truth, favorable_label=["good", "fair"]).findings
+    for name in ("flip_distance_median", "flip_possible_share"):
+        assert found[name].n > 0
+        assert found[name] == FOUND.findings[name]
+    one = assess(Split(), y=truth, favorable_label="good").findings
+    assert one["flip_distance_median"] != found["flip_distance_median"]
