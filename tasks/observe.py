@@ -10,6 +10,8 @@ import pandas as pd
 
 from evenhand.config import DataConfig, MonitorConfig, SourceConfig
 from evenhand.data.contract import Contract
+from evenhand.data.dataset import favorable_labels
+from evenhand.data.frames import value_text
 from evenhand.data.sensitive import Sensitive
 from evenhand.data.snapshot import read_dataset
 from evenhand.exceptions import DataError, ModelError, ServiceError, StoreError
@@ -233,9 +235,9 @@ class _Live:
         return None
 
     def _favorable(self) -> Any:
-        """The favorable label as the model has it."""
-        wanted = self._reference.favorable_label
-        return next((label for label in self._model.classes_ if str(label) == wanted), None)
+        """The favorable labels as the model has them."""
+        wanted = favorable_labels(self._reference.favorable_label)
+        return [label for label in self._model.classes_ if value_text(label) in wanted]
 
     def _provenance_seed(self) -> int:
         """That of the retrain, so that a background is drawn as it was then."""

@@ -80,5 +80,5 @@ def _attributions(model: Any, test: Dataset, train: Dataset, rows: int, seed: in
     if not rows:
         return None
     places = np.random.default_rng(seed).permutation(len(test))[:rows]
-    explainer = make_watcher(model, train.X, favorable_label=test.single_favorable, seed=seed)
+    explainer = make_watcher(model, train.X, favorable_label=test.favorable_label, seed=seed)
     return explainer.attribute(test.X.iloc[np.sort(places)].reset_index(drop=True))

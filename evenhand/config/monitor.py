@@ -44,7 +44,7 @@ class MonitorConfig(Section):
     """The column of new data that holds predictions made already; left out, the model predicts."""
 
     score: str | None = None
-    """The column with the probability of the favorable label that goes with it."""
+    """The column with the probability of the favorable label that goes with it; of several labels the sum of theirs."""
 
     labels: str | None = None
     """The column of the outcomes' file that holds them; by default the target's name."""

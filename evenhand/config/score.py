@@ -20,4 +20,4 @@ class ScoreConfig(Section):
     """At most so many reasons a row; 0 leaves them out, and the attributions with them."""
 
     explain: Literal["denied", "all"] = "denied"
-    """Which rows get reasons: those that are not given the favorable label, or all; without a favorable label, all."""
+    """Which rows get reasons: those that are not given a favorable label, or all; without a favorable label, all."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from evenhand.data.dataset import UNKNOWN, Dataset, favorable_labels
+from evenhand.data.dataset import UNKNOWN, Dataset, are_favorable, favorable_labels
 from evenhand.data.frames import value_text
 from evenhand.exceptions import DataError, shorten
 from evenhand.explain import make_explainer
@@ -135,11 +135,12 @@ def build_reference(
     """
     predicted = pd.Series(np.asarray(y_pred), name="prediction")
     truth = test.y.reset_index(drop=True)
-    score = None if y_proba is None else favorable_score(y_proba, classes, whole.single_favorable)
+    good = whole.favorable_label
+    score = None if y_proba is None else favorable_score(y_proba, classes, good)
     auc = None
-    if score is not None and len(classes) == 2 and whole.single_favorable is not None:
-        auc = auc_delong(truth == whole.single_favorable, score)
-    reasons = {} if attributions is None else _reasons(attributions, whole.single_favorable, bins, min_cell)
+    if score is not None and len(classes) == 2 and good is not None:
+        auc = auc_delong(are_favorable(truth, good), score)
+    reasons = {} if attributions is None else _reasons(attributions, good, bins, min_cell)
     labels = [value_text(label) for label in classes]
     return Reference(
         features={str(name): profile_column(whole.X[name], bins=bins, min_cell=min_cell) for name in whole.X.columns},
@@ -165,24 +166,30 @@ def _favorable(whole: Dataset) -> str | list[str] | None:
 
 
 def favorable_score(proba: npt.NDArray[np.float64], classes: Sequence[Any], favorable: Any) -> npt.NDArray[np.float64]:
-    """The probability of the favorable label, shape (n,); of the most probable one where no label is favorable.
+    """The probability of the favorable label, shape (n,), of several the sum; that of the likeliest one without any.
 
     Parameters
     ----------
     proba
         Shape (n, k), in the order of `classes`.
     classes, favorable
-        The labels, and the favorable one or None.
+        The labels, and the favorable one, several of them or None.
 
     Examples
     --------
     >>> favorable_score(np.array([[0.2, 0.8]]), ["no", "yes"], "no").tolist()
     [0.2]
+    >>> favorable_score(np.array([[0.25, 0.5, 0.25]]), ["bad", "fair", "good"], ["fair", "good"]).tolist()
+    [0.75]
     """
-    names = [value_text(label) for label in classes]
-    if favorable is None or value_text(favorable) not in names:
-        return np.asarray(proba.max(axis=1))
-    return np.asarray(proba[:, names.index(value_text(favorable))])
+    places = _places([value_text(label) for label in classes], favorable)
+    return np.asarray(proba[:, places].sum(axis=1) if places else proba.max(axis=1))
+
+
+def _places(names: Sequence[str], favorable: Any) -> list[int]:
+    """Where the favorable labels stand among the labels as text."""
+    good = {value_text(label) for label in favorable_labels(favorable)}
+    return [place for place, name in enumerate(names) if name in good]
 
 
 def make_watcher(model: Any, background: pd.DataFrame, *, favorable_label: Any = None, seed: int = 0) -> LocalExplainer:
@@ -198,7 +205,7 @@ def make_watcher(model: Any, background: pd.DataFrame, *, favorable_label: Any =
     background
         Its training rows.
     favorable_label
-        Whose log-odds the attributions are of.
+        Whose log-odds the attributions of two labels are of; of more every label is explained.
     seed
         Of the draws; the same one draws the same rows.
     """
@@ -206,17 +213,15 @@ def make_watcher(model: Any, background: pd.DataFrame, *, favorable_label: Any =
 
 
 def attribution_values(made: Attributions, favorable: Any) -> npt.NDArray[np.float64]:
-    """One figure a row and feature, shape (n, f): the favorable label's attribution.
+    """One figure a row and feature, shape (n, f): the favorable label's attribution, of several the sum of theirs.
 
     Where several labels are explained and none of them is favorable: the sum of the absolute attributions.
     """
     values = made.by_label
-    labels = [value_text(label) for label in made.labels]
-    if len(labels) == 1:
+    if len(made.labels) == 1:
         return values[:, :, 0]
-    if favorable is not None and value_text(favorable) in labels:
-        return values[:, :, labels.index(value_text(favorable))]
-    return np.asarray(np.abs(values).sum(axis=2))
+    places = _places([value_text(label) for label in made.labels], favorable)
+    return np.asarray(values[:, :, places].sum(axis=2) if places else np.abs(values).sum(axis=2))
 
 
 def _reasons(made: Attributions, favorable: Any, bins: int, min_cell: int) -> dict[str, ColumnProfile]:

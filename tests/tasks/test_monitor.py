@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,7 +17,7 @@ from evenhand.monitoring.looks import DRIFT
 from evenhand.monitoring.plain import hash_keys
 from evenhand.store import Ref
 from tasks.monitor import assess_look, past_looks
-from tasks.observe import live_model, observe_batch
+from tasks.observe import _Live, live_model, observe_batch
 from tasks.outcomes import join_outcomes
 from tasks.reference import keep_reference
 from tasks.registry import Version
@@ -254,3 +256,14 @@ def test_a_version_without_a_reference_says_what_to_do(version: Version) -> None
         live_model("small", "99")
     with pytest.raises(ModelError, match="no version of nobody is live"):
         live_model("nobody")
+
+
+@pytest.mark.parametrize(
+    ("classes", "favorable", "found"),
+    [([0.0, 1.0], "0", [0.0]), (["bad", "fair", "good"], ["fair", "good"], ["fair", "good"]), (["a", "b"], None, [])],
+)
+def test_the_model_has_the_labels_of_its_reference(classes: list[Any], favorable: Any, found: list[Any]) -> None:
+    """A label that is not found again would turn the attributions of two labels around: all of them would drift."""
+    model = SimpleNamespace(classes_=np.array(classes))
+    reference = SimpleNamespace(favorable_label=favorable)
+    assert _Live(model, reference, None, 0)._favorable() == found  # type: ignore[arg-type]  # only what is asked for

@@ -10,6 +10,7 @@ import pytest
 from evenhand.data.contract import infer_contract
 from evenhand.data.dataset import Dataset
 from evenhand.data.sensitive import Sensitive
+from evenhand.explain import Attributions
 from evenhand.fairness import BiasDetector
 from evenhand.monitoring import (
     Layout,
@@ -17,7 +18,9 @@ from evenhand.monitoring import (
     Outcomes,
     Reference,
     assess_signals,
+    attribution_values,
     build_reference,
+    favorable_score,
     judge_fairness,
     observe,
     open_batch,
@@ -173,3 +176,25 @@ def test_rules_that_need_outcomes_wait_for_them(reference: Reference) -> None:
     assert {rule.metric for rule in policy.rules} == {"demographic_parity_ratio"}
     assert policy.verdict == "FAIL"
     assert policy.alpha == pytest.approx(0.05 / 52)
+
+
+def test_several_favorable_labels_are_watched_together() -> None:
+    """Their probabilities and their attributions are summed; a file's score is counted in the same cells."""
+    rng = np.random.default_rng(0)
+    labels = ["bad", "fair", "good"]
+    proba = rng.dirichlet([1, 1, 1], 400)
+    y = pd.Series(np.array(labels)[proba.argmax(axis=1)])
+    data = Dataset(pd.DataFrame({"a": rng.normal(size=400)}), y, pd.DataFrame(index=range(400)), ["good", "fair"])
+    values = rng.normal(size=(400, 1, 3))
+    made = Attributions(values, np.zeros((400, 3)), ("a",), tuple(labels), "score", "linear")
+    reference = build_reference(data, data, y, proba, classes=labels, attributions=made, bins=5)
+    assert Reference.from_dict(json.loads(json.dumps(reference.to_dict()))).favorable_label == ["fair", "good"]
+    together = proba[:, 1] + proba[:, 2]
+    np.testing.assert_array_equal(favorable_score(proba, labels, reference.favorable_label), together)
+    np.testing.assert_array_equal(attribution_values(made, reference.favorable_label)[:, 0], values[:, 0, 1:].sum(1))
+    assert reference.score is not None
+    assert reference.score.count(pd.Series(together)).counts == reference.score.counts
+    told = reference.attributions["a"]
+    assert told.count(pd.Series(values[:, 0, 1:].sum(axis=1))).counts == told.counts
+    assert favorable_score(proba, labels, ["fair"]).tolist() == proba[:, 1].tolist()
+    assert favorable_score(proba, labels, []).tolist() == proba.max(axis=1).tolist()
