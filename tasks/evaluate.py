@@ -59,7 +59,7 @@ def _write(folder: Path, fitted: Ref, holdout: Ref, evaluate: EvaluateConfig, se
         predicted,
         y_proba=proba,
         classes=model.classes_,
-        favorable_label=test.single_favorable,
+        favorable_label=test.favorable_label,
         confidence=evaluate.confidence,
         replicates=evaluate.replicates,
         seed=seed,

@@ -107,12 +107,6 @@ class DataConfig(Section):
     favorable_label: Scalar | list[Scalar] | None = None
     """The label that is good for the person; required for a binary target. With more labels a list may name several."""
 
-    @property
-    def single_favorable(self) -> Scalar | None:
-        """The favorable label where it is one; None where none or several are."""
-        good = self.favorable_label
-        return (good[0] if len(good) == 1 else None) if isinstance(good, list) else good
-
     sensitive: dict[str, SensitiveConfig] = {}
     """The sensitive attributes, by name; their columns never become features."""
 

@@ -113,11 +113,6 @@ class Dataset:
         return len(self.X)
 
     @property
-    def single_favorable(self) -> Any:
-        """The favorable label where it is one; None for what is about one label where none or several are favorable."""
-        return None if isinstance(self.favorable_label, tuple) else self.favorable_label
-
-    @property
     def classes(self) -> list[Any]:
         """The labels of the target, sorted."""
         try:

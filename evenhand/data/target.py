@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from evenhand.data.dataset import Dataset
+from evenhand.data.dataset import Dataset, favorable_labels
 from evenhand.exceptions import ConfigError, DataError, Problem, nearest, shorten
 
 __all__ = ["cut_target", "require_favorable_label"]
@@ -59,7 +59,7 @@ def require_favorable_label(dataset: Dataset) -> None:
     evenhand.exceptions.ConfigError: the configuration leaves a question open that only a person can answer
       - data.favorable_label: is empty (write the label that is good for the person: 'no' or 'yes')
     """
-    if dataset.single_favorable is not None or dataset.task != "binary":
+    if len(favorable_labels(dataset.favorable_label)) == 1 or dataset.task != "binary":
         return
     choice = " or ".join(shorten(label) for label in dataset.classes)
     what = "is empty" if dataset.favorable_label is None else "names both labels of the target"

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from evenhand.data.alignment import refuse_reordered
-from evenhand.data.dataset import Dataset, favorable_labels
+from evenhand.data.dataset import Dataset, are_favorable, favorable_labels
 from evenhand.exceptions import DataError, ModelError, nearest, shorten
 from evenhand.fairness.answers import asked, check_proba
 from evenhand.fairness.arrays import unmasked
@@ -144,10 +144,8 @@ def predict_score(model: Any, dataset: Dataset) -> Any:
         return None
     if len(known) > 2:
         return pd.DataFrame(_proba(model, dataset), columns=np.asarray(known).tolist())
-    if len(known) != 2 or dataset.single_favorable is None:
-        return None
-    column = np.flatnonzero(np.asarray(known) == dataset.single_favorable)
-    if not column.size:
+    column = np.flatnonzero(are_favorable(np.asarray(known), dataset.favorable_label))
+    if len(known) != 2 or column.size != 1:
         return None
     score: npt.NDArray[Any] = _proba(model, dataset)[:, column[0]]
     return score

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy import stats
 
-from evenhand.data.dataset import Dataset, favorable_labels
+from evenhand.data.dataset import Dataset, are_favorable
 from evenhand.fairness.methods import Constraint
 
 __all__ = ["GroupChange", "group_changes", "is_favorable", "levelled_down", "paired_difference"]
@@ -71,8 +70,7 @@ def paired_difference(before: Flags, after: Flags, confidence: float = 0.95) -> 
 
 def is_favorable(labels: Any, dataset: Dataset) -> Flags:
     """Which labels are the favorable one, or one of several, shape (n,)."""
-    good = list(favorable_labels(dataset.favorable_label))
-    return np.asarray(pd.Series(np.asarray(labels, dtype=object)).isin(good), dtype=bool)
+    return are_favorable(np.asarray(labels, dtype=object), dataset.favorable_label)
 
 
 def group_changes(

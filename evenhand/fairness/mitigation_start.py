@@ -9,7 +9,7 @@ import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from evenhand.data.dataset import Dataset
+from evenhand.data.dataset import Dataset, favorable_labels
 from evenhand.data.splits import SplitMethod, split_dataset
 from evenhand.exceptions import DataError, EvenhandError, ModelError, shorten
 from evenhand.fairness.methods import MitigationMethod
@@ -50,7 +50,7 @@ def divide(
 
 
 def _check_labels(part: Dataset) -> None:
-    if part.task == "binary" and part.single_favorable is None:
+    if part.task == "binary" and len(favorable_labels(part.favorable_label)) != 1:
         raise DataError(f"say which of the labels {shorten(part.classes)} is good for the person: favorable_label")
 
 

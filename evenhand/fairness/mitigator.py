@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evenhand.data.dataset import Dataset
+from evenhand.data.dataset import Dataset, favorable_labels
 from evenhand.data.splits import SplitMethod
 from evenhand.exceptions import DataError, ModelError, nearest, shorten
 from evenhand.fairness.groups import views
@@ -195,9 +195,10 @@ class BiasMitigator:
     def _aim(self, constraint: Constraint | None, limits: Sequence[Limit]) -> Constraint:
         aim = steering(limits) if constraint is None else constraint
         check_constraint(aim)
-        if aim != "equal_opportunity" or self._train.single_favorable is not None:
+        good = favorable_labels(self._train.favorable_label)
+        if aim != "equal_opportunity" or len(good) == 1:
             return aim
-        if self._train.favorable_label is None:
+        if not good:
             raise DataError("equal opportunity is about one label: the data declare no favorable_label")
         if constraint is not None:
             raise DataError("equal opportunity is about one label and the data declare several: give 'equalized_odds'")
@@ -209,7 +210,7 @@ class BiasMitigator:
         return Setting(
             constraint=aim,
             tolerance=self._tolerance(limits[0], model),
-            favorable_label=train.single_favorable,
+            favorable_label=train.favorable_label,
             objective="accuracy_score" if performance == "accuracy" else "balanced_accuracy_score",
             multiclass=multiclass,
             seed=self._seed,

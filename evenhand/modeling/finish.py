@@ -57,13 +57,13 @@ def finish_model(
     True
     """
     follows = len(model.classes_) == 2 and rule != "fixed"
-    held_to = Decisions(decisions, validation.single_favorable, threshold) if decisions and not follows else None
+    held_to = Decisions(decisions, validation.favorable_label, threshold) if decisions and not follows else None
     model, calibrated = calibrate(model, validation.X, validation.y, method=calibration, seed=seed, decisions=held_to)
     model, chosen = choose_threshold(
         model,
         validation.X,
         validation.y,
-        favorable_label=validation.single_favorable,
+        favorable_label=validation.favorable_label,
         rule=rule,
         scorer=scorer,
         costs=costs,
@@ -76,6 +76,6 @@ def unfinished(model: Any, validation: Dataset, reason: str) -> Finished:
     """A model that is left as it is, with reports that say why."""
     n = len(validation)
     calibration = CalibrationReport("none", "none", reason, "", n)
-    label = validation.single_favorable
+    label = validation.favorable_label
     threshold = ThresholdReport(nan, "none", "", nan, nan, (nan, nan), label, n, {}, applied=False, reason=reason)
     return Finished(model, calibration, threshold)

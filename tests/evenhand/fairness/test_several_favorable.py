@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from evenhand.data.build import build_dataset
-from evenhand.data.dataset import Dataset, favorable_labels
+from evenhand.data.dataset import Dataset, are_favorable, favorable_labels
 from evenhand.data.sensitive import Sensitive
 from evenhand.data.snapshot import read_dataset, write_dataset
 from evenhand.data.target import require_favorable_label
@@ -29,9 +29,17 @@ DATA = Dataset(X, Y, SEX, favorable_label=["good", "fair"])
 def test_a_data_set_keeps_them_in_one_order(given):
     found = Dataset(X, Y, SEX, favorable_label=given)
     assert found.favorable_label == GOOD
-    assert found.single_favorable is None
     assert Dataset(X, Y, SEX, favorable_label=["good"]).favorable_label == "good"
     assert Dataset(X, Y, SEX, favorable_label=[]).favorable_label is None
+
+
+def test_a_decision_that_is_none_of_them_is_a_denial():
+    given = ["good", "bad", "fair"]
+    assert are_favorable(given, GOOD).tolist() == [True, False, True]
+    assert are_favorable(np.array(given), ["good"]).tolist() == are_favorable(pd.Series(given), "good").tolist()
+    assert not are_favorable(given, None).any()
+    # A list of mixed labels stays one: as an array 1 would become text.
+    assert are_favorable(["1", 1], [1]).tolist() == [False, True]
 
 
 def test_what_is_no_label_is_refused():
