@@ -33,10 +33,11 @@ class Asked:
     y_true: str = ""
     y_pred: str = ""
     sensitive: str = ""
-    favorable_label: str = ""
+    favorable_label: tuple[str, ...] = ()
     score: str = ""
     weight: str = ""
     bins: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
     output: Path | None = None
     record: bool = True
@@ -90,10 +91,11 @@ def _of_files(run: Any, asked: Asked, bins: dict[str, list[float]], folder: str,
         asked.y_true,
         asked.y_pred,
         tuple(name.strip() for name in asked.sensitive.split(",")),
-        asked.favorable_label,
+        tuple(label for label in asked.favorable_label if label),
         asked.score,
         asked.weight,
         bins,
+        asked.classes,
     )
     found: dict[str, Any] = run(
         asked.predictions[0].stem,
@@ -121,6 +123,7 @@ def _check(asked: Asked) -> None:
             "--favorable-label": asked.favorable_label,
             "--score": asked.score,
             "--weight": asked.weight,
+            "--classes": asked.classes,
         }
         problems += [Problem(name, "goes with --predictions") for name, value in given.items() if value]
     if asked.predictions and not asked.model:

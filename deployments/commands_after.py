@@ -116,7 +116,8 @@ def audit(
     y_true: Annotated[str, Parameter(show_default=False)] = "",
     y_pred: Annotated[str, Parameter(show_default=False)] = "",
     sensitive: Annotated[str, Parameter(show_default=False)] = "",
-    favorable_label: Annotated[str, Parameter(show_default=False)] = "",
+    favorable_label: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
+    classes: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     score: Annotated[str, Parameter(show_default=False)] = "",
     weight: Annotated[str, Parameter(show_default=False)] = "",
     bins: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
@@ -147,7 +148,9 @@ def audit(
     sensitive
         The sensitive columns, separated by commas.
     favorable_label
-        The label that is good for the person.
+        The label that is good for the person; with more than two labels it may be given more than once.
+    classes
+        A label, also one that no row has; given once for each label there is, any other is refused.
     score
         The column of the favorable label's probability, between 0 and 1.
     weight
@@ -174,6 +177,7 @@ def audit(
         y_pred=y_pred,
         sensitive=sensitive,
         favorable_label=favorable_label,
+        classes=classes,
         score=score,
         weight=weight,
         bins=bins,

@@ -8,7 +8,7 @@ import numpy as np
 
 from evenhand.exceptions import DataError, shorten
 
-__all__ = ["known_labels", "refuse_other_terms", "refuse_strangers"]
+__all__ = ["known_labels", "refuse_other_terms", "refuse_strangers", "shown_labels"]
 
 _MOST_SHOWN = 20
 
@@ -48,7 +48,8 @@ terms
     if len(_kinds([*true, *predicted])) <= 1 and (few or set(true) & set(predicted)):
         return
     raise DataError(
-        f"the labels are {_told(true)} and the predicted ones {_told(predicted)}: give both in the same terms"
+        f"the labels are {shown_labels(true)} and the predicted ones {shown_labels(predicted)}: "
+        "give both in the same terms"
     )
 
 
@@ -89,8 +90,8 @@ model's classes_
         else "turn the predictions into labels of the target; "
         "a label that no row has, but that may be predicted, is named by classes, or a model's classes_"
     )
-    is_ = "is" if len(strange) == 1 else "are"
-    raise DataError(f"{_told(strange)} {is_} predicted, and the labels of the target are {_told(true)}: {remedy}")
+    said = f"{shown_labels(strange)} {'is' if len(strange) == 1 else 'are'} predicted"
+    raise DataError(f"{said}, and the labels of the target are {shown_labels(true)}: {remedy}")
 
 
 def _fraction(label: Any) -> bool:
@@ -98,7 +99,7 @@ def _fraction(label: Any) -> bool:
     return isinstance(label, float) and not label.is_integer()
 
 
-def _told(labels: Sequence[Any]) -> str:
+def shown_labels(labels: Sequence[Any]) -> str:
     """Labels as an error may show them; a column of so many values is none of labels, and may name people."""
     shown = shorten(list(labels)) if len(labels) <= _MOST_SHOWN else f"{len(labels):,} different values"
     return f"{shown} ({', '.join(sorted({type(label).__name__ for label in labels}))})"

@@ -30,6 +30,7 @@ def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["audit"], "give either a MODEL with --data, or --predictions"),
         (["audit", "loans"], "--data: is missing"),
         (["audit", "loans", "--data", "a.csv", "--y-true", "y"], "--y-true: goes with --predictions"),
+        (["audit", "loans", "--data", "a.csv", "--classes", "no"], "--classes: goes with --predictions"),
         (["audit", "--predictions", "p.parquet", "--y-true", "y"], "--sensitive: is missing"),
         (["audit", "--predictions", "p", "--y-true", "y", "--y-pred", "d", "--sensitive", "a", "--bins", "age"],
          "write --bins age=25,40,62"),

@@ -163,6 +163,38 @@ def test_of_three_labels_one_may_be_decided_that_never_came_true(tmp_path: Path)
     assert len(detector_of([tmp_path], PredictionColumns("y", "decided", ("race",), "low")).counts.classes) == 4
 
 
+@pytest.mark.parametrize("labels", [["poor", "fair", "good", "best"], [0, 1, 2, 3]], ids=["texts", "whole numbers"])
+def test_a_label_that_no_row_has_is_declared(labels: list, tmp_path: Path) -> None:
+    poor, fair, good, best = labels
+    told = [poor, fair, good] * 100
+    rows = pd.DataFrame({"race": ["a", "b"] * 150, "y": told, "decided": told})
+    rows.to_parquet(tmp_path / "a.parquet")
+    texts = tuple(map(str, labels))
+    given_ = {"y_true": "y", "y_pred": "decided", "sensitive_features": ("race",)}
+    with pytest.raises(DataError, match="is not a label"):
+        detector_of([tmp_path], PredictionColumns(**given_, favorable_label=texts[2:]))
+    columns = PredictionColumns(**given_, favorable_label=texts[2:], classes=texts)
+    found = detector_of([tmp_path], columns).detect_bias(replicates=100)
+    assert set(found.favorable_label) == {good, best}
+    assert found.group("race", "a")["selection_rate"].value == pytest.approx(1 / 3)
+    # The list is total: a decision that is none of it would count as a denial.
+    rows.assign(decided=[best, *told[1:]]).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="is predicted, and the labels of the target are"):
+        detector_of([tmp_path], PredictionColumns(**given_, favorable_label=texts[2], classes=texts[:3]))
+    with pytest.raises(DataError, match="the rows have labels that are none of the classes"):
+        detector_of([tmp_path], PredictionColumns(**given_, favorable_label=texts[2], classes=texts[1:]))
+
+
+def test_of_two_labels_a_third_that_no_row_has_may_be_decided_when_it_is_declared(tmp_path: Path) -> None:
+    told = pd.Series(["no", "yes"] * 100)
+    frame = pd.DataFrame({"race": ["a", "b"] * 100, "y": told, "decided": told.where(told.index != 5, "later")})
+    frame.to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"\['later'\] \(str\) is predicted"):
+        detector_of([tmp_path], PredictionColumns("y", "decided", ("race",), "yes"))
+    columns = PredictionColumns("y", "decided", ("race",), "yes", classes=("no", "yes", "later"))
+    assert detector_of([tmp_path], columns).counts.classes == ("later", "no", "yes")
+
+
 def test_a_column_of_names_that_was_taken_for_the_decisions_is_not_quoted(tmp_path: Path) -> None:
     rows = pd.DataFrame(
         {"race": ["a", "b"] * 150, "y": ["yes", "no"] * 150, "name": [f"Ann {at}" for at in range(300)]}
@@ -186,9 +218,10 @@ def test_numbers_become_bands(frame: pd.DataFrame, tmp_path: Path) -> None:
     [
         ({"y_true": "z"}, "has no column 'z'"),
         ({"favorable_label": "good"}, "the favorable label 'good' is no value of column 'y' \\(int64\\)"),
+        ({"classes": ("0", "good")}, "the class 'good' is no value of column 'y' \\(int64\\)"),
         ({"sensitive_features": ("rase",)}, "did you mean 'race'"),
     ],
-    ids=["label", "favorable", "attribute"],
+    ids=["label", "favorable", "class", "attribute"],
 )
 def test_what_is_not_there_is_named(change: dict, said: str, frame: pd.DataFrame, tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "rows.parquet")
