@@ -95,6 +95,7 @@ def _kept(config: Config, classes: int) -> Found:
 
     where = "mitigate.limits" if mitigate.limits else "mitigate.policy"
     try:
-        as_limits(mitigate.limits or load_policy(mitigate.policy), "binary" if classes == 2 else "multiclass")
+        task, favorable = "binary" if classes == 2 else "multiclass", config.data.favorable_label not in (None, [])
+        as_limits(mitigate.limits or load_policy(mitigate.policy), task, favorable=favorable)
     except DataError as error:
         yield Problem(where, str(error))

@@ -79,16 +79,26 @@ class Reading:
         return self.complete and limit.excess(self.value) == 0
 
 
-def as_limits(limits: Mapping[str, float] | Policy | None, task: str) -> tuple[Limit, ...]:
+# Of more than two labels these compare each label, and none in particular.
+_OF_EVERY_LABEL = ("equalized_odds", "accuracy", "accuracy_equality")
+
+
+def as_limits(limits: Mapping[str, float] | Policy | None, task: str, *, favorable: bool = False) -> tuple[Limit, ...]:
     """The limits to keep.
 
     By default those of the plain statistical policy for the groups' rates: a demographic parity ratio of at least .8;
-    for more than two labels, which have no ratio, a difference of at most .1.
+    for more than two labels a difference of at most .1. These have a ratio where some of them are declared favorable
+    (`favorable`): that of the rates of the favorable ones together against the rest, as in the audit.
 
     Raises
     ------
     DataError
         A metric that no limit can be set for, or a bound that is not between 0 and 1.
+
+    Examples
+    --------
+    >>> [str(limit) for limit in as_limits({"demographic_parity_ratio": 0.8}, "multiclass", favorable=True)]
+    ['demographic_parity_ratio >= 0.8']
     """
     if limits is None:
         limits = {"demographic_parity_ratio": 0.8} if task == "binary" else {"demographic_parity_difference": 0.1}
@@ -99,10 +109,18 @@ def as_limits(limits: Mapping[str, float] | Policy | None, task: str) -> tuple[L
         if metric not in metric_names():
             raise DataError(f"there is no limit for {shorten(metric)}: {nearest(metric, metric_names())}")
         if task != "binary" and metric.endswith("_ratio"):
-            raise DataError(f"{metric} is for two labels: limit a difference, such as demographic_parity_difference")
+            _check_ratio(metric, favorable=favorable)
         if isinstance(bound, bool) or not isinstance(bound, Real) or not 0 < float(bound) < 1:
             raise DataError(f"the limit of {metric} is {shorten(bound)}: give a number between 0 and 1")
     return tuple(Limit(metric, float(bound)) for metric, bound in pairs)
+
+
+def _check_ratio(metric: str, *, favorable: bool) -> None:
+    """Refuse a ratio that more than two labels do not have."""
+    each = metric.removesuffix("_ratio") in _OF_EVERY_LABEL
+    if each or not favorable:
+        other = "" if each else ", or declare the favorable labels that it is to be about"
+        raise DataError(f"{metric} is for two labels: limit a difference, such as demographic_parity_difference{other}")
 
 
 def as_policy(limits: Sequence[Limit], attributes: Sequence[str], minimum_group: int) -> Policy:

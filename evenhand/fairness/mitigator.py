@@ -162,7 +162,8 @@ class BiasMitigator:
         """
         if performance not in PERFORMANCE:
             raise ModelError(f"performance is {shorten(performance)}: {nearest(performance, PERFORMANCE)}")
-        found_limits = as_limits(limits, self._train.task)
+        favorable = self._train.favorable_label is not None
+        found_limits = as_limits(limits, self._train.task, favorable=favorable)
         aim = self._aim(constraint, found_limits)
         check_whole("minimum_group", minimum_group)
         views(self._attributes, depth)

@@ -417,18 +417,26 @@ def test_what_is_said_of_features_is_held_to_the_rows(base: Change) -> None:
     check_rows(config, ["rent", "rnet"], 2)
 
 
+RATIO = {"demographic_parity_ratio": 0.8}
+
+
 @pytest.mark.parametrize(
     ("change", "classes", "told"),
     [
         ({"gate": {"floors": {"roc_auc": 0.7}}}, 3, "gate.floors: a model of 3 labels has no 'roc_auc' (did you mean"),
         ({"gate": {"floors": {"f1_macro": 0.7}}}, 2, "gate.floors: a model of 2 labels has no 'f1_macro' (choose one"),
         (
-            {"mitigate": {"method": "auto", "limits": {"demographic_parity_ratio": 0.8}}},
+            {"data": {"favorable_label": None}, "mitigate": {"method": "auto", "limits": RATIO}},
             3,
             "mitigate.limits: demographic_parity_ratio is for two labels: limit a difference",
         ),
         (
-            {"mitigate": {"method": "auto", "policy": "us-four-fifths"}},
+            {"mitigate": {"method": "auto", "limits": {"equalized_odds_ratio": 0.8}}},
+            3,
+            "mitigate.limits: equalized_odds_ratio is for two labels: limit a difference",
+        ),
+        (
+            {"data": {"favorable_label": []}, "mitigate": {"method": "auto", "policy": "us-four-fifths"}},
             4,
             "mitigate.policy: demographic_parity_ratio is for two labels",
         ),
@@ -463,6 +471,13 @@ def test_what_these_labels_do_not_have_is_told_with_the_rows(
         check_rows(config, ["rent"], classes)
     (problem,) = caught.value.problems
     assert str(problem).startswith(told)
+
+
+@pytest.mark.parametrize("kept", [{"limits": RATIO}, {"policy": "us-four-fifths"}], ids=["limits", "policy"])
+@pytest.mark.parametrize("good", [["good", "fair"], "good"], ids=["several", "one"])
+def test_a_mitigation_keeps_a_ratio_of_favorable_labels(base: Change, kept: Change, good: Any) -> None:
+    base["data"]["favorable_label"] = good
+    check_rows(parse_config({**base, "mitigate": {"method": "auto", **kept}}), ["rent"], 3)
 
 
 def test_a_search_is_limited_by_the_rates_of_several_favorable_labels(base: Change) -> None:

@@ -115,3 +115,25 @@ def test_recall_of_several_labels_is_mitigated_by_what_equalises_every_label():
         mitigator.mitigate_bias(constraint="equal_opportunity")
     found = mitigator.mitigate_bias(limits={"equal_opportunity_difference": 0.5}, methods=["reweighing"], replicates=50)
     assert found.settings["constraint"] == "equalized_odds"
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["demographic_parity_ratio", "selection_rate_ratio", "true_positive_rate_ratio", "equal_opportunity_ratio"],
+)
+def test_a_mitigation_keeps_a_ratio_of_theirs(metric):
+    """The limit is read as the audit reads it: the selection rates of the favorable labels together, and so on."""
+    mitigator = BiasMitigator(LogisticRegression(), DATA)
+    result = mitigator.mitigate_bias(limits={metric: 0.8}, methods=["group_thresholds"], replicates=50)
+    test, before = mitigator._test, result.alternatives[0]
+    audit = BiasDetector(before.model, test).detect_bias(intervals=False)
+    assert before.test.readings[metric].value == pytest.approx(audit.disparity(metric, "sex").value)
+    assert max(one.validation.readings[metric].value for one in result.alternatives) >= 0.8
+
+
+def test_without_favorable_labels_there_is_no_ratio():
+    plain = Dataset(X, Y, SEX)
+    with pytest.raises(DataError, match="or declare the favorable labels that it is to be about"):
+        BiasMitigator(LogisticRegression(), plain).mitigate_bias(limits={"demographic_parity_ratio": 0.8})
+    with pytest.raises(DataError, match=r"limit a difference, such as demographic_parity_difference$"):
+        BiasMitigator(LogisticRegression(), DATA).mitigate_bias(limits={"equalized_odds_ratio": 0.8})
