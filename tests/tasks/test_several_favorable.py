@@ -9,12 +9,15 @@ import pytest
 
 from evenhand.config import Config
 from evenhand.config.load import parse_config
+from evenhand.monitoring import Reference
+from evenhand.store import Ref
 from tasks.audit import audit_groups
 from tasks.card import write_card
 from tasks.evaluate import evaluate_model
 from tasks.explain import explain_model
 from tasks.fit import fit_model
 from tasks.ingest import ingest_data
+from tasks.reference import keep_reference
 from tasks.split import split_rows
 from tasks.step import read_json, store
 from tasks.stress import stress_model
@@ -37,7 +40,13 @@ def config_of(path: Path) -> Config:
                 "favorable_label": ["good", "fair"],
                 "sensitive": {"sex": {}},
             },
-            "search": {"candidates": ["logistic"], "trials": 1, "folds": 2, "workers": 1},
+            "search": {
+                "candidates": ["logistic"],
+                "trials": 1,
+                "folds": 2,
+                "workers": 1,
+                "fairness": {"metric": "selection_rate_difference", "limit": 0.5},
+            },
             "explain": {"rows": 30, "background_rows": 20, "repeats": 2, "features": 1},
             "evaluate": {"replicates": 100},
             "audit": {"replicates": 100, "policies": ["us-four-fifths"]},
@@ -74,8 +83,28 @@ def _retrain(config: Config) -> None:
     assert audit["favorable_label"] == ["fair", "good"]
     rate = audit["attributes"]["sex"]["disparities"]["demographic_parity_ratio"]
     assert rate["verdict"] in {"PASS", "FAIL", "INCONCLUSIVE"}
+    _are_one_outcome(found, reasons, robust)
+    watched = keep_reference.fn(rows, fitted, develop, holdout, evidence, config.monitor, seed=seed, run=run)
+    reference = Reference.from_dict(read_json(store().folder(watched) / "reference.json"))
+    predictions = pd.read_parquet(store().folder(evidence) / "predictions.parquet")
+    together = predictions["probability_1"] + predictions["probability_2"]
+    assert reference.score is not None
+    assert reference.score.count(together).counts == reference.score.counts
     told = {"rows": rows, "develop": develop, "found": found, "fitted": fitted, "evidence": evidence}
     told |= {"groups": groups, "reasons": reasons, "robust": robust, "contract": parts["contract"]}
     card = write_card.fn(told, config.model_dump(mode="json"), run=run)
     page = next(store().folder(card).glob("*.md")).read_text(encoding="utf-8")
     assert "good, fair" in page or "fair, good" in page
+
+
+def _are_one_outcome(found: Ref, reasons: Ref, robust: Ref) -> None:
+    """The search's limit, the closest denials and the flips are about both together."""
+    limit = read_json(store().folder(found) / "search.json")["fairness"]
+    assert (limit["metric"], limit["met"]) == ("selection_rate_difference", True)
+    cases = read_json(store().folder(reasons) / "explanation.json")["cases"]
+    denials = [case for case in cases if case["kind"] == "closest denial"]
+    assert len(denials) == 2
+    assert {(case["predicted"], case["label"]) for case in denials} == {("bad", "fair, good")}
+    flips = read_json(store().folder(robust) / "robustness.json")
+    assert flips["flip_possible_share"]["value"] is not None
+    assert flips["flip_possible_share"]["reason"] == ""
