@@ -66,7 +66,7 @@ READERS: dict[str, Callable[[SourceConfig, DataConfig], Any]] = {
 def test_a_link_that_was_turned_while_the_run_waited_is_not_read(
     model: ServedModel, reader: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("check_output", "read_registered", "parse_config", "load_registered", "Contract", "Inputs"):
+    for name in ("check_output", "read_decided", "parse_config", "load_decided", "Contract", "Inputs"):
         monkeypatch.setattr(tasks.score, name, MagicMock())  # the model is not what this is about
     roots = model.roots if reader != "score" else (*model.roots, str(Path.cwd()))
     source, config = source_of(model), model.configure()
