@@ -77,14 +77,17 @@ def assess(policy: Policy, counts: Mapping[str, ConfusionCounts]) -> PolicyAsses
     """
     claims: list[Claim] = []
     reported: list[dict[str, str]] = []
-    for rule in policy.rules:
-        for attribute in _attributes(rule, counts):
-            table = counts[attribute]
-            aside = set_aside(policy, table)
-            rates = tuple(rate.without(tuple(aside)) for rate in families(rule.metric, table))
-            alpha = policy.alpha if rule.alpha is None else rule.alpha
-            claims.append(Claim(rule.metric, attribute, rates, rule.kind, rule.limit, alpha, rule.reversal))
-            reported.append(aside)
+    # What two rules say alike, or one of an attribute that it names twice, is judged once: Holm's family would grow.
+    asked = dict.fromkeys(
+        (replace(rule, attributes=()), one) for rule in policy.rules for one in _attributes(rule, counts)
+    )
+    for rule, attribute in asked:
+        table = counts[attribute]
+        aside = set_aside(policy, table)
+        rates = tuple(rate.without(tuple(aside)) for rate in families(rule.metric, table))
+        alpha = policy.alpha if rule.alpha is None else rule.alpha
+        claims.append(Claim(rule.metric, attribute, rates, rule.kind, rule.limit, alpha, rule.reversal))
+        reported.append(aside)
     judged = judge(claims)
     verdicts = tuple(
         replace(verdict, reported=aside, notes=_notes(claim, verdict))

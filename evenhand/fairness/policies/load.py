@@ -87,7 +87,7 @@ def parse_policy(text: str, *, origin: str = "policy") -> Policy:
         raise ConfigError(f"{origin} must be a mapping with the keys {', '.join(_REQUIRED)}")
     check = _Checker(document.problems)
     check.keys(data, [field.name for field in fields(Policy)], _REQUIRED, "")
-    rules = tuple(check.rule(rule, f"rules[{at}]") for at, rule in enumerate(check.items(data, "rules")))
+    rules = check.rules(data)
     values = check.policy(data)
     if check.problems:
         raise ConfigError(f"{origin} has {len(check.problems)} problem(s)", check.problems)
@@ -124,20 +124,33 @@ class _Checker:
             if key not in data:
                 self.add(f"{prefix}{key}", "is missing")
 
-    def items(self, data: Mapping[Any, Any], key: str) -> list[Any]:
-        """A list, empty when it is missing."""
-        value = data.get(key) or []
-        if not isinstance(value, list):
-            self.add(key, f"must be a list, got {shorten(value)}")
-            return []
-        return value
+    def items(self, data: Mapping[Any, Any], key: str, where: str, remedy: str) -> list[Any]:
+        """A list, empty when the key is missing; a key without a value says nothing and is a mistake."""
+        value = data.get(key, [])
+        if isinstance(value, list):
+            return value
+        if isinstance(value, str) and value.strip():
+            remedy = f"in brackets, as in {key}: [{shorten(value).strip(chr(39))}]"
+        self.add(f"{where}{key}", f"must be a list, got {'nothing' if value is None else shorten(value)}", remedy)
+        return []
 
-    def texts(self, data: Mapping[Any, Any], key: str, where: str = "") -> tuple[str, ...]:
-        """A list of strings."""
-        values = self.items(data, key)
+    def texts(self, data: Mapping[Any, Any], key: str, where: str = "", means: str = "none") -> tuple[str, ...]:
+        """A list of different strings; ``means`` is what leaving it out says."""
+        values = self.items(data, key, where, f"leave it out for {means}")
         if any(not isinstance(value, str) for value in values):
             self.add(f"{where}{key}", "must be a list of texts")
-        return tuple(str(value) for value in values)
+        texts = [str(value) for value in values]
+        for text in dict.fromkeys(text for text in texts if texts.count(text) > 1):
+            self.add(f"{where}{key}", f"has {shorten(text)} twice", "keep one")
+        return tuple(texts)
+
+    def rules(self, data: Mapping[Any, Any]) -> tuple[Rule, ...]:
+        """Every rule; one that stands there twice would only cost all others power."""
+        items = self.items(data, "rules", "", "[] for a policy of tables only")
+        for at, item in enumerate(items):
+            if (first := items.index(item)) < at:
+                self.add(f"rules[{at}]", f"is the same as rules[{first}]", "keep one")
+        return tuple(self.rule(item, f"rules[{at}]") for at, item in enumerate(items))
 
     def number(self, data: Mapping[Any, Any], key: str, where: str, low: float, high: float, default: Any) -> Any:
         """A number strictly between two bounds."""
@@ -179,7 +192,8 @@ class _Checker:
             self.add(
                 f"{where}.reversal", f"one different selection reverses rates, and {metric} is none", "leave it out"
             )
-        return Rule(str(metric), float(limit), self.texts(data, "attributes", f"{where}."), alpha, bool(reversal))
+        attributes = self.texts(data, "attributes", f"{where}.", "every single attribute")
+        return Rule(str(metric), float(limit), attributes, alpha, bool(reversal))
 
     def policy(self, data: Mapping[Any, Any]) -> dict[str, Any]:
         """Everything but the rules."""

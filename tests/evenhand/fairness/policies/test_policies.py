@@ -1,6 +1,7 @@
 """Policies as data, and what they make of counts."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -136,6 +137,58 @@ def test_a_key_given_twice_is_a_mistake_wherever_it_stands():
         ("rules.0.limit", "given twice, on lines 10 and 11"),
         ("alpha", "given twice, on lines 7 and 12"),
     }
+
+
+HEAD = "name: mine\ntitle: T\ndescription: D\nsource: S\njurisdiction: J\neffective: 2025-02-01\n"
+RULE = "  - metric: accuracy_equality_difference\n    limit: 0.05\n"
+
+
+def problems_of(text):
+    with pytest.raises(ConfigError) as caught:
+        parse_policy(text)
+    return [(problem.where, problem.message, problem.remedy) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize("written", ["", " null", " ~", " ''", " 0", " false", " {}", " none"])
+def test_rules_that_are_no_list_are_no_policy_without_limits(written):
+    # Whoever comments out the last rule would get no verdict in place of a word about it.
+    (where, message, _), *others = problems_of(f"{HEAD}rules:{written}\n")
+    assert (where, others) == ("rules", [])
+    assert message.startswith("must be a list, got")
+
+
+@pytest.mark.parametrize("written", ["", " ''", " {}", " false"])
+@pytest.mark.parametrize(
+    ("key", "where"), [("    attributes", "rules[0].attributes"), ("tables", "tables"), ("notes", "notes")]
+)
+def test_a_list_that_says_nothing_is_a_mistake(key, where, written):
+    told = problems_of(f"{HEAD}rules:\n{RULE}{key}:{written}\n")
+    assert [place for place, *_ in told] == [where]
+    assert told[0][2].startswith("leave it out for")
+
+
+def test_one_attribute_without_brackets_is_told_with_its_rule_and_how_to_write_it():
+    told = problems_of(f"{HEAD}rules:\n{RULE}    attributes: race\n")
+    assert told == [("rules[0].attributes", "must be a list, got 'race'", "in brackets, as in attributes: [race]")]
+
+
+def test_what_is_named_twice_is_a_mistake_since_each_comparison_costs_the_others_power():
+    twice = f"{RULE}    attributes: [race, race]\n"
+    assert problems_of(f"{HEAD}rules:\n{twice}") == [("rules[0].attributes", "has 'race' twice", "keep one")]
+    assert problems_of(f"{HEAD}rules:\n{RULE}{RULE}") == [("rules[1]", "is the same as rules[0]", "keep one")]
+
+
+def test_a_policy_made_in_python_judges_what_is_named_twice_once():
+    counts = {"race": selections([60, 30, 45], [100, 100, 100], "abc")}
+    rule = Rule("demographic_parity_ratio", 0.8)
+    once = assess(policy(rules=(rule,)), counts)
+    for rules in (
+        (rule, rule),
+        (replace(rule, attributes=("race", "race")),),
+        (rule, replace(rule, attributes=("race",))),
+    ):
+        found = assess(policy(rules=rules), counts)
+        assert [each.to_dict() for each in found.rules] == [each.to_dict() for each in once.rules]
 
 
 @pytest.mark.parametrize("day", ["2026-02-30", "2026-13-01", "20260201", "2026-W05-1", "2026-02-01T00:00:00", "2026"])
