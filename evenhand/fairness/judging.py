@@ -96,15 +96,18 @@ def _tables(policy: Policy, views: Sequence[View], rows: ScoredRows | None) -> d
     tables: dict[str, dict[str, Any]] = {}
     for kind in policy.tables:
         for view in views:
-            rates = None
+            rates = plain = None
+            counts = confusion(view)
             if kind == "impact_ratio" and view.favorable:
-                (rates,) = families("demographic_parity_ratio", confusion(view))
+                (rates,) = families("demographic_parity_ratio", counts)
+                if counts.weights is not None:
+                    (plain,) = families("demographic_parity_ratio", replace(counts, weights=None, squares=None))
             elif kind == "scoring_rate" and rows is not None:
                 names = np.array(view.marginal.labels, dtype=object)
                 rates = scoring_rates(rows.score, names[rows.codes(view.marginal)])
             if rates is not None:
-                unknown = confusion(view).unknown
-                shown = impact_table(rates, unknown=unknown, may_leave_out_under=policy.may_leave_out_under)
+                least = policy.may_leave_out_under
+                shown = impact_table(rates, rows=plain, unknown=counts.unknown, may_leave_out_under=least)
                 tables.setdefault(kind, {})[view.marginal.name] = [asdict(row) for row in shown]
     return tables
 

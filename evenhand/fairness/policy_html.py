@@ -6,6 +6,8 @@ from typing import Any
 
 __all__ = ["mark", "policies_html"]
 
+_WEIGHTED = "Rates and ratios are of the people whom the rows stand for by their weights; rows are counted plainly."
+
 
 def policies_html(policies: Sequence[Mapping[str, Any]]) -> str:
     """Every policy with its source, its verdicts and its tables; small categories are shown as all others.
@@ -62,6 +64,8 @@ def _tables(tables: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> 
             body = "".join(_impact(row) for row in rows)
             yield f'<h4>{escape(attribute)}: {rate}</h4><div class="scroll"><table><thead><tr>{head}</tr></thead>'
             yield f"<tbody>{body}</tbody></table></div>"
+            if any(row.get("weighted") for row in rows):
+                yield f'<p class="muted">{_WEIGHTED}</p>'
 
 
 def _impact(row: Mapping[str, Any]) -> str:

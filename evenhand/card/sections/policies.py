@@ -190,6 +190,8 @@ def _notes(kind: str, listed: Sequence[Values], policy: Values, top: str | None)
         yield f"{count(unknown)} of {count(n)} rows are of an unknown category: counted, without an impact ratio."
     else:
         yield f"None of {count(n)} rows is of an unknown category."
+    if any(row.get("weighted") for row in listed):
+        yield "Rates and ratios are of the people whom the rows stand for by their weights; rows are counted plainly."
     least = policy.get("may_leave_out_under")
     if least is not None and any(row["may_leave_out"] for row in listed):
         yield f"The source lets categories under {percent(least)} of all rows be left out; they are shown."

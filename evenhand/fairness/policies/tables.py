@@ -23,7 +23,7 @@ class ImpactRow:
     Attributes
     ----------
     name, n, selected
-        Category, rows, and rows selected (or scored above the median).
+        Category, rows, and rows selected (or scored above the median), however much the rows weigh.
     share
         Share of all rows, unknown ones among them.
     rate, rate_low, rate_high
@@ -37,6 +37,8 @@ class ImpactRow:
         Whether the source allows to leave the category out for its small share. It is shown all the same.
     reason
         Why the impact ratio is undefined, otherwise empty.
+    weighted
+        Whether rate and impact ratio are of a weighted sample: of the people that the rows stand for.
     """
 
     name: str
@@ -52,6 +54,7 @@ class ImpactRow:
     unknown: bool
     may_leave_out: bool
     reason: str
+    weighted: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -59,7 +62,11 @@ class ImpactRow:
 
 
 def impact_table(
-    rates: Rates, *, unknown: Sequence[str] = ("unknown",), may_leave_out_under: float | None = None
+    rates: Rates,
+    *,
+    rows: Rates | None = None,
+    unknown: Sequence[str] = ("unknown",),
+    may_leave_out_under: float | None = None,
 ) -> tuple[ImpactRow, ...]:
     """Rates and impact ratios of one attribute, as Local Law 144 and the four-fifths rule define them.
 
@@ -70,6 +77,8 @@ def impact_table(
     ----------
     rates
         Selections by category, one event.
+    rows
+        The same in plain rows, where `rates` are those of a weighted sample and tell effective counts.
     unknown
         Names of categories without a value.
     may_leave_out_under
@@ -91,22 +100,23 @@ def impact_table(
     [1.0, 0.5, None]
     """
     k, n, value = rates.k[:, 0], rates.n, rates.values[:, 0]
-    share = n / max(float(n.sum()), 1.0)
+    counted = rates if rows is None else rows
+    share = counted.n / max(float(counted.n.sum()), 1.0)
     missing = np.isin(rates.names, list(unknown))
     small = share < (may_leave_out_under or 0.0)
     top = _highest(value, ~missing & (n > 0), ~small)
     low, high = wilson(k, n) if rates.effective else rate_interval(k, n)
     ratio_low, ratio_high = koopman(k, n, k[top], n[top]) if top is not None else (low * np.nan, high * np.nan)
     best = value[top] if top is not None else np.nan
-    rows = []
+    table = []
     for at, name in enumerate(rates.names):
-        reason = _reason(float(n[at]), float(best), unknown=bool(missing[at]))
+        reason = _reason(float(counted.n[at]), float(n[at]), float(best), unknown=bool(missing[at]))
         bounded = not reason and at != top
-        rows.append(
+        table.append(
             ImpactRow(
                 name=name,
-                n=round(n[at]),
-                selected=round(k[at]),
+                n=round(counted.n[at]),
+                selected=round(counted.k[at, 0]),
                 share=float(share[at]),
                 rate=_plain(value[at]),
                 rate_low=_plain(low[at]),
@@ -117,9 +127,10 @@ def impact_table(
                 unknown=bool(missing[at]),
                 may_leave_out=bool(small[at]),
                 reason=reason,
+                weighted=rows is not None,
             )
         )
-    return tuple(rows)
+    return tuple(table)
 
 
 def _highest(value: Array, known: npt.NDArray[np.bool_], large: npt.NDArray[np.bool_]) -> int | None:
@@ -158,11 +169,11 @@ def scoring_rates(scores: npt.ArrayLike, groups: npt.ArrayLike) -> Rates:
     return Rates(selected, counted, tuple(str(name) for name in names), name="scoring_rate")
 
 
-def _reason(n: float, best: float, *, unknown: bool) -> str:
+def _reason(rows: float, n: float, best: float, *, unknown: bool) -> str:
     if unknown:
         return "rows without a value have no impact ratio"
     if n == 0:
-        return "no rows"
+        return "its rows weigh nothing" if rows else "no rows"
     return "the highest rate is 0" if best == 0 else ""
 
 

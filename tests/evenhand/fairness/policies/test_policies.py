@@ -365,6 +365,34 @@ def test_table_shows_unknown_and_tiny_categories():
     json.dumps([row.to_dict() for row in (a, b, tiny, unknown)], allow_nan=False)
 
 
+def test_a_table_of_a_weighted_sample_counts_rows_and_gives_rates_of_people():
+    """Shares, the 2 % mark and the category that sets the ratio are of the data that was used (6 RCNY 5-301)."""
+    rng = np.random.default_rng(1)
+    group = np.repeat(["a", "b", "c", "d", "e"], [1000, 900, 100, 38, 10])
+    chosen = (rng.random(len(group)) < np.where(group == "c", 0.6, 0.4)).astype(int)
+    # A few heavy rows of c are worth so few rows that it would be under 2 %; those of e weigh nothing.
+    weight = np.where(group == "c", np.exp(1.5 * rng.normal(size=len(group))), np.where(group == "e", 0.0, 1.0))
+    given = {"sensitive_features": pd.DataFrame({"g": group}), "favorable_label": 1, "sample_weight": weight}
+    report = BiasDetector.from_predictions(chosen, chosen, **given).detect_bias(policies="nyc-ll144", replicates=20)
+    table = {row["name"]: row for row in report.to_dict()["policies"][0]["tables"]["impact_ratio"]["g"]}
+    rates = {}
+    for name, row in table.items():
+        own = group == name
+        assert (row["n"], row["selected"], row["share"]) == (own.sum(), chosen[own].sum(), own.sum() / len(group))
+        assert row["may_leave_out"] == (own.sum() < 0.02 * len(group))
+        assert row["weighted"]
+        if weight[own].any():
+            rates[name] = float(np.average(chosen[own], weights=weight[own]))
+            assert row["rate"] == pytest.approx(rates[name])
+    best = max(rates[name] for name in "abc")
+    assert best == rates["c"]
+    assert {name: table[name]["impact_ratio"] for name in "abcd"} == pytest.approx(
+        {name: rates[name] / best for name in "abcd"}
+    )
+    assert (table["e"]["rate"], table["e"]["reason"]) == (None, "its rows weigh nothing")
+    assert "of the people whom the rows stand for by their weights" in report._repr_html_()
+
+
 def test_table_without_any_selection():
     rows = impact_table(Rates(np.array([0, 0]), np.array([10, 0]), ("a", "b")))
     assert [row.impact_ratio for row in rows] == [None, None]
