@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from evenhand.data.alignment import refuse_reordered
 from evenhand.exceptions import ModelError, shorten
 from evenhand.fairness.arrays import unmasked
 
@@ -34,9 +35,17 @@ each of the 2 labels in classes_
 
 
 def asked(model: Any, method: Callable[..., Any], X: pd.DataFrame, groups: Mapping[str, Any]) -> Any:
-    """What a model's method gives for the rows; that it is not fitted, or on other columns, is told as such."""
+    """What a model's method gives for the rows; that it is not fitted, or on other columns, is told as such.
+
+    Raises
+    ------
+    ModelError
+        It is not fitted, or was on other columns.
+    DataError
+        The answer is a pandas object whose index holds the rows in another order.
+    """
     try:
-        return method(X, **groups)
+        answer = method(X, **groups)
     except (AttributeError, KeyError, ValueError) as error:  # NotFittedError is of the first and the last
         if type(error).__name__ == "NotFittedError":
             raise ModelError(f"{type(model).__name__} is not fitted: call its fit(X, y) first") from error
@@ -50,3 +59,6 @@ def asked(model: Any, method: Callable[..., Any], X: pd.DataFrame, groups: Mappi
                 "give the columns of the fit, in their order"
             ) from error
         raise
+    # A function that sorts or groups its frame answers in its own order, and rows are matched by position.
+    refuse_reordered({"X": X, "what the model gives": answer})
+    return answer

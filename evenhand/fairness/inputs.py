@@ -128,6 +128,7 @@ def predict(model: Any, dataset: Dataset) -> Any:
         predicted = asked(model, model.predict, X, groups)
     elif callable(model):
         predicted = model(X)
+        refuse_reordered({"X": X, "what the model gives": predicted})
     else:
         raise ModelError(f"{shorten(model)} neither has predict(X) nor can be called: give a fitted model")
     if isinstance(predicted, pd.DataFrame):

@@ -204,6 +204,32 @@ def test_a_dataset_refuses_parts_in_another_order():
 DAYS = pd.date_range("1950-01-01", periods=120, freq="97D")
 
 
+class Sorting:
+    """A model that is always right and answers in the order of its own sorting, as a merge or a ranking does."""
+
+    classes_ = np.array([0, 1])
+
+    def predict(self, X):
+        return (X.sort_values("x")["x"] > 0).astype(int)
+
+
+class SortingScores(Sorting):
+    def predict(self, X):
+        return (X["x"] > 0).astype(int)
+
+    def predict_proba(self, X):
+        chosen = X.sort_values("x")["x"] > 0
+        return pd.DataFrame({0: 1.0 - chosen, 1: 1.0 * chosen})
+
+
+@pytest.mark.parametrize("model", [Sorting(), Sorting().predict, SortingScores()], ids=["model", "function", "scores"])
+def test_a_model_that_answers_in_another_order_is_refused(model):
+    X = pd.DataFrame({"x": np.random.default_rng(0).normal(size=120)}, index=range(7, 127))
+    data = Dataset(X, pd.Series((X["x"] > 0).astype(int)), pd.DataFrame({"sex": SEX}), favorable_label=1)
+    with pytest.raises(DataError, match="X and what the model gives have the same index in another order"):
+        BiasDetector(model, data)
+
+
 @pytest.mark.parametrize(
     "column",
     [DAYS, pd.Series(DAYS.date), DAYS.tz_localize("UTC"), DAYS.to_period("D"), DAYS - DAYS[0], pd.Categorical(DAYS)],
