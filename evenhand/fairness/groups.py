@@ -21,6 +21,7 @@ __all__ = [
     "band_labels",
     "encode_groups",
     "encode_values",
+    "group_texts",
     "joined",
     "refuse_identifiers",
     "views",
@@ -241,14 +242,30 @@ def _encode_column(column: pd.Series, name: str, *, part: bool) -> Coded:
     _refuse_measures(coded, name)
     if not part:
         refuse_identifiers(len(coded.present), len(coded.codes), name)
-    # A blank says as little as a missing value.
-    labels = [str(label) if str(label).strip() else UNKNOWN for label in coded.labels]
+    labels = _texts(coded)
     if len(set(labels)) == len(labels):
         return Coded(coded.codes, tuple(labels))
     # 1 and "1" in one column are one group, and so are all that is unknown.
     unique = sorted(set(labels))
     recode = np.array([unique.index(label) for label in labels], dtype=_narrow(len(unique)))
     return Coded(recode[coded.codes], tuple(unique))
+
+
+def _texts(coded: Coded) -> list[str]:
+    """The labels as they are shown; a blank says as little as a missing value."""
+    return [str(label) if str(label).strip() else UNKNOWN for label in coded.labels]
+
+
+def group_texts(column: pd.Series) -> npt.NDArray[Any]:
+    """The group of each row as an audit names it, shape (n,), whatever the type of the column.
+
+    Examples
+    --------
+    >>> group_texts(pd.Series([1.0, None, 2.0])).tolist(), group_texts(pd.Series(["a", " "], dtype="category")).tolist()
+    (['1', 'unknown', '2'], ['a', 'unknown'])
+    """
+    coded = encode_values(column, name=str(column.name), missing=UNKNOWN)
+    return np.array(_texts(coded), dtype=object)[coded.codes]
 
 
 def _refuse_measures(coded: Coded, name: str) -> None:

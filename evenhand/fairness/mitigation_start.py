@@ -2,16 +2,19 @@
 
 import time
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from evenhand.data.dataset import Dataset, favorable_labels
 from evenhand.data.splits import SplitMethod, split_dataset
 from evenhand.exceptions import DataError, EvenhandError, ModelError, shorten
+from evenhand.fairness.groups import group_texts
 from evenhand.fairness.methods import MitigationMethod
 from evenhand.fairness.mitigation_alternatives import Alternative, Parts
 from evenhand.fairness.mitigation_plans import fit_plainly, is_fitted, template_of
@@ -32,21 +35,30 @@ def divide(
     split: SplitMethod | None,
     seed: int,
 ) -> Divided:
-    """Training, validation and test part, and the weights of the training part."""
+    """Training, validation and test part with their groups as an audit names them, and the training weights."""
     given = [part for part in (train, validation, test) if part is not None]
     if (dataset is None) == (not given) or (given and len(given) < 3):
         raise DataError("give either one dataset or all of train=, validation= and test=")
     if train is not None and validation is not None and test is not None:
         _check_alike(train, {"validation": validation, "test": test})
-        return train, validation, test, check_weights(sample_weight, len(train))
+        return _named(train), _named(validation), _named(test), check_weights(sample_weight, len(train))
     assert dataset is not None
     _check_labels(dataset)
     method: SplitMethod = split or ("group" if dataset.group is not None else "stratified")
     divided = split_dataset(dataset, method=method, seed=seed)
     weights = check_weights(sample_weight, len(dataset))
     rows = divided.rows("train")
-    parts = [dataset.take(divided.rows(part)) for part in ("train", "validation", "test")]
+    parts = [_named(dataset.take(divided.rows(part))) for part in ("train", "validation", "test")]
     return parts[0], parts[1], parts[2], None if weights is None else weights[rows]
+
+
+def _named(part: Dataset) -> Dataset:
+    """The part with its groups as an audit names them: numbers, categories, blanks and missing values are texts."""
+    people = part.sensitive_features
+    named = pd.DataFrame(
+        {at: group_texts(people.iloc[:, at]) for at in range(people.shape[1])}, index=people.index
+    ).set_axis(people.columns, axis=1)
+    return replace(part, sensitive_features=named)
 
 
 def _check_labels(part: Dataset) -> None:

@@ -11,10 +11,9 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from evenhand.data.dataset import UNKNOWN
 from evenhand.data.digest import mix, row_digests, text_key
 from evenhand.exceptions import DataError, ModelError, nearest, shorten
-from evenhand.fairness.groups import joined
+from evenhand.fairness.groups import group_texts, joined
 from evenhand.modeling.fit import as_labels, check_weights
 from evenhand.modeling.preprocessing import check_features, make_preprocessor
 
@@ -74,7 +73,7 @@ class Problem:
 
 
 def group_labels(sensitive_features: Any, n: int) -> npt.NDArray[Any]:
-    """The group of each row, shape (n,): its values over all columns, joined; missing values are ``unknown``.
+    """The group of each row as an audit names it, shape (n,): its values over all columns, joined.
 
     Examples
     --------
@@ -88,10 +87,9 @@ def group_labels(sensitive_features: Any, n: int) -> npt.NDArray[Any]:
         raise DataError(f"sensitive_features has {len(frame)} rows and X has {n}: give the same rows to both")
     if not frame.shape[1]:
         raise DataError("sensitive_features has no column: name at least one attribute")
-    columns = [frame.iloc[:, at] for at in range(frame.shape[1])]
-    texts = [column.astype(object).where(column.notna(), UNKNOWN).astype(str) for column in columns]
+    texts = [group_texts(frame.iloc[:, at]) for at in range(frame.shape[1])]
     if len(texts) == 1:
-        return texts[0].to_numpy(object)
+        return texts[0]
     codes, found = pd.factorize(pd.MultiIndex.from_arrays(texts))
     return np.array([joined(parts) for parts in found], dtype=object)[codes]
 

@@ -298,6 +298,45 @@ def test_a_group_of_the_test_part_alone_fails_what_needs_groups(many_people, par
     assert status["reweighing"] != "failed"
 
 
+def _mixed(race, kind):
+    """The same people with their race in a column of another type; codes are in the order of the names."""
+    codes = pd.Series(pd.Categorical(race).codes)
+    return {
+        "unordered": pd.Series(pd.Categorical(race, categories=["unknown", "b", "q", "a"])),
+        "ordered": pd.Series(pd.Categorical(race, ordered=True)),
+        "missing": pd.Series(race).where(race != "unknown", None),
+        "nan": pd.Series(race, dtype=object).where(race != "unknown", np.nan),
+        "blank": pd.Series(race).where(race != "unknown", "  "),
+        "floats": codes.where(race != "unknown", np.nan),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["unordered", "ordered", "missing", "nan", "blank", "floats"])
+def test_groups_of_any_kind_are_those_of_the_audit(many_people, parts, kind):
+    """BiasDetector takes such columns; a mitigation compares the same groups and counts `unknown` in every table."""
+    limits, methods = {"demographic_parity_ratio": 0.8}, ["reweighing", "group_thresholds"]
+    given = {
+        name: replace(part, sensitive_features=_mixed(part.sensitive_features["race"], kind).to_frame("race"))
+        for name, part in parts.items()
+    }
+    plain = BiasMitigator(many_people.base(), **parts).mitigate_bias(limits=limits, methods=methods, **QUICK)
+    found = BiasMitigator(many_people.base(), **given).mitigate_bias(limits=limits, methods=methods, **QUICK)
+    assert [(one.label, one.status, one.reason) for one in found.alternatives] == [
+        (one.label, one.status, one.reason) for one in plain.alternatives
+    ]
+    table = found.changes_frame()
+    groups = found.after.audit.audit("race").groups
+    assert set(table["group"]) == set(groups)
+    assert "unknown" in groups
+    rows = table.query("metric == 'selection_rate'").set_index("group")
+    for name, group in groups.items():
+        assert (rows.loc[name, "n"], rows.loc[name, "after"]) == (group.n, pytest.approx(group["selection_rate"].value))
+    assert list(found.predict(given["test"])) == list(plain.predict(parts["test"]))
+    assert list(found.model.predict(given["test"].X, **_groups(found.selected, given["test"]))) == list(
+        plain.predict(parts["test"])
+    )
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # few passes make the test quick
 def test_the_two_layer_network_with_ten_classes():
     """A multilayer perceptron of 64 rectified units and ten outputs, detected and mitigated in two lines."""
