@@ -118,8 +118,8 @@ def benefit_of(constraint: Constraint, favorable_label: Any) -> str:
 def levelled_down(changes: Sequence[GroupChange], attribute: str, benefit: str) -> bool:
     """Whether no group of the attribute is better off and at least one is worse off.
 
-    A rise that lies within its interval's reach of 0 does not outweigh a fall that does not: then nobody was shown to
-    be better off.
+    A rise does not outweigh a fall where its interval reaches 0 and it is, at the most that the rows leave possible, no
+    larger than the fall is at the least: then nobody was shown to be better off, and the fall is what closed the gap.
 
     Examples
     --------
@@ -129,10 +129,9 @@ def levelled_down(changes: Sequence[GroupChange], attribute: str, benefit: str) 
     True
     """
     own = [c for c in changes if c.attribute == attribute and c.metric == benefit and c.change is not None]
-    if not any(c.change is not None and c.change < 0 for c in own):
-        return False
-    if not any(c.change is not None and c.change > 0 for c in own):
-        return True
-    surely_better = any(c.low is not None and c.low > 0 for c in own)
-    surely_worse = any(c.high is not None and c.high < 0 for c in own)
-    return surely_worse and not surely_better
+    falls = [c for c in own if c.change is not None and c.change < 0]
+    rises = [(c.low, c.high) for c in own if c.change is not None and c.change > 0]
+    if not falls or not rises:
+        return bool(falls)
+    least = max(-c.high for c in falls if c.high is not None)
+    return least > 0 and all(low is not None and high is not None and low <= 0 and high <= least for low, high in rises)

@@ -13,9 +13,9 @@ from evenhand.fairness.inputs import model_inputs
 from evenhand.fairness.methods import MitigationMethod
 from evenhand.fairness.mitigation_alternatives import Alternative, Parts, predict_dataset
 from evenhand.fairness.mitigation_changes import GroupChange, benefit_of, group_changes, levelled_down
-from evenhand.fairness.mitigation_limits import as_policy
+from evenhand.fairness.mitigation_limits import Limit, as_policy
 from evenhand.fairness.mitigation_result import Assessment, MitigationResult
-from evenhand.fairness.report import AuditReport
+from evenhand.fairness.report import AuditReport, Disparity
 from evenhand.modeling.evaluation import evaluate
 
 __all__ = ["assess_model", "build_result"]
@@ -117,11 +117,23 @@ def _levelled(
     limit = parts.limits[0]
     found = []
     for attribute in parts.attributes:
-        old = limit.gap(before.audit.disparity(limit.metric, attribute).value)
-        new = limit.gap(after.audit.disparity(limit.metric, attribute).value)
-        if new < old and levelled_down(changes, attribute, benefit):
+        old, new = (one.audit.disparity(limit.metric, attribute) for one in (before, after))
+        if _smaller(limit, old, new) and levelled_down(changes, attribute, benefit):
             found.append(attribute)
     return tuple(found)
+
+
+def _smaller(limit: Limit, old: Disparity, new: Disparity) -> bool:
+    """Whether the rows show a smaller gap: inside the limit now, or each outside of the other's interval.
+
+    The latter takes more than a test of their difference would, since both are of the same rows.
+    """
+    first, then = limit.gap(old.value), limit.gap(new.value)
+    if then < first and limit.excess(new.value) == 0 < limit.excess(old.value):
+        return True
+    if old.interval is None or new.interval is None:
+        return False
+    return then < min(map(limit.gap, old.interval)) and max(map(limit.gap, new.interval)) < first
 
 
 def _notes(
@@ -142,7 +154,7 @@ def _notes(
         notes.append("the given model performs best inside the limit: it is not changed")
     benefit = benefit_of(settings["constraint"], parts.test.favorable_label)
     notes += [
-        f"the gap by {attribute} was closed by levelling down: no group's {benefit} is shown to be better than before"
+        f"the gap by {attribute} became smaller by levelling down: no group's {benefit} is shown to be better"
         for attribute in levelled
     ]
     notes += [f"{selected.label}: {note}" for note in selected.notes]

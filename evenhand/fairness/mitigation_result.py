@@ -65,7 +65,7 @@ class MitigationResult:
     changes
         What changed for each group.
     levelling_down
-        The attributes whose gap was closed with no group better off.
+        The attributes whose gap is inside the limit now, or surely smaller, with no group better off.
     notes
         What a reader has to know: levelling down, sensitive attributes at prediction time, weights that did not reach
         the fit, limits that were not kept.

@@ -58,7 +58,7 @@ def _lead(found: Mapping[str, Any]) -> tuple[Block, ...]:
             )
         )
     lead += [
-        Text(f"The gap by {plain(name)} was closed by levelling down: no group was shown to be better off.", "flag")
+        Text(f"The gap by {plain(name)} became smaller by levelling down: no group was shown to be better off.", "flag")
         for name in found["levelling_down"]
     ]
     return tuple(lead)

@@ -20,6 +20,8 @@ from evenhand.fairness import BiasDetector, BiasMitigator, MitigationResult
 from evenhand.fairness.mitigation_changes import GroupChange, levelled_down, paired_difference
 from evenhand.fairness.mitigation_limits import Limit, as_limits, as_policy, read_disparities, steering
 from evenhand.fairness.mitigation_plans import METHODS
+from evenhand.fairness.mitigation_report import _smaller
+from evenhand.fairness.report import Disparity
 
 QUICK = {"replicates": 200, "depth": 1}
 CHEAP = ["reweighing", "group_thresholds", "penalized_regression", "correlation_removal"]
@@ -189,6 +191,8 @@ def test_levelling_down_is_said(many_people, parts):
         ([(-0.1, -0.2, -0.05), (0.1, 0.05, 0.2)], False),
         ([(0.0, -0.1, 0.1), (0.1, -0.05, 0.2)], False),
         ([(-0.01, -0.1, 0.1), (0.1, -0.05, 0.2)], False),
+        # The rise may well be as large as the fall.
+        ([(-0.146, -0.209, -0.079), (0.071, -0.012, 0.15)], False),
     ],
 )
 def test_who_is_better_off(rows, expected):
@@ -196,6 +200,49 @@ def test_who_is_better_off(rows, expected):
         GroupChange("sex", str(i), 50, "selection_rate", 0.5, 0.5 + c, c, lo, hi) for i, (c, lo, hi) in enumerate(rows)
     ]
     assert levelled_down(changes, "sex", "selection_rate") is expected
+
+
+def _gap(value, low=None, high=None):
+    return Disparity("demographic_parity_ratio", "race", value, low, high)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (_gap(0.6, 0.5, 0.7), _gap(0.82, 0.7, 0.9), True),  # inside the limit now
+        (_gap(0.85, 0.5, 0.9), _gap(0.86, 0.7, 0.9), False),  # it was inside before
+        (_gap(0.476, 0.36, 0.6), _gap(0.488, 0.37, 0.61), False),  # a row or two of 179
+        (_gap(0.3, 0.2, 0.4), _gap(0.6, 0.5, 0.7), True),  # outside the limit, and surely smaller
+        (_gap(0.3, 0.2, 0.4), _gap(0.45, 0.29, 0.6), False),
+        (_gap(0.6, 0.5, 0.7), _gap(0.5, 0.4, 0.6), False),
+        (_gap(float("nan")), _gap(0.9), False),
+        (_gap(0.6), _gap(float("nan")), False),
+        (_gap(0.6), _gap(0.7), False),  # no interval, as with many labels
+    ],
+)
+def test_a_gap_was_closed_where_the_rows_show_it(old, new, expected):
+    assert _smaller(Limit("demographic_parity_ratio", 0.8), old, new) is expected
+
+
+def test_a_change_of_a_few_rows_is_no_levelling_down(many_people, parts):
+    """Nobody better off, few worse off, and the gap as large as before, but for noise."""
+    model = many_people.base().fit(parts["train"].X, parts["train"].y)
+
+    def fewer(X):
+        calls = model.predict(X)
+        chosen = np.flatnonzero(calls == "approved")
+        calls[chosen[np.argsort(X["income"].to_numpy()[chosen])[-3:]]] = "denied"  # the richest are of group a
+        return calls
+
+    found = BiasMitigator(model, **parts).mitigate_bias(
+        limits={"demographic_parity_difference": 0.01}, methods=[], candidates={"fewer": fewer}, **QUICK
+    )
+    gap = "demographic_parity_difference"
+    assert found.selected.name == "fewer"
+    assert found.after.audit.disparity(gap, "race").value < found.before.audit.disparity(gap, "race").value
+    assert all(change.change <= 0 for change in found.changes if change.metric == "selection_rate")
+    assert found.levelling_down == ()
+    assert not any("levelling" in note for note in found.notes)
 
 
 def test_the_paired_interval_covers():
