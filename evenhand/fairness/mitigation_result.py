@@ -1,7 +1,7 @@
 """What a mitigation came to: the model, before and after, and the log of every alternative."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ class Assessment:
         return {"evaluation": self.evaluation.to_dict(), "audit": self.audit.to_dict()}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MitigationResult:
     """The selected model and the evidence for it.
 
@@ -75,7 +75,7 @@ class MitigationResult:
         Constraint, tolerance, seed and the like.
     """
 
-    model: Any = field(repr=False)
+    model: Any
     selected: Alternative
     alternatives: tuple[Alternative, ...]
     limits: tuple[Limit, ...]
@@ -89,6 +89,20 @@ class MitigationResult:
     notes: tuple[str, ...]
     rows: Mapping[str, int]
     settings: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        """One line; `to_frame`, `changes_frame` and `to_dict` have the rest."""
+        limits = ", ".join(map(str, self.limits))
+        return (
+            f"MitigationResult(selected={self.selected.label!r}, met={self.met}, limits={limits!r}, "
+            f"attributes={list(self.attributes)}, levelling_down={list(self.levelling_down)}, "
+            f"alternatives={len(self.alternatives)})"
+        )
+
+    def _repr_html_(self) -> str:
+        from evenhand.fairness.mitigation_html import result_html
+
+        return result_html(self)
 
     @property
     def needs_sensitive_features(self) -> bool:

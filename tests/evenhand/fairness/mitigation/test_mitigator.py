@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -107,6 +108,31 @@ def test_the_result_shows_itself(result):
     axes = result.plot().axes[0]
     assert axes.get_xlabel() == "demographic_parity_difference"
     assert "selected" in [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_a_notebook_shows_the_result_and_a_terminal_a_line_of_it(result):
+    page = result._repr_html_()
+    assert len(repr(result)) < 300
+    assert "\n" not in repr(result)
+    for said in (result.selected.label, "demographic_parity_difference <= 0.1", str(len(result.alternatives))):
+        assert said in repr(result)
+    for said in (result.selected.label, *(one.label for one in result.alternatives), *result.notes):
+        assert escape(said) in page
+    for change in result.changes:
+        assert f"<td>{change.before:.3f}</td><td>{change.after:.3f}</td><td>{change.change:.3f} [" in page
+    gap = result.after.audit.disparity("demographic_parity_difference", "race")
+    assert f"<td>{gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}]</td><td>{gap.verdict}</td>" in page
+
+
+def test_names_are_text_on_the_page_of_a_result(many_people, parts):
+    evil = "<script>alert(1)</script>"
+    people = {name: part.sensitive_features.replace("b", evil).set_axis([evil], axis=1) for name, part in parts.items()}
+    given = {name: replace(part, sensitive_features=people[name]) for name, part in parts.items()}
+    model = many_people.base().fit(parts["train"].X, parts["train"].y)
+    found = BiasMitigator(many_people.base(), **given).mitigate_bias(methods=[], candidates={evil: model}, **QUICK)
+    page = found._repr_html_()
+    assert "<script" not in page
+    assert page.count(escape(evil)) > 5
 
 
 def test_the_mixture_that_was_fitted_once_decides_in_both_ways(result):
