@@ -31,7 +31,7 @@ from evenhand.fairness.judging import JudgedPolicy, Wanted, judge_policies, want
 from evenhand.fairness.labels import known_labels
 from evenhand.fairness.options import Options
 from evenhand.fairness.report import AuditReport
-from evenhand.fairness.score_estimates import ScoredRows, score_estimates
+from evenhand.fairness.score_estimates import Ranked, ScoredRows, score_estimates
 
 __all__ = ["BiasDetector"]
 
@@ -227,10 +227,11 @@ class BiasDetector:
 
     def _count(self, given: Given, favorable_label: Any, known: Any = None, *, kept: Sequence[Any] = ()) -> None:
         counted = count_given(given, favorable_label, kept or None)
-        self._rows, self._labels = counted.rows, counted.by_label
+        self._rows, self._labels, self._ranked = counted.rows, counted.by_label, counted.ranked
         self._set(counted.table, favorable_label, counted.attributes, known, kept=kept)
 
     _rows: ScoredRows | None = None
+    _ranked: Ranked | None = None
     _labels: Mapping[str, ScoredLabel] = {}
 
     def _set(
@@ -313,7 +314,7 @@ class BiasDetector:
             for view, audit in zip(found, done, strict=True)
         }
         judged = judge_policies(
-            wanted_policies(policies, len(self._table.classes)) if intervals else (), found, self._rows
+            wanted_policies(policies, len(self._table.classes)) if intervals else (), found, self._rows, self._median()
         )
         audits = with_verdicts(audits, judged, self._task)
         settings = {
@@ -340,7 +341,10 @@ class BiasDetector:
         """
         found = build_views(self._table, self._attributes, depth=depth, task=self._task, favorable=self._favorable)
         wanted = [policy.spending(share) for policy in wanted_policies(policies, len(self._table.classes))]
-        return judge_policies(wanted, found, self._rows)
+        return judge_policies(wanted, found, self._rows, self._median())
+
+    def _median(self) -> Ranked:
+        return Ranked.of_counts(self._table.scores) if self._ranked is None else self._ranked
 
     def _estimates(self, view: View, marginal: Marginal, options: Options) -> dict[str, Estimate]:
         found = estimates_with_intervals(view, marginal, options) | score_estimates(marginal, self._rows, options)

@@ -265,7 +265,8 @@ def group_texts(column: pd.Series) -> npt.NDArray[Any]:
     (['1', 'unknown', '2'], ['a', 'unknown'])
     """
     coded = encode_values(column, name=str(column.name), missing=UNKNOWN)
-    return np.array(_texts(coded), dtype=object)[coded.codes]
+    texts: npt.NDArray[Any] = np.array(_texts(coded), dtype=object)[coded.codes]
+    return texts
 
 
 def _refuse_measures(coded: Coded, name: str) -> None:

@@ -1,7 +1,7 @@
 """Policies meet an audit: their verdicts on the audit's disparities, and the tables that they ask for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ from evenhand.fairness.policies import (
     scoring_rates,
 )
 from evenhand.fairness.report import AttributeAudit, Disparity, resolve
-from evenhand.fairness.score_estimates import ScoredRows
+from evenhand.fairness.score_estimates import Ranked, ScoredRows
 from evenhand.fairness.score_figures import score_figures
-from evenhand.fairness.statistics import RuleVerdict
+from evenhand.fairness.statistics import Rates, RuleVerdict
 
 __all__ = ["DEFAULT_POLICY", "JudgedPolicy", "Wanted", "judge_policies", "wanted_policies", "with_verdicts"]
 
@@ -41,15 +41,18 @@ class JudgedPolicy:
         Its rules' verdicts.
     tables
         The tables that it asks for: by kind, then by attribute or intersection, a row for each group.
+    left_out
+        Tables that it asks for and that could not be made, each with the reason.
     """
 
     assessment: PolicyAssessment
     tables: Mapping[str, Mapping[str, Sequence[dict[str, Any]]]]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """A dict of JSON types."""
         tables = {kind: {name: list(rows) for name, rows in found.items()} for kind, found in self.tables.items()}
-        return {**self.assessment.to_dict(), "tables": tables}
+        return {**self.assessment.to_dict(), "tables": tables, "tables_left_out": dict(self.left_out)}
 
 
 def wanted_policies(wanted: Wanted, n_labels: int) -> list[Policy]:
@@ -69,9 +72,9 @@ def _policy(given: str | Path | Policy) -> Policy:
 
 
 def judge_policies(
-    policies: Sequence[Policy], views: Sequence[View], rows: ScoredRows | None
+    policies: Sequence[Policy], views: Sequence[View], rows: ScoredRows | None, ranked: Ranked
 ) -> tuple[JudgedPolicy, ...]:
-    """Judge each policy's rules by the counts of the views.
+    """Judge each policy's rules by the counts of the views, and make the tables that it asks for.
 
     A rule without attributes applies to each single attribute; an intersection is judged where a rule names it, so
     that intersections that nobody declared do not cost the others their power.
@@ -88,28 +91,45 @@ def judge_policies(
             for view in chosen
         }
         judged = replace(assess(replace(policy, rules=rules), counts), policy=policy)
-        found.append(JudgedPolicy(judged, _tables(policy, views, rows)))
+        found.append(JudgedPolicy(judged, *_tables(policy, views, ranked)))
     return tuple(found)
 
 
-def _tables(policy: Policy, views: Sequence[View], rows: ScoredRows | None) -> dict[str, dict[str, Any]]:
+def _tables(policy: Policy, views: Sequence[View], ranked: Ranked) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """The tables, and those that cannot be made with the reason."""
     tables: dict[str, dict[str, Any]] = {}
+    left_out: dict[str, str] = {}
     for kind in policy.tables:
+        if reason := ranked.reason if kind == "scoring_rate" else _no_selection(views):
+            left_out[kind] = reason
+            continue
+        tables[kind] = {}
         for view in views:
-            rates = plain = None
-            counts = confusion(view)
-            if kind == "impact_ratio" and view.favorable:
-                (rates,) = families("demographic_parity_ratio", counts)
-                if counts.weights is not None:
-                    (plain,) = families("demographic_parity_ratio", replace(counts, weights=None, squares=None))
-            elif kind == "scoring_rate" and rows is not None:
-                names = np.array(view.marginal.labels, dtype=object)
-                rates = scoring_rates(rows.score, names[rows.codes(view.marginal)])
-            if rates is not None:
-                least = policy.may_leave_out_under
-                shown = impact_table(rates, rows=plain, unknown=counts.unknown, may_leave_out_under=least)
-                tables.setdefault(kind, {})[view.marginal.name] = [asdict(row) for row in shown]
-    return tables
+            rates, plain = _selections(view) if kind == "impact_ratio" else (_above_median(view, ranked), None)
+            least, unknown = policy.may_leave_out_under, confusion(view).unknown
+            shown = impact_table(rates, rows=plain, unknown=unknown, may_leave_out_under=least)
+            tables[kind][view.marginal.name] = [asdict(row) for row in shown]
+    return tables, left_out
+
+
+def _no_selection(views: Sequence[View]) -> str:
+    return "" if all(view.favorable for view in views) else "no label is favorable"
+
+
+def _selections(view: View) -> tuple[Rates, Rates | None]:
+    """Selection rates, and under sampling weights the plain rows that they are taken over."""
+    counts = confusion(view)
+    (rates,) = families("demographic_parity_ratio", counts)
+    if counts.weights is None:
+        return rates, None
+    (plain,) = families("demographic_parity_ratio", replace(counts, weights=None, squares=None))
+    return rates, plain
+
+
+def _above_median(view: View, ranked: Ranked) -> Rates:
+    assert ranked.rows is not None
+    names = np.array(view.marginal.labels, dtype=object)
+    return scoring_rates(ranked.rows.score, names[ranked.rows.codes(view.marginal)], ranked.rows.frequency)
 
 
 def with_verdicts(

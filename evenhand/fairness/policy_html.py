@@ -41,6 +41,7 @@ def _policy(judged: Mapping[str, Any]) -> str:
     names = ("attribute", "verdict", "disparity", "limit", "value", "why")
     head = "".join(f"<th>{name}</th>" for name in names)
     rows = "".join(_rule(rule) for rule in judged["rules"])
+    left_out = judged.get("tables_left_out", {})
     where = "" if about["jurisdiction"] == "none" else f", {escape(about['jurisdiction'])}"
     table = (
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>' if rows else ""
@@ -50,15 +51,19 @@ def _policy(judged: Mapping[str, Any]) -> str:
         f'<p class="muted">{escape(about["source"])}{where}, in effect from '
         f"{escape(about['effective'])}, level {about['alpha']:.3g}. "
         f"{escape(about['description'])}</p>{table}{''.join(_tables(judged['tables']))}"
+        + "".join(f"<p>No table of {_RATES.get(kind, kind)}s: {escape(why)}.</p>" for kind, why in left_out.items())
         + "".join(f'<p class="muted">{escape(note)}</p>' for note in about["notes"])
     )
+
+
+_RATES = {"impact_ratio": "selection rate", "scoring_rate": "scoring rate"}
 
 
 def _tables(tables: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> Iterator[str]:
     """The tables that a policy asks for: rates and impact ratios of every category."""
     for kind, of in tables.items():
-        said = {"impact_ratio": ("selected", "selection rate"), "scoring_rate": ("above the median", "scoring rate")}
-        selected, rate = said.get(kind, (kind, kind))
+        selected = {"impact_ratio": "selected", "scoring_rate": "above the median"}.get(kind, kind)
+        rate = _RATES.get(kind, kind)
         head = "".join(f"<th>{name}</th>" for name in ("category", "rows", selected, rate, "impact ratio", ""))
         for attribute, rows in of.items():
             body = "".join(_impact(row) for row in rows)

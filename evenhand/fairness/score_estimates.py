@@ -19,7 +19,9 @@ from evenhand.fairness.statistics._numeric import critical_value
 from evenhand.fairness.statistics.auc import _score_limits
 from evenhand.fairness.statistics.figures import mean_error_interval
 
-__all__ = ["ScoredRows", "score_estimates"]
+__all__ = ["SUMS_ONLY", "Ranked", "ScoredRows", "score_estimates"]
+
+SUMS_ONLY = "only a histogram of the scores is kept, which has no exact median"
 
 _NOT_PROBABILITIES = "the scores are not probabilities from 0 to 1"
 _WEIGHTED = "no interval of score metrics under sampling weights"
@@ -40,11 +42,14 @@ class ScoredRows:
         Whether the label is the favorable one, shape (n,).
     groups
         Codes of each attribute.
+    frequency
+        How often each row was observed, or None for once; the exact areas are of rows that were observed once.
     """
 
     score: Array
     favorable: Bools
     groups: dict[str, Coded]
+    frequency: Array | None = None
 
     def areas(self, marginal: Marginal) -> list[Area]:
         """The exact area of each group of a view, in its order."""
@@ -71,6 +76,27 @@ class ScoredRows:
             np.add(combined, coded.codes, out=combined, casting="unsafe")
         crossed: Array = place.reshape(-1)[combined]
         return crossed
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Scores whose median is known, for the tables of policies.
+
+    Attributes
+    ----------
+    rows
+        The scores, or None.
+    reason
+        Why there are none.
+    """
+
+    rows: ScoredRows | None = None
+    reason: str = "the rows have no scores"
+
+    @classmethod
+    def of_counts(cls, scores: ScoreSums | None) -> "Ranked":
+        """What a table of counts has: no scores, or sums of them."""
+        return cls() if scores is None else cls(reason=SUMS_ONLY)
 
 
 def score_estimates(marginal: Marginal, rows: ScoredRows | None, options: Options) -> dict[str, Estimate]:

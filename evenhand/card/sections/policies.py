@@ -72,7 +72,8 @@ def _policy(judged: Values, inputs: Inputs) -> Iterator[Block]:
     for kind in policy.get("tables") or ():
         if kind not in made:
             said = f"The table of {_rate_name(kind).lower()}s that this policy asks for could not be made: "
-            yield Text(said + "these rows have no score or no favorable outcome.", tone="absent")
+            why = (judged.get("tables_left_out") or {}).get(kind, "these rows have no score or no favorable outcome")
+            yield Text(f"{said}{plain(why)}.", tone="absent")
     if policy.get("notes"):
         yield Items(tuple(Cell(plain(note)) for note in policy["notes"]))
 

@@ -139,7 +139,7 @@ def _highest(value: Array, known: npt.NDArray[np.bool_], large: npt.NDArray[np.b
     return int(np.argmax(np.where(eligible, value, -1.0))) if eligible.any() else None
 
 
-def scoring_rates(scores: npt.ArrayLike, groups: npt.ArrayLike) -> Rates:
+def scoring_rates(scores: npt.ArrayLike, groups: npt.ArrayLike, frequency: npt.ArrayLike | None = None) -> Rates:
     """Rows of each category that score above the median of the full sample.
 
     The median is that of all rows, unknown categories among them (6 RCNY 5-300, "scoring rate").
@@ -150,6 +150,8 @@ def scoring_rates(scores: npt.ArrayLike, groups: npt.ArrayLike) -> Rates:
         Finite scores, shape (n,).
     groups
         Category of each row, shape (n,).
+    frequency
+        How often each row was observed, shape (n,), whole numbers; once by default.
 
     Examples
     --------
@@ -162,11 +164,24 @@ def scoring_rates(scores: npt.ArrayLike, groups: npt.ArrayLike) -> Rates:
         raise DataError(f"scores have {score.size} rows and groups {group.size}; they must agree")
     if not score.size or not np.isfinite(score).all():
         raise DataError("scoring rates need at least one row and finite scores")
+    often = np.ones(score.size) if frequency is None else np.asarray(frequency, dtype=np.float64).ravel()
     names, codes = np.unique(group, return_inverse=True)
-    above = score > np.median(score)
-    counted = np.bincount(codes, minlength=names.size).astype(np.float64)
-    selected = np.bincount(codes[above], minlength=names.size).astype(np.float64)
+    above = score > (np.median(score) if frequency is None else _median(score, often))
+    counted = np.bincount(codes, weights=often, minlength=names.size).astype(np.float64)
+    selected = np.bincount(codes[above], weights=often[above], minlength=names.size).astype(np.float64)
     return Rates(selected, counted, tuple(str(name) for name in names), name="scoring_rate")
+
+
+def _median(score: Array, often: Array) -> float:
+    """The median of rows that were observed so often: the mean of the two in the middle where their number is even.
+
+    >>> _median(np.array([3.0, 1.0, 2.0]), np.array([2.0, 3.0, 1.0]))
+    1.5
+    """
+    order = np.argsort(score)
+    reached = np.cumsum(often[order])
+    middle = np.searchsorted(reached, [(reached[-1] - 1) // 2, reached[-1] // 2], side="right")
+    return float(score[order][middle].mean())
 
 
 def _reason(rows: float, n: float, best: float, *, unknown: bool) -> str:

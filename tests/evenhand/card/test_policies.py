@@ -199,8 +199,7 @@ def test_a_table_that_cannot_be_made_is_said():
     said = [
         block.text for block in card.section("policy-3").blocks if isinstance(block, Text) and block.tone == "absent"
     ]
-    assert len(said) == 1
-    assert said[0].startswith("The table of scoring rates that this policy asks for could not be made")
+    assert said == ["The table of scoring rates that this policy asks for could not be made: the rows have no scores."]
 
 
 def test_a_policy_without_a_limit_has_no_verdict_and_says_so(card):

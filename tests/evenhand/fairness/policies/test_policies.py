@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from evenhand.exceptions import ConfigError, DataError
 from evenhand.fairness import BiasDetector
@@ -397,6 +399,62 @@ def test_table_without_any_selection():
     rows = impact_table(Rates(np.array([0, 0]), np.array([10, 0]), ("a", "b")))
     assert [row.impact_ratio for row in rows] == [None, None]
     assert [row.reason for row in rows] == ["the highest rate is 0", "no rows"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=12))
+def test_scoring_rates_of_rows_observed_often_are_those_of_the_repeated_rows(rows):
+    assume(any(often for _, often in rows))
+    scores, often = np.array(rows, dtype=float).T
+    groups = np.array(["a", "b", "a"] * 4)[: len(rows)]
+    at = np.repeat(np.arange(len(rows)), often.astype(int))
+    found = scoring_rates(scores, groups, often)
+    expected = scoring_rates(scores[at], groups[at])
+    counted = {name: (k, n) for name, k, n in zip(found.names, found.k[:, 0], found.n, strict=True) if n}
+    assert counted == {name: (k, n) for name, k, n in zip(expected.names, expected.k[:, 0], expected.n, strict=True)}
+
+
+def test_frequency_weights_give_the_table_of_scoring_rates():
+    rng = np.random.default_rng(0)
+    y, score, often = rng.integers(0, 2, 60), rng.integers(0, 9, 60) / 10, rng.integers(0, 4, 60)
+    people, at = pd.DataFrame({"sex": rng.choice(["f", "m", None], 60)}), np.repeat(np.arange(60), often)
+    given_ = {"favorable_label": 1, "sensitive_features": people}
+    found = BiasDetector.from_predictions(y, y, **given_, y_score=score, frequency_weight=often)
+    repeated = BiasDetector.from_predictions(
+        y[at], y[at], sensitive_features=people.iloc[at], favorable_label=1, y_score=score[at]
+    )
+    (own,), (expected,) = found.judge(policies="nyc-ll144"), repeated.judge(policies="nyc-ll144")
+    assert set(own.tables) == {"impact_ratio", "scoring_rate"}
+    assert own.to_dict() == expected.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("given_", "reason"),
+    [
+        ({}, "the rows have no scores"),
+        ({"y_score": 1}, ""),
+        ({"y_score": 1, "sample_weight": np.ones(40)}, "no median is taken under sampling weights"),
+        ({"y_score": 1, "score_bins": 10}, "only a histogram of the scores is kept, which has no exact median"),
+    ],
+    ids=["none", "scores", "weights", "bins"],
+)
+def test_a_table_that_cannot_be_made_is_named_with_the_reason(given_, reason):
+    y, people = [1, 0] * 20, pd.DataFrame({"sex": ["f", "m", "m", "f"] * 10})
+    given_ = given_ | ({"y_score": np.linspace(0, 1, 40)} if given_ else {})
+    detector = BiasDetector.from_predictions(y, y, sensitive_features=people, favorable_label=1, **given_)
+    report = detector.detect_bias(policies="nyc-ll144", replicates=20)
+    judged = report.to_dict()["policies"][0]
+    assert judged["tables_left_out"] == ({"scoring_rate": reason} if reason else {})
+    assert ("scoring_rate" in judged["tables"]) is not bool(reason)
+    assert (f"No table of scoring rates: {reason}." in report._repr_html_()) is bool(reason)
+    (again,) = BiasDetector.from_counts(detector.counts, favorable_label=1).judge(policies="nyc-ll144")
+    assert set(again.left_out) == {"scoring_rate"}
+
+
+def test_a_table_of_selections_needs_a_favorable_label():
+    people, y = pd.DataFrame({"sex": ["f", "m"] * 15}), [0, 1, 2] * 10
+    (judged,) = BiasDetector.from_predictions(y, y, sensitive_features=people).judge(policies="nyc-ll144")
+    assert judged.left_out == {"impact_ratio": "no label is favorable", "scoring_rate": "the rows have no scores"}
 
 
 def test_scoring_rate_is_above_the_full_samples_median():
