@@ -14,6 +14,7 @@ from evenhand.fairness.report_values import (
     MetricValue,
     disparity_name,
     headline,
+    json_label,
     json_number,
     resolve,
 )
@@ -157,11 +158,12 @@ class AuditReport:
         single = {name: audit.to_dict() for name, audit in self.audits.items() if len(audit.attributes) == 1}
         crossed = {name: audit.to_dict() for name, audit in self.audits.items() if len(audit.attributes) > 1}
         rate = self.overall.metrics.get("base_rate")
-        favorable = list(self.favorable_label) if isinstance(self.favorable_label, tuple) else self.favorable_label
+        good = self.favorable_label
+        favorable = [json_label(label) for label in good] if isinstance(good, tuple) else json_label(good)
         return {
             "task": self.task,
             "n": self.n,
-            "classes": list(self.classes),
+            "classes": [json_label(label) for label in self.classes],
             "favorable_label": favorable,
             "positive_rate": None if rate is None else json_number(rate.value),
             "overall": self.overall.to_dict(),

@@ -16,6 +16,7 @@ __all__ = [
     "MetricValue",
     "disparity_name",
     "headline",
+    "json_label",
     "json_number",
     "resolve",
 ]
@@ -26,6 +27,18 @@ def json_number(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
     return float(value) if isfinite(value) else None
+
+
+def json_label(label: Any) -> Any:
+    """A label as JSON has it: a date, or any other that is neither text nor number, by its text.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> json_label("yes"), json_label(1), json_label(date(2025, 1, 31))
+    ('yes', 1, '2025-01-31')
+    """
+    return label if label is None or isinstance(label, bool | int | float | str) else str(label)
 
 
 @dataclass(frozen=True)

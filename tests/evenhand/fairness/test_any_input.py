@@ -1,5 +1,7 @@
 """What people bring: labels and groups of every kind give the same audit, or a refusal that names what is wrong."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -202,6 +204,16 @@ def test_a_dataset_refuses_parts_in_another_order():
 
 
 DAYS = pd.date_range("1950-01-01", periods=120, freq="97D")
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_labels_that_are_dates_stand_in_the_dict_as_text(several):
+    days = pd.to_datetime(pd.Series(["2020-01-01", "2021-01-01", "2022-01-01"][: 3 if several else 2] * 40))
+    good = [days[0], days[1]] if several else days[0]
+    found = audited(days, days, pd.DataFrame({"sex": SEX[: len(days)]}), good)
+    stored = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert stored["classes"] == [str(label) for label in found.classes]
+    assert stored["favorable_label"] == ([str(label) for label in good] if several else str(good))
 
 
 class Sorting:
