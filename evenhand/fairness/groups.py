@@ -84,7 +84,7 @@ def encode_values(values: Any, *, name: str, missing: str | None = None) -> Code
     Raises
     ------
     DataError
-        The column is not one-dimensional, or has missing values that `missing` does not name.
+        The column is sparse or not one-dimensional, or has missing values that `missing` does not name.
 
     Examples
     --------
@@ -92,6 +92,8 @@ def encode_values(values: Any, *, name: str, missing: str | None = None) -> Code
     >>> coded.codes.tolist(), coded.labels
     ([1, 0, 1], ('a', 'b'))
     """
+    if hasattr(values, "toarray"):
+        raise DataError(f"{name} is a sparse matrix: give one label a row, shape (n,), as in .toarray().ravel()")
     known = pd.Series | pd.DataFrame | np.ndarray | pd.Categorical
     values = unmasked(values)
     array = values if isinstance(values, known) else pd.Series(values)

@@ -135,7 +135,10 @@ def predict(model: Any, dataset: Dataset) -> Any:
         if predicted.shape[1] != 1:
             raise ModelError(f"the model predicts a frame of {predicted.shape[1]} columns: give one label a row")
         predicted = predicted.iloc[:, 0]
-    return np.asarray(unmasked(predicted)) if not isinstance(predicted, pd.Series) else predicted
+    if isinstance(predicted, pd.Series):
+        return predicted
+    labels = np.asarray(unmasked(predicted))
+    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels  # networks give one column
 
 
 def predict_score(model: Any, dataset: Dataset) -> Any:
@@ -158,13 +161,15 @@ def _proba(model: Any, dataset: Dataset) -> npt.NDArray[Any]:
 
 
 def as_frame(sensitive: Any) -> pd.DataFrame:
-    """A frame of named columns from a frame, a Series, a dict of columns or one plain column."""
+    """A frame of named columns from a frame, a Series, a dict of columns, a table of Arrow or one plain column."""
     if isinstance(sensitive, pd.Series):
         return sensitive.to_frame(name=sensitive.name if sensitive.name is not None else "sensitive_feature")
     if isinstance(sensitive, pd.DataFrame):
         return sensitive
     if isinstance(sensitive, Mapping):
         return _by_position(sensitive)
+    if callable(getattr(sensitive, "to_pandas", None)):  # tables and columns of pyarrow and polars
+        return as_frame(sensitive.to_pandas())
     array = np.asarray(unmasked(sensitive))
     if array.ndim != 1:
         raise DataError("sensitive_features must name its columns: give a DataFrame, a Series or a dict of columns")

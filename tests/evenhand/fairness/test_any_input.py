@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from scipy.sparse import csr_array
 
 from evenhand.data.dataset import Dataset
 from evenhand.exceptions import DataError, ModelError
@@ -214,6 +216,30 @@ def test_labels_that_are_dates_stand_in_the_dict_as_text(several):
     stored = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert stored["classes"] == [str(label) for label in found.classes]
     assert stored["favorable_label"] == ([str(label) for label in good] if several else str(good))
+
+
+def test_a_sparse_column_is_refused_with_the_remedy():
+    sparse = csr_array(TRUE[:, None])
+    for given in ((sparse, PREDICTED), (TRUE, sparse)):
+        with pytest.raises(DataError, match=r"y_\w+ is a sparse matrix: .* \.toarray\(\)\.ravel\(\)"):
+            audited(*given, pd.DataFrame({"sex": SEX}), 1)
+
+
+def test_tables_of_arrow_are_frames_of_named_columns():
+    table = pa.table({"sex": SEX, "other": SEX[::-1].copy()})
+    assert list(audited(TRUE, PREDICTED, table, 1).audits) == ["sex", "other", "sex & other"]
+    found = audited(TRUE, PREDICTED, table, 1).disparity("equalized_odds_difference", "sex")
+    assert found.value == EXPECTED.disparity("equalized_odds_difference", "sex").value
+    assert list(audited(TRUE, PREDICTED, table["sex"], 1).audits) == ["sex"]
+
+
+def test_a_network_that_answers_in_one_column_is_read():
+    data = Dataset(pd.DataFrame({"x": PREDICTED}), pd.Series(TRUE), pd.DataFrame({"sex": SEX}), favorable_label=1)
+    found = BiasDetector(lambda X: X[["x"]].to_numpy(), data).detect_bias(intervals=False)
+    name = "equalized_odds_difference"
+    assert found.disparity(name, "sex").value == EXPECTED.disparity(name, "sex").value
+    with pytest.raises(DataError, match="shape"):
+        BiasDetector(lambda X: np.column_stack([X["x"], X["x"]]), data)
 
 
 class Sorting:
