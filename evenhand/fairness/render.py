@@ -97,6 +97,7 @@ def _section(report: AuditReport, audit: AttributeAudit) -> str:
         + "</tr>"
         for group in audit.groups.values()
     )
+    labels = "".join(_by_label(report, audit, *each) for each in _OF_LABELS) if report.task == "multiclass" else ""
     flag = audit.four_fifths
     warning = ""
     if flag is not None and flag.flag:
@@ -106,8 +107,26 @@ def _section(report: AuditReport, audit: AttributeAudit) -> str:
         )
     return (
         f"<h4>{escape(audit.name)}</h4><table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"
-        f"{warning}{_disparity_table(audit)}"
+        f"{labels}{warning}{_disparity_table(audit)}"
     )
+
+
+_OF_LABELS = (("selection_rate", "Share that is given each label"), ("true_positive_rate", "Recall of each label"))
+_MOST_SHOWN = 20
+
+
+def _by_label(report: AuditReport, audit: AttributeAudit, rate: str, title: str) -> str:
+    """One of many labels' rates by group, which the disparities of whole distributions are made of."""
+    if len(report.classes) > _MOST_SHOWN:
+        return f"<p>{title}: {len(report.classes)} labels, in <code>to_frame()</code>.</p>"
+    header = "".join(f"<th>{escape(str(name))}</th>" for name in ("group", "n", *report.classes))
+    rows = "".join(
+        f"<tr><td>{escape(group.group)}{' (few rows)' if group.small else ''}</td><td>{group.n:,}</td>"
+        + "".join(f"<td>{_shown(group[f'{rate}/{label}'])}</td>" for label in report.classes)
+        + "</tr>"
+        for group in audit.groups.values()
+    )
+    return f"<p>{title}:</p><table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 _SHOWN = ("demographic_parity", "equal_opportunity", "predictive_equality", "equalized_odds", "accuracy_equality")
