@@ -124,6 +124,16 @@ def test_a_stronger_penalty_leaves_a_smaller_gap(many_people):
     assert gaps[-1] < 0.2 * gaps[0]
 
 
+def test_the_penalty_by_default_takes_a_good_part_of_a_gap_away(many_people):
+    def gap(**options):
+        model = methods.PenalizedRegression(**options)
+        model.fit(many_people.X, many_people.y, sensitive_features=many_people.sensitive)
+        scores = pd.Series(model.predict_proba(many_people.X)[:, 1])
+        return np.ptp(scores.groupby(many_people.sensitive["race"]).mean())
+
+    assert gap() < 0.7 * gap(strength=0.0)
+
+
 def test_a_reduction_reaches_its_bound_and_says_when_it_misses_it(many_people):
     p = many_people
     plain = p.base().fit(p.X, p.y).predict(p.X) == "approved"
