@@ -14,7 +14,7 @@ from evenhand.store import Ref, digest_json
 from flows.lock import one_at_a_time
 from flows.session import resumed_run, watched
 from tasks.monitor import assess_look, past_looks
-from tasks.observe import live_model, observe_batch
+from tasks.observe import kinds_of, live_model, observe_batch
 from tasks.outcomes import join_outcomes
 from tasks.registry import Version
 from tasks.step import emit, home, read_json, store
@@ -95,6 +95,7 @@ def _look(
     at, waiting = datetime.now(UTC).isoformat(timespec="seconds"), past[-1]["kept"] if past else None
     classes = tuple(about["reference"]["classes"])
     told: dict[str, Any] = {"version": live, "at": at, "fresh": not same, "classes": classes}
+    told["known"] = kinds_of(about, config.data)
     joined = join_outcomes(seen, waiting, labels, config.data, config.monitor, **told)
     done = [seen.digest, joined.digest, log]
     work = digest_json({"monitor": config.model_dump(mode="json"), "work": done, "code": code_version()})

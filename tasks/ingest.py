@@ -14,6 +14,8 @@ from evenhand.data.contract import Contract
 from evenhand.data.dataset import Dataset
 from evenhand.data.digest import row_digests
 from evenhand.data.finding import Finding
+from evenhand.data.frames import ReadAs
+from evenhand.data.reading import known_kinds
 from evenhand.data.sampling import Sample, read_sample
 from evenhand.data.sensitive import Sensitive
 from evenhand.data.snapshot import read_dataset, write_dataset
@@ -38,7 +40,7 @@ def ingest_data(data: DataConfig, contract: Mapping[str, Any] | None, *, held: b
     contract
         What the model's first data promised; None at first sight, or when a new contract is asked for.
     held
-        Whether rows that break the contract are refused; else it only says which columns are numbers.
+        Whether rows that break the contract are refused; else it only says which columns are numbers and which text.
 
     Raises
     ------
@@ -46,7 +48,7 @@ def ingest_data(data: DataConfig, contract: Mapping[str, Any] | None, *, held: b
         With every violation.
     """
     promised = None if contract is None else Contract.from_dict(contract)
-    rows, sample = _load(data, promised if held else None)
+    rows, sample = _load(data, promised, held=held)
     if promised is not None:
         rows = _in_order(promised.as_promised(rows))
     about = data.model_dump(mode="json", exclude={"source", "contract"})
@@ -73,14 +75,15 @@ def load_rows(data: DataConfig, contract: Mapping[str, Any] | None = None) -> Da
     ContractError
         With every violation.
     """
-    return _load(data, None if contract is None else Contract.from_dict(contract))[0]
+    return _load(data, None if contract is None else Contract.from_dict(contract), held=True)[0]
 
 
-def _load(data: DataConfig, contract: Contract | None) -> tuple[Dataset, Sample | None]:
+def _load(data: DataConfig, promised: Contract | None, *, held: bool) -> tuple[Dataset, Sample | None]:
     """The rows and, when they were drawn, how."""
-    source = data.source
+    source, contract = data.source, promised if held else None
     sensitive = {name: Sensitive.described(name, **each.model_dump()) for name, each in data.sensitive.items()}
-    frame, sample = _read(data, sensitive)
+    number = data.target if data.target_above is not None else None
+    frame, sample = _read(data, sensitive, known_kinds(promised, sensitive, number=number))
     if data.target_above is not None:
         frame = cut_target(frame, target=data.target, above=data.target_above)
     roles: dict[str, Any] = {
@@ -112,9 +115,11 @@ def _load(data: DataConfig, contract: Contract | None) -> tuple[Dataset, Sample 
     return _in_order(rows), sample
 
 
-def _read(data: DataConfig, sensitive: dict[str, Sensitive]) -> tuple[pd.DataFrame, Sample | None]:
+def _read(
+    data: DataConfig, sensitive: dict[str, Sensitive], known: dict[str, ReadAs]
+) -> tuple[pd.DataFrame, Sample | None]:
     with reading(data.source) as source:
-        return _read_from(source, data, sensitive)
+        return _read_from({**source, "known": known}, data, sensitive)
 
 
 def _read_from(

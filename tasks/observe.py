@@ -1,5 +1,6 @@
 """Look at new data with the model that is live: one pass, counts only."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pandas as pd
 from evenhand.config import DataConfig, MonitorConfig, SourceConfig
 from evenhand.data.contract import Contract
 from evenhand.data.dataset import favorable_labels
-from evenhand.data.frames import value_text
+from evenhand.data.frames import ReadAs, value_text
+from evenhand.data.reading import known_kinds
 from evenhand.data.sensitive import Sensitive
 from evenhand.data.snapshot import read_dataset
 from evenhand.exceptions import DataError, ModelError, ServiceError, StoreError
@@ -33,7 +35,7 @@ from tasks.ledger import live_version, load_decided, refuse_altered
 from tasks.registry import Version, find_version, run_files
 from tasks.step import note, once, read_json, reading, step, store, write_json
 
-__all__ = ["live_model", "observe_batch"]
+__all__ = ["kinds_of", "live_model", "observe_batch"]
 
 _LEFT = ("monitor/reference.json", "data/contract.json", "provenance/provenance.json")
 
@@ -94,7 +96,7 @@ def observe_batch(
     seed
         Of the sample that is explained.
     """
-    with reading(new) as given, open_batch(given) as batch:
+    with reading(new) as given, open_batch({**given, "known": kinds_of(about, data)}) as batch:
         digest = batch.digest()
         parts = {
             "version": version.to_dict() | {"alias": ""},
@@ -151,15 +153,28 @@ def _with_notes(found: Observation, champion: "_Live | None") -> dict[str, Any]:
     return value
 
 
-def _layout(data: DataConfig, monitor: MonitorConfig) -> Layout:
-    def attribute(name: str, how: dict[str, Any]) -> Sensitive:
-        given = {key: value or None for key, value in how.items()}
-        if given["indicators"] is None and given["column"] is None:
-            given["column"] = name
-        return Sensitive(**given)
+def kinds_of(about: Mapping[str, Any], data: DataConfig) -> dict[str, ReadAs]:
+    """How the columns of new rows, and of their outcomes, are read: as the contract of the version says.
 
+    Parameters
+    ----------
+    about
+        What the version left.
+    data
+        The configuration's section.
+    """
+    contract = Contract.from_dict(about["contract"]) if "contract" in about else None
+    number = data.target if data.target_above is not None else None
+    return known_kinds(contract, _sensitive(data), number=number)
+
+
+def _sensitive(data: DataConfig) -> dict[str, Sensitive]:
+    return {name: Sensitive.described(name, **each.model_dump()) for name, each in data.sensitive.items()}
+
+
+def _layout(data: DataConfig, monitor: MonitorConfig) -> Layout:
     return Layout(
-        sensitive={name: attribute(name, each.model_dump()) for name, each in data.sensitive.items()},
+        sensitive=_sensitive(data),
         target=data.target,
         key=data.key,
         target_above=data.target_above,

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from evenhand.config import DataConfig, MonitorConfig, SourceConfig
+from evenhand.data.frames import ReadAs
 from evenhand.data.sources import read_source
 from evenhand.exceptions import DataError, StoreError, nearest, shorten
 from evenhand.monitoring.plain import hash_keys, outcome_texts
@@ -30,6 +31,7 @@ def join_outcomes(
     at: str,
     fresh: bool,
     classes: Sequence[str] = (),
+    known: Mapping[str, ReadAs] | None = None,
 ) -> Ref:
     """Rows whose outcome became known, and those that still wait; each key counts once, whenever its rows come.
 
@@ -51,13 +53,15 @@ def join_outcomes(
         Whether the new rows are looked at for the first time: only then do they join those that wait.
     classes
         The model's labels as text, which outcomes are to be of; () where they are not known.
+    known
+        How the columns of the rows were read, so that their keys are the outcomes' keys.
 
     Raises
     ------
     DataError
         When labels come and no column joins them, none is there, a key has two, or the model has no such label.
     """
-    outcomes, said = (None, []) if labels is None else _outcomes(labels, data, monitor, classes)
+    outcomes, said = (None, []) if labels is None else _outcomes(labels, data, monitor, classes, known or {})
     parts = {
         "seen": seen.digest,
         "waiting": dict(waiting) if waiting else None,
@@ -76,7 +80,11 @@ def join_outcomes(
 
 
 def _outcomes(
-    labels: SourceConfig, data: DataConfig, monitor: MonitorConfig, classes: Sequence[str]
+    labels: SourceConfig,
+    data: DataConfig,
+    monitor: MonitorConfig,
+    classes: Sequence[str],
+    known: Mapping[str, ReadAs],
 ) -> tuple[pd.DataFrame, list[str]]:
     """Key and label, one row a key, and how many rows of the source have not both."""
     if data.key is None:
@@ -84,8 +92,9 @@ def _outcomes(
             "outcomes need a key to find their rows: name the column of the data that names a row, data.key"
         )
     target = monitor.labels or data.target
+    how = {target: known[data.target]} if data.target in known else {}  # the same labels under another name
     with reading(labels) as given:
-        frame = read_source(**given)
+        frame = read_source(**given, known={**known, **how})
     for role, name in (("key", data.key), ("outcome", target)):
         if name not in frame.columns:
             raise DataError(f"the outcomes have no column {shorten(name)} ({role}): {nearest(name, frame.columns)}")

@@ -5,6 +5,7 @@ from typing import Any
 from evenhand.config import Config, ScoreConfig, SourceConfig
 from evenhand.config.load import parse_config
 from evenhand.data.contract import Contract
+from evenhand.data.reading import known_kinds
 from evenhand.data.sensitive import Sensitive
 from evenhand.data.sources import Parts, open_source
 from evenhand.events import Event
@@ -68,8 +69,9 @@ def score_rows(
     most = asked.most_reasons if most_reasons is None else most_reasons
     fitted = load_decided(known.model, known.version)
     contract = Contract.from_dict(known.contract)
-    inputs = Inputs.of(known.inputs, contract, _sensitive(config))
-    with reading(source) as given, open_source(**given) as parts:
+    sensitive = _sensitive(config)
+    inputs = Inputs.of(known.inputs, contract, sensitive)
+    with reading(source) as given, open_source(**given, known=known_kinds(contract, sensitive)) as parts:
         scorer = Scorer.of(
             fitted,
             known.inputs,

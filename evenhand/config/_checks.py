@@ -86,6 +86,8 @@ def _roles(config: Config) -> Found:
 
 def _lists(config: Config) -> Found:
     lists: dict[str, Sequence[str]] = {
+        "data.source.text": config.data.source.text,
+        "data.source.numbers": config.data.source.numbers,
         "data.features": config.data.features,
         "data.exclude": config.data.exclude,
         "search.candidates": config.search.candidates,

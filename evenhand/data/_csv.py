@@ -5,15 +5,17 @@ import io
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import IO
 
 import pandas as pd
 
+from evenhand.data._codes import holds_codes, number_columns, wide_columns
 from evenhand.data._encoding import detect_encoding, is_ascii_compatible
-from evenhand.data._records import count_fields_fast
-from evenhand.data.frames import check_unique_names, plain_frame
+from evenhand.data._records import scan_records
+from evenhand.data.frames import ReadAs, check_unique_names, plain_frame, require_columns
 from evenhand.exceptions import DataError, shorten
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -25,9 +27,19 @@ Opener = Callable[[], IO[bytes]]
 
 
 def read_csv(
-    open_bytes: Opener, name: str, *, head: bytes, encoding: str | None, delimiter: str | None
+    open_bytes: Opener,
+    name: str,
+    *,
+    head: bytes,
+    encoding: str | None,
+    delimiter: str | None,
+    asked: Mapping[str, ReadAs],
+    known: Mapping[str, ReadAs],
 ) -> pd.DataFrame:
     """Read a CSV file.
+
+    A column that reads as numbers throughout is one of numbers, but for codes: where some cell of the whole file is a
+    whole number with a leading zero, or loses digits as a float, all cells stay the text that they are.
 
     Parameters
     ----------
@@ -39,6 +51,10 @@ def read_csv(
         Its first bytes.
     encoding, delimiter
         Found out when None.
+    asked
+        What somebody wants certain columns to be read as; each must be there.
+    known
+        What columns are known to be, as far as nobody asked otherwise; they need not be there.
 
     Returns
     -------
@@ -57,22 +73,54 @@ def read_csv(
     records = _records(_lines_of(sample), delimiter, name, spaced=_is_spaced(sample, delimiter))
     names = _header(records, name)
     spaced = _is_spaced(sample, delimiter)
-    _check_widths(open_bytes, len(names), encoding, delimiter, name, spaced=spaced)
+    padded = _check_widths(open_bytes, len(names), encoding, delimiter, name, spaced=spaced)
     options = {"sep": delimiter, "skipinitialspace": spaced, "decimal": _decimal(records[1:], delimiter)}
-    frame = _parsed(open_bytes, names, encoding, name, options)
+    require_columns(pd.DataFrame(columns=names), [(f"{kind} column", column) for column, kind in asked.items()])
+    kinds = {column: kind for column, kind in {**known, **asked}.items() if column in names}
+    parse = partial(_parsed, open_bytes, names, encoding, name, options)
+    frame = plain_frame(_with_codes(parse, kinds, None if padded is None else {names[place] for place in padded}))
     frame.attrs.update(encoding=encoding, delimiter=delimiter)
     return frame
 
 
-def _parsed(
-    open_bytes: Opener, names: Sequence[str], encoding: str, name: str, options: dict[str, object]
+def _with_codes(
+    parse: Callable[..., pd.DataFrame], kinds: Mapping[str, ReadAs], padded: Collection[str] | None
 ) -> pd.DataFrame:
+    """The cells, those of codes as text.
+
+    `kinds` decides where it knows a column, elsewhere what stands in the file: `padded` are the columns with leading
+    zeros, None where that is not known yet.
+    """
+    text = {column for column, kind in kinds.items() if kind == "text"} | set(padded or ()).difference(kinds)
+    frame = parse(sorted(text))
+    unsure = number_columns(frame) if padded is None else wide_columns(frame)
+    unsure = [column for column in unsure if column not in kinds]
+    if not unsure:
+        return frame
+    # Another parse, as costly as the first: only of columns that could lose something.
+    texts = parse(unsure, only=unsure)
+    codes = {column: texts[column] for column in unsure if holds_codes(texts[column])}
+    return frame.assign(**codes) if codes else frame
+
+
+def _parsed(
+    open_bytes: Opener,
+    names: Sequence[str],
+    encoding: str,
+    name: str,
+    options: dict[str, object],
+    text: Sequence[str],
+    *,
+    only: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """The cells, those of the columns `text` as they are written; `only` leaves out all other columns."""
+    read = {"header": 0, "names": list(names), "index_col": False, "usecols": only, "low_memory": False}
     try:
         with open_bytes() as file, warnings.catch_warnings():
             # Stray quotation marks can be read in two ways; where pandas' is not ours, nobody knows which is meant.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(  # type: ignore[call-overload]
-                file, encoding=encoding, header=0, names=list(names), index_col=False, low_memory=False, **options
+            frame: pd.DataFrame = pd.read_csv(  # type: ignore[call-overload]
+                file, encoding=encoding, dtype=dict.fromkeys(text, "str"), **read, **options
             )
     except pd.errors.ParserError as error:
         if "EOF inside string" in str(error):
@@ -84,7 +132,7 @@ def _parsed(
         raise DataError(f"{name} is not written in {encoding} throughout: set encoding to what wrote it") from None
     if not len(frame):
         raise DataError(f"{name} has a header and no rows: give it at least a few hundred")
-    return plain_frame(frame)
+    return frame
 
 
 def _sample(head: bytes, encoding: str, name: str) -> str:
@@ -201,9 +249,14 @@ def _decimal(records: Sequence[Sequence[str]], delimiter: str) -> str:
     return "," if has_comma else "."
 
 
-def _check_widths(open_bytes: Opener, width: int, encoding: str, delimiter: str, name: str, *, spaced: bool) -> None:
-    if is_ascii_compatible(encoding) and delimiter.isascii() and count_fields_fast(open_bytes, delimiter) == {width}:
-        return
+def _check_widths(
+    open_bytes: Opener, width: int, encoding: str, delimiter: str, name: str, *, spaced: bool
+) -> set[int] | None:
+    """Refuse a ragged table; the positions of columns with leading zeros, None where they cannot be told so fast."""
+    if is_ascii_compatible(encoding) and delimiter.isascii():
+        seen = scan_records(open_bytes, delimiter)
+        if seen.widths == {width}:
+            return seen.padded
     with open_bytes() as file, io.TextIOWrapper(file, encoding=encoding, newline="") as text:
         reader = csv.reader(text, delimiter=delimiter, skipinitialspace=spaced)
         try:
@@ -221,6 +274,7 @@ def _check_widths(open_bytes: Opener, width: int, encoding: str, delimiter: str,
             f"{name} is ragged: its header has {_fields(width)} and {_lines(n)} another number ({shown}): "
             "correct these lines, quote cells that hold the delimiter, or set delimiter"
         )
+    return None
 
 
 def _fields(n: int) -> str:

@@ -7,7 +7,7 @@ import lzma
 import re
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -16,7 +16,7 @@ import pandas as pd
 
 from evenhand.data._address import local_file, shown
 from evenhand.data._folders import find_folder, readable
-from evenhand.data.frames import plain_frame
+from evenhand.data.frames import ReadAs, plain_frame
 from evenhand.exceptions import DataError
 
 _HEAD = 1 << 20
@@ -49,7 +49,15 @@ _UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
 _DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
-def read_file(address: str, *, format: str, encoding: str | None, delimiter: str | None) -> pd.DataFrame:  # noqa: A002
+def read_file(
+    address: str,
+    *,
+    format: str,  # noqa: A002
+    encoding: str | None,
+    delimiter: str | None,
+    asked: Mapping[str, ReadAs],
+    known: Mapping[str, ReadAs],
+) -> pd.DataFrame:
     """Read a CSV or Parquet file at any address; see :func:`evenhand.data.sources.read_source`."""
     name = shown(address)
     folder = find_folder(address, format=format)
@@ -66,7 +74,7 @@ def read_file(address: str, *, format: str, encoding: str | None, delimiter: str
             raise DataError(f"{name} is no Parquet file: set format to 'csv' or 'auto'")
         if is_parquet:
             return _read_parquet(path, name)
-        return _read_text(path, name, head, encoding, delimiter)
+        return _read_text(path, name, head, encoding=encoding, delimiter=delimiter, asked=asked, known=known)
 
 
 def starts_as_parquet(path: Path) -> bool:
@@ -100,7 +108,7 @@ def _head(path: Path, name: str) -> bytes:
         raise DataError(f"{name} cannot be read ({type(error).__name__}): check the file") from error
 
 
-def _read_text(path: Path, name: str, head: bytes, encoding: str | None, delimiter: str | None) -> pd.DataFrame:
+def _read_text(path: Path, name: str, head: bytes, **how: Any) -> pd.DataFrame:
     from evenhand.data._csv import read_csv
 
     foreign = [kind for magic, kind in _FOREIGN.items() if head.startswith(magic)]
@@ -108,7 +116,7 @@ def _read_text(path: Path, name: str, head: bytes, encoding: str | None, delimit
     if foreign:
         raise DataError(f"{name} is no CSV file but {foreign[0]}: export the table as CSV or Parquet")
     try:
-        return read_csv(lambda: open_bytes(path), name, head=head, encoding=encoding, delimiter=delimiter)
+        return read_csv(lambda: open_bytes(path), name, head=head, **how)
     except _DAMAGED as error:
         raise DataError(f"{name} is compressed and damaged or cut off: fetch it again") from error
 

@@ -40,6 +40,8 @@ class Contract:
         The number of rows that the contract was inferred from.
     tolerance
         How far a number may lie beyond the range that was seen, in widths of that range.
+    codes
+        Whether codes such as 007 were text in a CSV file that it was inferred from; earlier versions read numbers.
     """
 
     target: str
@@ -48,6 +50,7 @@ class Contract:
     groups: tuple[GroupPromise, ...]
     rows: int
     tolerance: float
+    codes: bool = True
 
     def problems(self, frame: pd.DataFrame | Dataset) -> tuple[Problem, ...]:
         """Every violation with its count, and without any row's values."""
@@ -163,10 +166,11 @@ class Contract:
         try:
             promises = tuple(ColumnPromise.from_dict(each) for each in values["columns"])
             groups = tuple(GroupPromise(each["name"], tuple(each["values"])) for each in values["groups"])
-            rest = {field.name: values[field.name] for field in fields(cls) if field.name not in ("columns", "groups")}
+            others = [field.name for field in fields(cls) if field.name not in ("columns", "groups", "codes")]
+            rest = {name: values[name] for name in others}
         except (KeyError, TypeError) as error:
             raise DataError("the contract is incomplete: infer a new one") from error
-        return cls(columns=promises, groups=groups, **rest)
+        return cls(columns=promises, groups=groups, codes=bool(values.get("codes", False)), **rest)
 
 
 def _jsonable(value: Any) -> Any:

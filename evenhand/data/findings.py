@@ -6,6 +6,7 @@ import pandas as pd
 from evenhand.data._single import SUSPICIOUS, Codes, sample_rows, single_feature_auc
 from evenhand.data.dataset import Dataset
 from evenhand.data.finding import Finding
+from evenhand.data.frames import padded
 from evenhand.exceptions import shorten
 
 __all__ = [
@@ -179,7 +180,9 @@ def find_text_dates(dataset: Dataset, *, share: float = 0.95, most_rows: int = 1
 
 
 def find_text_numbers(dataset: Dataset, *, share: float = 0.8, most_rows: int = 1000) -> tuple[Finding, ...]:
-    """Text columns that hold numbers but for a few words (``unknown``, ``1,5``): as text, each number is a category.
+    """Text columns that hold numbers but for a few words (``unknown``, ``1,5``), or codes with leading zeros.
+
+    As text, each of them is a category of its own: what codes are meant to be, and numbers are not.
 
     Parameters
     ----------
@@ -200,6 +203,11 @@ def find_text_numbers(dataset: Dataset, *, share: float = 0.8, most_rows: int = 
             message = (
                 f"holds numbers as text ({part:.0%}), each a category of its own: correct the others, or exclude it"
             )
+            if padded(dataset.X[name]):
+                message = (
+                    "holds codes with leading zeros: text, each a category of its own; if they are numbers, store them "
+                    "as such, or name the column in data.source.numbers (CSV)"
+                )
             found.append(Finding("text_number", str(name), message, part))
     return tuple(found)
 

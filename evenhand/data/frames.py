@@ -9,15 +9,31 @@ import pandas as pd
 
 from evenhand.exceptions import DataError, Problem, nearest, shorten
 
-__all__ = ["Kind", "column_kind", "distinct_texts", "plain_frame", "require_columns", "value_text", "value_texts"]
+__all__ = [
+    "Kind",
+    "ReadAs",
+    "as_numbers",
+    "column_kind",
+    "distinct_texts",
+    "is_text",
+    "padded",
+    "plain_frame",
+    "require_columns",
+    "value_text",
+    "value_texts",
+]
 
 Kind = Literal["integer", "number", "boolean", "text", "datetime", "empty", "mixed"]
+
+ReadAs = Literal["text", "number"]
+"""How a column of a CSV file is read: as text, as it is written, or as numbers unless it holds words."""
 
 _NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
 _KINDS: dict[str, Kind] = {"b": "boolean", "i": "integer", "u": "integer", "f": "number", "M": "datetime"}
 _INFERRED: dict[str, Kind] = {"boolean": "boolean", "string": "text"}
 _DATES = {"date", "datetime", "datetime64"}
 _WIDEST = 2**63 - 1
+_PADDED = r"\s*0[0-9]+\s*"
 
 
 def value_text(value: object) -> str:
@@ -45,6 +61,44 @@ def value_texts(series: pd.Series) -> pd.Series:
 def distinct_texts(series: pd.Series) -> list[str]:
     """The different values of a column as :func:`value_text` writes them, sorted, without missing ones."""
     return sorted({value_text(value) for value in pd.unique(series.dropna()).tolist()})
+
+
+def is_text(series: pd.Series) -> bool:
+    """Whether a column has the dtype of text."""
+    return isinstance(series.dtype, pd.StringDtype)
+
+
+def padded(series: pd.Series) -> bool:
+    """Whether some value of a text column is a whole number written with a leading zero, as codes are.
+
+    Examples
+    --------
+    >>> padded(pd.Series(["007", "12"], dtype="str")), padded(pd.Series(["0", "0.5", "01/02/2024"], dtype="str"))
+    (True, False)
+    """
+    return is_text(series) and bool(series.str.fullmatch(_PADDED).fillna(value=False).any())
+
+
+def as_numbers(texts: pd.Series) -> pd.Series:
+    """A text column with a number in place of each value that reads as one; the others stay as they are.
+
+    Examples
+    --------
+    >>> as_numbers(pd.Series(["007", "x", None], dtype="str")).tolist()
+    [7, 'x', None]
+    """
+    codes, uniques = pd.factorize(texts, use_na_sentinel=True)
+    values = np.array([*(_number(text) for text in uniques), None], dtype=object)
+    return pd.Series(values[codes], index=texts.index, name=texts.name, dtype=object)
+
+
+def _number(text: str) -> int | float | str:
+    if text.strip().isdecimal() and len(text) < 20:
+        return int(text)
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def column_kind(series: pd.Series) -> Kind:

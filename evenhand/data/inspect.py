@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from evenhand.data._single import SUSPICIOUS, sample_rows, single_feature_auc
-from evenhand.data.frames import Kind, column_kind, distinct_texts, plain_frame, require_columns, value_text
+from evenhand.data.frames import Kind, column_kind, distinct_texts, padded, plain_frame, require_columns, value_text
 
 __all__ = ["ColumnInspection", "Inspection", "inspect_frame"]
 
@@ -33,6 +33,8 @@ class ColumnInspection:
         Counts of missing and of different values.
     examples
         The most frequent values as text, only of columns with few values that many rows share; so of no single person.
+    codes
+        Whether it is text in which whole numbers have leading zeros.
     """
 
     name: str
@@ -40,6 +42,7 @@ class ColumnInspection:
     missing: int
     distinct: int
     examples: tuple[str, ...]
+    codes: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,8 @@ def _look(column: pd.Series) -> ColumnInspection:
         counts = column.value_counts()
         if int(counts.min()) >= 5:
             examples = tuple(value_text(value) for value in counts.index)
-    return ColumnInspection(str(column.name), column_kind(column), int(column.isna().sum()), distinct, examples)
+    missing, codes = int(column.isna().sum()), padded(column)
+    return ColumnInspection(str(column.name), column_kind(column), missing, distinct, examples, codes)
 
 
 def _keys(columns: tuple[ColumnInspection, ...], n: int, target: str | None) -> tuple[str, ...]:

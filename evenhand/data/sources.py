@@ -1,13 +1,13 @@
 """Reading a table: a CSV or Parquet file at any address, a SQL query, or a data set that a package ships."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import pandas as pd
 
 from evenhand.data._parts import Parts, WholeFrame, open_parts
-from evenhand.data.frames import plain_frame
+from evenhand.data.frames import ReadAs, plain_frame
 from evenhand.exceptions import DataError, nearest, shorten
 
 __all__ = ["FORMATS", "Parts", "SourceFormat", "open_source", "read_source"]
@@ -28,6 +28,9 @@ def read_source(
     dataset: str | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    text: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    known: Mapping[str, ReadAs] | None = None,
 ) -> pd.DataFrame:
     """Read one source into a plain frame.
 
@@ -47,6 +50,12 @@ def read_source(
         ``sklearn`` and ``breast_cancer``.
     encoding, delimiter
         Those of a CSV file; found out by default.
+    text, numbers
+        Columns of a CSV file that are read as text, whatever they hold; and columns that are numbers although some are
+        written with a leading zero, which else makes a column of codes: text, in which ``01`` and ``1`` are two.
+    known
+        What columns of a CSV file are known to be (:func:`evenhand.data.reading.known_kinds`), where `text` and
+        `numbers` do not name them. It decides in place of what the file at hand looks like.
 
     Returns
     -------
@@ -72,7 +81,9 @@ def read_source(
     if path is not None:
         from evenhand.data._files import read_file
 
-        return read_file(path, format=format, encoding=encoding, delimiter=delimiter)
+        asked: dict[str, ReadAs] = {**dict.fromkeys(numbers, "number"), **dict.fromkeys(text, "text")}
+        how: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter}
+        return read_file(path, format=format, asked=asked, known=known or {}, **how)
     if sql is not None and url is not None:
         from evenhand.data._sql import read_query
 

@@ -1,7 +1,7 @@
 """The challenger beside the champion on rows that neither has learned from."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from evenhand.data.dataset import UNKNOWN, Dataset, are_favorable
 from evenhand.data.digest import key_digests
+from evenhand.data.frames import as_numbers, is_text
 from evenhand.data.splits import content_identities
 from evenhand.decision.paired import Decisions, Paired, paired_difference, paired_rate
 from evenhand.exceptions import DataError, nearest, shorten
@@ -83,7 +84,9 @@ def unseen_rows(test: Dataset, learned: Sequence[Dataset]) -> Mask:
     """Test rows that a model did not learn from, shape (n,).
 
     A row is known by its key, without one by what it contains apart from the target, of the features that both models
-    know; a person (`data.group`) who was learned from is known in all rows.
+    know; a person (`data.group`) who was learned from is known in all rows. Where one of the two has a column of
+    numbers and the other text, as after a contract was renewed, 007 and 7 are one value: rather a row too few counts
+    than one that was learned from.
 
     Parameters
     ----------
@@ -108,9 +111,22 @@ def unseen_rows(test: Dataset, learned: Sequence[Dataset]) -> Mask:
         for role in ("key", "group"):
             if (getattr(test, role) is None) != (getattr(part, role) is None):
                 raise DataError(f"the champion's rows and these do not both have a {role}: rows cannot be told apart")
+        rows, known = _alike(test, part), _alike(part, test)
         for identify in _identities(test, part):
-            unseen &= ~np.isin(identify(test), identify(part))
+            unseen &= ~np.isin(identify(rows), identify(known))
     return unseen
+
+
+def _alike(rows: Dataset, others: Dataset) -> Dataset:
+    """The same rows, with numbers for text that reads as a number in the columns that hold numbers in the other."""
+    changed: dict[str, Any] = {}
+    for role in ("key", "group"):
+        mine, theirs = getattr(rows, role), getattr(others, role)
+        if mine is not None and theirs is not None and is_text(mine) and not is_text(theirs):
+            changed[role] = as_numbers(mine)
+    shared = [name for name in rows.X.columns if name in others.X.columns]
+    numbers = {name: as_numbers(rows.X[name]) for name in shared if is_text(rows.X[name]) > is_text(others.X[name])}
+    return replace(rows, X=rows.X.assign(**numbers), **changed) if numbers or changed else rows
 
 
 def _identities(test: Dataset, part: Dataset) -> list[Callable[[Dataset], npt.NDArray[np.uint64]]]:

@@ -65,7 +65,8 @@ def test_it_becomes_json_and_input_stays():
     )
     before = frame.copy(deep=True)
     values = json.loads(json.dumps(inspect_frame(frame, target="y").to_dict()))
-    assert values["columns"][0] == {"name": "a", "kind": "text", "missing": 0, "distinct": 2, "examples": ["x", "y"]}
+    wanted = {"name": "a", "kind": "text", "missing": 0, "distinct": 2, "examples": ["x", "y"], "codes": False}
+    assert values["columns"][0] == wanted
     assert values["suspects"] == ["a"]
     pd.testing.assert_frame_equal(frame, before)
 

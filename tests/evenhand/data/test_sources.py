@@ -13,7 +13,7 @@ import sqlalchemy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenhand.data._records import count_fields_fast
+from evenhand.data._records import scan_records
 from evenhand.data._sql import _address, _connected, check_select
 from evenhand.data.sources import read_source
 from evenhand.exceptions import DataError, ServiceError
@@ -306,4 +306,4 @@ def test_fields_are_counted_as_a_parser_counts_them(rows, chunk):
     data = text.getvalue().encode()
     parsed = {len(row) for row in csv.reader(io.StringIO(data.decode(), newline="")) if row}
     with patch("evenhand.data._records._CHUNK", chunk):
-        assert count_fields_fast(lambda: io.BytesIO(data), ",") == parsed
+        assert scan_records(lambda: io.BytesIO(data), ",").widths == parsed
