@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import ClassVar
 
 __all__ = [
+    "CLOSE",
     "ConfigError",
     "ContractError",
     "DataError",
@@ -22,6 +23,9 @@ __all__ = [
     "nearest",
     "shorten",
 ]
+
+CLOSE = 0.6
+"""How alike (:func:`difflib.get_close_matches`) a name must be to be asked for: did you mean ...?"""
 
 
 class EvenhandError(Exception):
@@ -129,7 +133,7 @@ def nearest(name: object, options: Iterable[object]) -> str:
     if twin is not None:
         return f"did you mean {twin!r} ({type(twin).__name__}, not {type(name).__name__})?"
     choices = sorted(str(option) for option in known)
-    close = get_close_matches(str(name), choices, n=1, cutoff=0.6)
+    close = get_close_matches(str(name), choices, n=1, cutoff=CLOSE)
     if close:
         return f"did you mean {close[0]!r}?"
     shown = ", ".join(repr(choice) for choice in choices[:20])

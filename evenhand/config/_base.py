@@ -1,8 +1,23 @@
 """What every section of the configuration has in common."""
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Iterator
+from typing import NamedTuple, Self
 
-__all__ = ["Section"]
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+
+__all__ = ["APART", "Conflict", "Section"]
+
+APART = "apart"
+"""The context of a validation that takes every field for itself and asks no section for its conflicts."""
+
+
+class Conflict(NamedTuple):
+    """Fields of a section that are right one by one and wrong together."""
+
+    fields: tuple[str, ...]
+    """All that the message rests on: where one of them is wrong by itself, nothing is known of the rest."""
+
+    message: str
 
 
 class Section(BaseModel):
@@ -12,3 +27,14 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """What is wrong between the section's own fields."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _agree(self, info: ValidationInfo) -> Self:
+        told = [] if info.context == APART else [conflict.message for conflict in self.conflicts()]
+        if told:
+            raise ValueError("; ".join(told))
+        return self

