@@ -118,7 +118,7 @@ def tune_model(
     log(run, [Metrics({f"search/{name}": spent[name] for name in ("cpu_seconds", "peak_memory_bytes", "energy_kwh")})])
     chosen = found["selected"]
     note(
-        f"{found['n_trials']} trials; number {chosen['number']} is selected: "
+        f"{found['n_trials']} trials; trial {chosen['number']} is selected: "
         f"{chosen['candidate']}, {found['scorer']} {chosen['mean']:.4f}" + _kept(found)
     )
     return ref
@@ -175,7 +175,9 @@ def _progress(total: int | None, save: Callable[[], None]) -> Iterator[OnTrial]:
     def on_trial(trial: Trial, done: int, planned: int | None) -> None:
         nonlocal last, saved
         score = f"{trial.mean:.4f}" if trial.status == "complete" else trial.status
-        emit(Event("progress", "tune", f"{trial.candidate} {score}", done=done, total=planned or total))
+        # So many are done is no trial's number: numbers begin at 0, and workers do not finish in their order.
+        said = f"trial {trial.number}: {trial.candidate} {score}"
+        emit(Event("progress", "tune", said, done=done, total=planned or total))
         if page is not None and total and time.monotonic() - last > 1:
             last = time.monotonic()
             update_progress_artifact(page, progress=min(100.0, 100 * done / total))
@@ -197,7 +199,7 @@ def _write(folder: Path, result: SearchResult) -> None:
         "search",
         result.plot(),
         title="Score of every trial, by cross-validation on the training part",
-        alt=f"{len(result.trials)} trials; the best is number {best.number}, {best.candidate}, with {best.mean:.4f}.",
+        alt=f"{len(result.trials)} trials; the best is trial {best.number}, {best.candidate}, with {best.mean:.4f}.",
     )
     if result.fairness is not None:
         said = "the selected one keeps the limit" if result.fairness["met"] else "none of which keeps the limit"

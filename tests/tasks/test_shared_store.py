@@ -92,6 +92,8 @@ def test_a_search_goes_on_where_the_other_machine_stood(
     with listening(events.append):
         found = tune(steps, steps.develop, steps.weights)
     assert [event.done for event in events if event.kind == "progress"] == [3, 4]
+    told = {event.message.partition(":")[0] for event in events if event.kind == "progress"}
+    assert told == {"trial 2", "trial 3"}, "the numbers of the summary, the table and the card, which begin at 0"
     assert not list(shared.glob("tune/*/work")), "its trials stand in the result now"
     assert selected(homes[1], found) == selected(steps.home, steps.found)
 
