@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from typing import ClassVar
 
 __all__ = [
-    "CLOSE",
     "ConfigError",
     "ContractError",
     "DataError",
@@ -20,12 +19,10 @@ __all__ = [
     "SearchError",
     "ServiceError",
     "StoreError",
+    "alike",
     "nearest",
     "shorten",
 ]
-
-CLOSE = 0.6
-"""How alike (:func:`difflib.get_close_matches`) a name must be to be asked for: did you mean ...?"""
 
 
 class EvenhandError(Exception):
@@ -116,6 +113,20 @@ class ContractError(_ProblemsError):
     """The data breaks its contract; every violation is listed with counts."""
 
 
+def alike(name: str, options: Iterable[str]) -> str | None:
+    """The option that a misspelled name is nearest to, or None where none is near.
+
+    Examples
+    --------
+    >>> alike("balnced", ["none", "balanced"]), alike("SEX", ["six", "sex "]), alike("x", ["none"])
+    ('balanced', 'sex ', None)
+    """
+    choices = sorted(options)
+    plain = name.strip().casefold()
+    same = [choice for choice in choices if choice.strip().casefold() == plain]
+    return next(iter(same or get_close_matches(name, choices, n=1, cutoff=0.6)), None)
+
+
 def nearest(name: object, options: Iterable[object]) -> str:
     """The remedy for a misspelled name: the same in another type, the nearest option, or all of them.
 
@@ -133,9 +144,9 @@ def nearest(name: object, options: Iterable[object]) -> str:
     if twin is not None:
         return f"did you mean {twin!r} ({type(twin).__name__}, not {type(name).__name__})?"
     choices = sorted(str(option) for option in known)
-    close = get_close_matches(str(name), choices, n=1, cutoff=CLOSE)
-    if close:
-        return f"did you mean {close[0]!r}?"
+    close = alike(str(name), choices)
+    if close is not None:
+        return f"did you mean {close!r}?"
     shown = ", ".join(repr(choice) for choice in choices[:20])
     return f"choose one of {shown}" + (", ..." if len(choices) > 20 else "") if choices else "there is none"
 

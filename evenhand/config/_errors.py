@@ -2,7 +2,6 @@
 
 import types
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
@@ -11,7 +10,7 @@ from pydantic_core import ErrorDetails
 from evenhand.config._base import Section
 from evenhand.config._secrets import redact
 from evenhand.config._tree import Path, dotted, homes, kind_at, options
-from evenhand.exceptions import CLOSE, Problem, nearest, shorten
+from evenhand.exceptions import Problem, alike, nearest, shorten
 
 __all__ = ["explain", "meant", "shown"]
 
@@ -75,7 +74,8 @@ def _same(key: str, fields: Iterable[str]) -> list[str]:
 def meant(key: str, kind: Any) -> str | None:
     """The field of a section that a key without one comes nearest to, as the message about it says."""
     fields = list(kind.model_fields)
-    return next(iter(_same(key, fields) or get_close_matches(key, fields, n=1, cutoff=CLOSE)), None)
+    same = _same(key, fields)
+    return same[0] if same else alike(key, fields)
 
 
 def _description(path: Path, root: type[Section]) -> str:

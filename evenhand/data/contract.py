@@ -12,7 +12,7 @@ from evenhand.data._promises import ColumnPromise, GroupPromise, promise_of
 from evenhand.data.dataset import Dataset
 from evenhand.data.digest import content_digest
 from evenhand.data.frames import column_kind, distinct_texts, require_columns
-from evenhand.exceptions import ContractError, DataError, Problem, nearest, shorten
+from evenhand.exceptions import ContractError, DataError, Problem, alike, shorten
 
 if TYPE_CHECKING:
     import pandera.pandas as pa
@@ -81,7 +81,7 @@ class Contract:
             noun = "violation" if len(problems) == 1 else "violations"
             raise ContractError(
                 f"the data break their contract ({len(problems)} {noun}); correct the data, "
-                "or accept what changed by a new contract",
+                "or accept what changed by a new contract: --set data.contract=renew, on one run",
                 problems,
             )
 
@@ -125,12 +125,12 @@ class Contract:
         rule = error.check.name if hasattr(error.check, "name") else str(error.check)
         if rule == "column_in_dataframe":
             name = str(error.failure_cases)
-            return Problem(
-                name, "the column is missing", nearest(name, self._extra(table)) if self._extra(table) else ""
-            )
+            # Without a near one, the columns that are new need no list: each is a violation of its own.
+            return Problem(name, "the column is missing", _asked(name, self._extra(table)))
         if rule == "column_in_schema":
             name = str(error.failure_cases)
-            return Problem(name, "the column is not in the contract", "leave it out")
+            lost = [promise.name for promise in self.columns if promise.name not in table.columns]
+            return Problem(name, "the column is not in the contract", _asked(name, lost) or "leave it out")
         if rule.startswith("absent/"):
             promise = next(each for each in self.groups if f"absent/{each.name}" == rule)
             return promise.problem(table)
@@ -171,6 +171,11 @@ class Contract:
         except (KeyError, TypeError) as error:
             raise DataError("the contract is incomplete: infer a new one") from error
         return cls(columns=promises, groups=groups, codes=bool(values.get("codes", False)), **rest)
+
+
+def _asked(name: str, options: Sequence[str]) -> str:
+    near = alike(name, options)
+    return "" if near is None else f"did you mean {near!r}?"
 
 
 def _jsonable(value: Any) -> Any:

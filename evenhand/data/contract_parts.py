@@ -78,7 +78,12 @@ class ContractTally:
         ContractError
             One error that lists every violation.
         """
-        absent = [Problem(name, "the column is missing", nearest(name, present)) for name in missing]
+        # All columns are listed a single time, with the first that is near none.
+        hints = [nearest(name, present) for name in missing]
+        absent = [
+            Problem(name, "the column is missing", hint if hint not in hints[:place] else "")
+            for place, (name, hint) in enumerate(zip(missing, hints, strict=True))
+        ]
         problems = [*absent, *self.problems()]
         if problems:
             noun = "violation" if len(problems) == 1 else "violations"

@@ -264,10 +264,11 @@ def require_columns(frame: pd.DataFrame, wanted: Iterable[tuple[str, str]]) -> N
     DataError
         Listing every missing column with the nearest name.
     """
-    missing = [
-        f"{role} {shorten(name)} is no column of the data: {nearest(name, frame.columns)}"
-        for role, name in wanted
-        if name not in frame.columns
-    ]
+    missing: dict[str, str] = {}
+    for role, name in wanted:
+        if name not in frame.columns:
+            hint = nearest(name, frame.columns)
+            once = "" if hint in missing.values() else f": {hint}"  # all columns are listed a single time
+            missing[f"{role} {shorten(name)} is no column of the data{once}"] = hint
     if missing:
         raise DataError("; ".join(missing))

@@ -108,8 +108,22 @@ def test_a_renamed_column_is_suggested(contract):
     problems = contract.problems(first().rename(columns={"ratio": "ratios"}))
     assert {(each.where, each.remedy) for each in problems} == {
         ("ratio", "did you mean 'ratios'?"),
-        ("ratios", "leave it out"),
+        ("ratios", "did you mean 'ratio'?"),
     }
+
+
+def test_columns_in_another_case_are_told_for_what_they_are_and_no_list_is_repeated(contract):
+    problems = contract.problems(first().rename(columns=str.upper))
+    remedies = {each.where: each.remedy for each in problems}
+    assert (remedies["sex"], remedies["SEX"]) == ("did you mean 'SEX'?", "did you mean 'sex'?")
+    others = contract.problems(first().rename(columns=lambda name: f"{len(name)}{name[::-1]}"))
+    assert not [each for each in others if "choose one of" in each.remedy]
+
+
+def test_the_error_says_how_to_accept_what_changed(contract):
+    with pytest.raises(ContractError, match=r"new contract: --set data\.contract=renew, on one run") as error:
+        contract.check(first().drop(columns="note"))
+    assert str(error.value.problems[0]) == "note: the column is missing"
 
 
 def test_no_value_of_a_person_shows(contract):

@@ -82,3 +82,8 @@ def test_without_a_violation_the_reason_stands_alone(contract: Contract) -> None
         refuse_with_contract(DataError("the reason"), contract, people(), **ROLES)
     assert not isinstance(caught.value, ContractError)
     assert isinstance(refused(contract, frame), ContractError)
+
+
+def test_all_columns_are_listed_a_single_time(contract: Contract) -> None:
+    error = refused(contract, people().rename(columns=lambda name: f"x_{name[::-1]}_{len(name)}" * 3))
+    assert str(error).count("choose one of") == 1
