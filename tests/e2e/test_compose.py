@@ -111,7 +111,7 @@ def inventory(stack: Stack) -> dict[str, Any]:
             "cards": {run["info"]["run_id"]: card(mlflow, run["info"]["run_id"]) for run in tops},
             "flow runs": {each["id"]: each["state_type"] for each in ask(prefect, "flow_runs/filter")
                           if each["state_type"] in ("COMPLETED", "FAILED", "PAUSED")},
-            "deployments": {each["name"]: each["id"] for each in deployments},
+            "deployments": sorted((each["name"], each["id"]) for each in deployments),  # one a flow
             "automations": sorted(each["name"] for each in ask(prefect, "automations/filter")),
             "ledger": stack.compose("exec", "-T", "worker", "evenhand", "ledger", "export"),
         }  # fmt: skip
