@@ -65,7 +65,7 @@ def _code(found: dict[str, Any]) -> int:
     if found["alarms"]:
         return 4
     undecided = any(policy["verdict"] == "INCONCLUSIVE" for policy in found["policies"])
-    return 3 if undecided or not found["counted"] else 0
+    return 3 if undecided or found["unjudged"] or not found["counted"] else 0
 
 
 def print_look(found: dict[str, Any]) -> None:
@@ -87,6 +87,8 @@ def print_look(found: dict[str, Any]) -> None:
         out.print(table)
     for policy in look.policies:
         out.print(Text(plain(f"{policy['verdict'] or 'no limit'}  {policy['policy']}: {policy['reason']}")))
+    for each in look.unjudged:
+        out.print(Text(plain(each), style=_TONES["open"]))
     for each in (*look.schema, *look.notes):
         out.print(Text(plain(f"- {each}"), style="dim"))
     out.print(Text(f"page: {plain(found['folder'])}/monitor.html"))

@@ -170,7 +170,7 @@ def _check_person(decision: Record, version: str, answer: Answer) -> bool:
             raise LedgerError("`gate.approvers` names no list of allowed signers: nobody's signature can be verified")
         approvers = Path(str(body["approvers"]))
         verify(statement(decision, version, answer.kind), answer.signature, answer.by, approvers)
-        if answer.kind == "approve" and digest_file(approvers) != body.get("approvers_digest"):
+        if digest_file(approvers) != body.get("approvers_digest"):
             raise LedgerError(
                 f"the list of approvers {approvers} was changed after the decision: put it back, or retrain, so that "
                 "the ledger has a decision under the new list"

@@ -1,7 +1,7 @@
 """Judge a look at the model that is live, record it, and send the events of its alarms."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ import pandas as pd
 from evenhand.config import AuditConfig, MonitorConfig
 from evenhand.exceptions import ServiceError
 from evenhand.fairness import BiasDetector
+from evenhand.fairness.judging import DEFAULT_POLICY
 from evenhand.fairness.report import AuditReport
 from evenhand.monitoring import (
     Latency,
@@ -28,6 +29,7 @@ from evenhand.monitoring import (
     latency,
     level_of,
     read_latencies,
+    unjudged,
 )
 from evenhand.monitoring.charts import Chart, draw_charts
 from evenhand.monitoring.looks import DRIFT, FAIRNESS, SCHEMA
@@ -111,8 +113,14 @@ def assess_look(
         schema=tuple(str(problem) for problem in observation.schema) if fresh else (),
         unknown=_unknown(observation) if fresh else {},
         metrics=_metrics(signals),
-        groups=_groups(report, monitor.min_cell),
+        groups=_groups(report, monitor.min_cell, {each.evidence for each in policies}),
         notes=_notes(observation, counts, level, signals),
+        unjudged=unjudged(
+            audit.policies or [DEFAULT_POLICY],
+            policies,
+            declared=reference.groups,
+            seen=report.audits if report else (),
+        ),
         kept=joined.to_dict(),
     )
     broken = tuple(str(problem) for problem in observation.broken) if fresh else ()
@@ -142,7 +150,7 @@ def _judge(
     """Every policy once: with outcomes where there are enough, else those of its rules that need none."""
     if level.alpha is None:
         return (), None
-    policies = audit.policies or ["statistical"]
+    policies = audit.policies or [DEFAULT_POLICY]
     given: dict[str, Any] = {
         "looks": monitor.looks,
         "depth": min(audit.depth, 2),
@@ -185,15 +193,16 @@ def _metrics(signals: Sequence[Signal]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _groups(report: AuditReport | None, min_cell: int) -> tuple[dict[str, Any], ...]:
-    """Each group's rates; of few people nothing is told."""
+def _groups(report: AuditReport | None, min_cell: int, evidence: Collection[str]) -> tuple[dict[str, Any], ...]:
+    """Each group's rates, without outcomes that of decisions alone; of few people nothing is told."""
     if report is None:
         return ()
+    shown = _SHOWN if "outcomes" in evidence else _SHOWN[:1]
     rows = []
     for audited in report.audits.values():
         for group in audited.groups.values():
             told = group.n >= min_cell
-            found = {name: group.metrics[name].to_dict() for name in _SHOWN if told and name in group.metrics}
+            found = {name: group.metrics[name].to_dict() for name in shown if told and name in group.metrics}
             kept = {name: {end: each.get(end) for end in ("value", "low", "high")} for name, each in found.items()}
             rows.append(
                 {"attribute": audited.name, "group": group.group, "n": group.n if told else None, "metrics": kept}

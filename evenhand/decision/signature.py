@@ -48,7 +48,8 @@ def sign(text: str, key: Path) -> str:
         When ssh-keygen is missing or refuses.
     """
     if not key.is_file():
-        raise LedgerError(f"there is no key {key}: name the file of your SSH key, such as ~/.ssh/id_ed25519")
+        what = f"{key} is a folder" if key.is_dir() else f"there is no key {key}"
+        raise LedgerError(f"{what}: name the file of your SSH key, such as ~/.ssh/id_ed25519")
     done = _keygen(["-Y", "sign", "-q", "-n", NAMESPACE, "-f", str(key)], text)
     if done.returncode:
         raise LedgerError(f"ssh-keygen does not sign with {key}: {_said(done)}")

@@ -20,7 +20,7 @@ from evenhand.monitoring.reference import (
     make_watcher,
 )
 from evenhand.monitoring.signals import Outcomes, Signal, assess_signals
-from evenhand.monitoring.verdicts import PolicyLook, judge_fairness, spread
+from evenhand.monitoring.verdicts import PolicyLook, judge_fairness, spread, unjudged
 
 __all__ = [
     "ColumnProfile",
@@ -50,4 +50,5 @@ __all__ = [
     "profile_column",
     "read_latencies",
     "spread",
+    "unjudged",
 ]

@@ -81,7 +81,9 @@ def measure_drift(reference: ColumnProfile, current: ColumnProfile) -> Drift:
     leaves the test its level, since the shares of the population between n sample quantiles have the same variances
     and covariances (those of a Dirichlet distribution) as counts of n rows in cells that were fixed beforehand.
     Missing values are a cell, so one test sees a shift and a gap. Cells are joined by what both samples together
-    expect, which says nothing about their difference. Two cells with few rows are compared by Fisher's exact test.
+    expect, which says nothing about their difference. Two cells with few rows are compared by Fisher's exact test. What
+    is too rare for a cell of its own (categories that are new, or missing values) could vanish in the cell it is joined
+    to: its share is compared by Fisher's test as well, and the smaller p-value of the two counts twice (Bonferroni).
 
     Examples
     --------
@@ -101,11 +103,13 @@ def measure_drift(reference: ColumnProfile, current: ColumnProfile) -> Drift:
     shares = before / before.sum(), now / now.sum()
     at = int(np.argmax(np.abs(shares[1] - shares[0])))
     told: dict[str, Any] = {"cell": reference.labels[at], "before": float(shares[0][at]), "now": float(shares[1][at])}
-    joined = _joined(np.stack([before, now]), ordered=reference.kind == "numeric")
+    table, ordered = np.stack([before, now]), reference.kind == "numeric"
+    tables = [each for each in (_joined(table, ordered=ordered), _rare(table, ordered=ordered)) if each.shape[1] > 1]
     psi = population_stability_index(before, now)
-    if joined.shape[1] < 2:
+    if not tables:
         return Drift(reference.name, None, psi, reason="all rows are in one cell", **told, **sizes)
-    return Drift(reference.name, _p_value(joined), psi, **told, **sizes)
+    p_value = min(1.0, len(tables) * min(map(_p_value, tables)))
+    return Drift(reference.name, p_value, psi, **told, **sizes)
 
 
 def population_stability_index(before: npt.ArrayLike, now: npt.ArrayLike) -> float:
@@ -136,8 +140,8 @@ def _joined(table: Counts, *, ordered: bool) -> Counts:
 
     Of ordered cells the last one, the missing values, is joined to the highest numbers where it is too small.
     """
+    enough = _enough(table)
     table = table[:, table.sum(axis=0) > 0]
-    enough = LEAST_EXPECTED / (table.sum(axis=1).min() / table.sum())
     columns: Sequence[Counts] = list(table.T)
     if not ordered:
         columns = sorted(columns, key=lambda column: float(column.sum()))
@@ -151,6 +155,25 @@ def _joined(table: Counts, *, ordered: bool) -> Counts:
     if held.sum() and found:
         found[-1] = found[-1] + held
     return np.stack(found, axis=1) if found else table.sum(axis=1, keepdims=True)
+
+
+def _rare(table: Counts, *, ordered: bool) -> Counts:
+    """What is too rare for a cell of its own against all the rest, shape (2, 2); (2, 1) where nothing is.
+
+    Of ordered cells only the last one, the missing values: the others are joined to neighbours, which are alike.
+    """
+    enough = _enough(table)
+    whole = np.asarray(table.sum(axis=1))
+    columns = table[:, -1:] if ordered else table[:, table.sum(axis=0) < enough]
+    rare = columns.sum(axis=1)
+    if not 0 < rare.sum() < enough:
+        return whole[:, None]
+    return np.stack([rare, whole - rare], axis=1)
+
+
+def _enough(table: Counts) -> float:
+    """Rows of both samples together with which a cell expects enough in the smaller one."""
+    return float(LEAST_EXPECTED / (table.sum(axis=1).min() / table.sum()))
 
 
 def _p_value(table: Counts) -> float:

@@ -68,6 +68,8 @@ class Look:
         The events that were sent: none within the cool-down of earlier ones.
     notes
         What could not be watched.
+    unjudged
+        What of the declared policies has no verdict, in sentences.
     kept
         Where the rows without outcome wait for it, as the store's reference.
     """
@@ -91,6 +93,7 @@ class Look:
     alarms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     events: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
     kept: Mapping[str, str] | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,16 +101,16 @@ class Look:
         value = dict(vars(self))
         lists = ("signals", "policies", "latency", "groups")
         value |= {name: [dict(each) for each in value[name]] for name in lists}
-        value |= {name: list(value[name]) for name in ("schema", "events", "notes")}
+        value |= {name: list(value[name]) for name in ("schema", "events", "notes", "unjudged")}
         value["alarms"] = {event: list(said) for event, said in self.alarms.items()}
         return value
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> "Look":
         """The look that :meth:`to_dict` wrote."""
-        tuples = ("signals", "policies", "latency", "groups", "schema", "events", "notes")
+        tuples = ("signals", "policies", "latency", "groups", "schema", "events", "notes", "unjudged")
         alarms = {event: tuple(said) for event, said in value["alarms"].items()}
-        return cls(**{**value, **{name: tuple(value[name]) for name in tuples}, "alarms": alarms})
+        return cls(**{**value, **{name: tuple(value.get(name, ())) for name in tuples}, "alarms": alarms})
 
     @property
     def when(self) -> datetime:

@@ -35,6 +35,8 @@ def headline(look: Look) -> tuple[str, str]:
     if not look.counted:
         return "Measured and not tested: " + (look.notes[0] if look.notes else "too few rows") + ".", "open"
     undecided = [policy["policy"] for policy in look.policies if policy["verdict"] == "INCONCLUSIVE"]
+    if look.unjudged:
+        return f"No alarm; {'; '.join(look.unjudged)}.", "open"
     if undecided:
         return f"No alarm; these rows do not settle {', '.join(undecided)}.", "open"
     return "No alarm.", "good"
@@ -174,8 +176,8 @@ def _sections(look: Look, charts: Sequence[Chart]) -> Iterator[str]:
     for title, rows in tables.items():
         if rows:
             yield f"<section><h2>{title}</h2>{_table(rows)}</section>"
-    if look.notes:
-        items = "".join(f"<li>{escape(each)}</li>" for each in look.notes)
+    if notes := (*look.unjudged, *look.notes):
+        items = "".join(f"<li>{escape(each)}</li>" for each in notes)
         yield f"<section><h2>Notes</h2><ul>{items}</ul></section>"
 
 
@@ -231,7 +233,7 @@ def render_markdown(look: Look, charts: Sequence[Chart], *, false_alarms: float,
     for title, rows in (("Largest signals", signal_rows(look)[:10]), ("Policies", _policy_rows(look))):
         if rows:
             lines += ["", f"### {title}", "", *_markdown_table(rows)]
-    lists = {"Data contract": look.schema, "Notes": look.notes}
+    lists = {"Data contract": look.schema, "Notes": (*look.unjudged, *look.notes)}
     for title, items in lists.items():
         lines += ["", f"### {title}", "", *(f"- {plain(item)}" for item in items)] if items else []
     return "\n".join([*lines, "", plain(_about(look, false_alarms=false_alarms, looks=looks))])

@@ -1,6 +1,6 @@
 """The declared policies on new data, with their error spread over the looks of a year."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from evenhand.fairness.policies import Policy, load_policy
 from evenhand.fairness.report import AuditReport
 from evenhand.fairness.statistics import RuleVerdict
 
-__all__ = ["PolicyLook", "RuleLook", "judge_fairness", "spread"]
+__all__ = ["PolicyLook", "RuleLook", "judge_fairness", "spread", "unjudged"]
 
 _BY_DECISIONS = "demographic_parity"
 """What disparities of decisions alone are called: they need no outcome."""
@@ -136,6 +136,36 @@ def judge_fairness(
         depth=needed, min_group_size=min_group_size, policies=declared, replicates=200, seed=seed
     )
     return tuple(_look(judged.assessment, report.n, evidence) for judged in report.policies), report
+
+
+def unjudged(
+    policies: Sequence[str | Policy],
+    judged: Sequence[PolicyLook],
+    *,
+    declared: Collection[str],
+    seen: Collection[str],
+) -> tuple[str, ...]:
+    """What of the declared policies these rows gave no verdict on, in a sentence each: that is no pass.
+
+    Parameters
+    ----------
+    policies
+        Names, paths or policies.
+    judged
+        The verdicts that there are.
+    declared, seen
+        The model's sensitive attributes, and those that the new rows have.
+    """
+    said = []
+    verdicts = {each.policy for each in judged}
+    for policy in (load_policy(each) if isinstance(each, str) else each for each in policies):
+        asked = {name for rule in policy.rules for each in rule.attributes or declared for name in each.split(" & ")}
+        missing = sorted(asked.difference(seen))
+        if policy.rules and policy.name not in verdicts:
+            said.append(f"{policy.name} was not judged: too few rows, or not what its rules need")
+        elif policy.rules and missing:
+            said.append(f"{policy.name} was not judged by {', '.join(missing)}, which these rows do not have")
+    return tuple(said)
 
 
 def _look(assessment: Any, n: int, evidence: Literal["outcomes", "decisions"]) -> PolicyLook:

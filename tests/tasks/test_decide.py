@@ -327,6 +327,9 @@ def test_only_a_signed_answer_of_another_person_counts(retrain: Retrain, tmp_pat
     (tmp_path / "approvers").write_text("".join(lines).replace("bob ", "zoe "))
     with pytest.raises(LedgerError, match="approvers was changed after the decision: put it back, or retrain"):
         answer_hold(hold, signed("bob", says="zoe"))
+    rejected = sign(statement(hold.decision, version.version, "reject"), tmp_path / "bob")
+    with pytest.raises(LedgerError, match="approvers was changed after the decision"):
+        answer_hold(hold, Answer("reject", "zoe", "no", rejected))
     (tmp_path / "approvers").write_text("".join(lines))
     assert live(retrain) is None
     record = answer_hold(hold, signed("ann"))

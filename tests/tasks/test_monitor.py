@@ -79,6 +79,7 @@ def test_three_looks(looks: Looks, rows: pd.DataFrame, tmp_path: Path) -> None:
     assert (first["number"], first["rows"], first["labelled"], first["counted"]) == (1, 400, 0, True)
     assert first["alarms"] == {}  # the model's own rows: nothing has changed
     assert {policy["evidence"] for policy in first["policies"]} == {"decisions"}
+    assert {name for group in first["groups"] for name in group["metrics"]} == {"selection_rate"}
     assert {signal["kind"] for signal in first["signals"]} == {"feature", "group", "prediction", "score", "attribution"}
 
     second = looks.look(tmp_path / "week1.parquet", tmp_path / "labels0.csv", day=8, log=str(tmp_path / "log.csv"))
@@ -91,6 +92,7 @@ def test_three_looks(looks: Looks, rows: pd.DataFrame, tmp_path: Path) -> None:
     assert accuracy["value"] == pytest.approx(right)
     assert accuracy["low"] < right < accuracy["high"]
     assert {policy["evidence"] for policy in second["policies"]} == {"outcomes"}
+    assert "true_positive_rate" in {name for group in second["groups"] for name in group["metrics"]}
     assert second["latency"][0]["value"] == pytest.approx(0.034)
     assert set(labelled.columns) == {"prediction", "score", "group:race", "group:sex", "at", "version", "target"}
 
@@ -140,6 +142,13 @@ def test_a_column_that_is_gone_is_told_and_the_others_are_watched(
     assert "evenhand.schema.fail" in found["alarms"]
     assert any("the model needs obrat" in note for note in found["notes"])
     assert any("sex is not watched" in note for note in found["notes"])
+    assert found["unjudged"] == ["statistical was not judged by sex, which these rows do not have"]
+    nobody = rows.iloc[900:1200].drop(columns=["approve", "male", "black", "hispan"])
+    nobody.to_csv(tmp_path / "nobody.csv", index=False)
+    found = looks.look(tmp_path / "nobody.csv", day=23)
+    assert (found["policies"], [said.partition(":")[0] for said in found["unjudged"]]) == (
+        [], ["statistical was not judged"],
+    )  # fmt: skip
     assert "loanamt" in {signal["name"] for signal in found["signals"] if signal["kind"] == "feature"}
 
 

@@ -92,6 +92,33 @@ def test_a_category_that_is_new_counts_as_another() -> None:
     assert drift.cell in ("b", OTHER)
 
 
+@pytest.mark.parametrize("kind", ["new group", "gaps among numbers"])
+def test_what_was_rare_or_never_there_is_seen_before_it_fills_a_cell(kind: str) -> None:
+    """A tenth of a batch, by turns from either half, so that the cell it would be joined to changes by nothing."""
+    if kind == "new group":
+        before = ColumnProfile("sex", "categorical", (600, 600, 0, 0), categories=("f", "m"))
+        now = ColumnProfile("sex", "categorical", (180, 180, 40, 0), categories=("f", "m"))
+    else:
+        before = ColumnProfile("age", "numeric", (600, 600, 0), edges=(40.0,))
+        now = ColumnProfile("age", "numeric", (200, 160, 40), edges=(40.0,))
+    found = measure_drift(before, now)
+    assert found.p_value == pytest.approx(2 * fisher_exact([[0, 1200], [40, 360]]).pvalue)
+    assert found.p_value < 1e-15
+
+
+def test_what_is_rare_costs_no_more_false_alarms_than_the_level() -> None:
+    rng = np.random.default_rng(3)
+    shares = [0.5, 0.47, 0.02, 0.01]
+    found = 0
+    for _ in range(2000):
+        before, now = (tuple(rng.multinomial(n, shares).tolist()) for n in (1200, 400))
+        drift = measure_drift(
+            *(ColumnProfile("sex", "categorical", each, categories=("f", "m")) for each in (before, now))
+        )
+        found += drift.p_value is not None and drift.p_value <= 0.05
+    assert found / 2000 <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / 2000)
+
+
 def test_what_cannot_be_compared_says_why() -> None:
     before = profile_column(pd.Series([1.0] * 50, name="x"))
     assert measure_drift(before, before.empty()).reason == "no rows in the new data"
