@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from evenhand.data.dataset import Dataset, are_favorable
+from evenhand.data.dataset import UNKNOWN, Dataset, are_favorable
 from evenhand.fairness.methods import Constraint
 
 __all__ = ["GroupChange", "group_changes", "is_favorable", "levelled_down", "paired_difference"]
@@ -115,11 +115,13 @@ def benefit_of(constraint: Constraint, favorable_label: Any) -> str:
     return "selection_rate" if constraint == "demographic_parity" else "true_positive_rate"
 
 
-def levelled_down(changes: Sequence[GroupChange], attribute: str, benefit: str) -> bool:
+def levelled_down(changes: Sequence[GroupChange], attribute: str, benefit: str, *, minimum_group: int = 20) -> bool:
     """Whether no group of the attribute is better off and at least one is worse off.
 
     A rise does not outweigh a fall where its interval reaches 0 and it is, at the most that the rows leave possible, no
     larger than the fall is at the least: then nobody was shown to be better off, and the fall is what closed the gap.
+    ``unknown`` and groups of fewer rows than `minimum_group`, which are no part of the gap, outweigh it only where they
+    surely rose: few rows leave everything possible.
 
     Examples
     --------
@@ -130,8 +132,15 @@ def levelled_down(changes: Sequence[GroupChange], attribute: str, benefit: str) 
     """
     own = [c for c in changes if c.attribute == attribute and c.metric == benefit and c.change is not None]
     falls = [c for c in own if c.change is not None and c.change < 0]
-    rises = [(c.low, c.high) for c in own if c.change is not None and c.change > 0]
+    rises = [c for c in own if c.change is not None and c.change > 0]
     if not falls or not rises:
         return bool(falls)
     least = max(-c.high for c in falls if c.high is not None)
-    return least > 0 and all(low is not None and high is not None and low <= 0 and high <= least for low, high in rises)
+    return least > 0 and not any(_outweighs(rise, least, minimum_group) for rise in rises)
+
+
+def _outweighs(rise: GroupChange, fall: float, minimum_group: int) -> bool:
+    assert rise.low is not None
+    assert rise.high is not None
+    counted = rise.group != UNKNOWN and rise.n >= minimum_group
+    return rise.low > 0 or (counted and rise.high > fall)

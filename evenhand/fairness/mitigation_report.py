@@ -118,7 +118,8 @@ def _levelled(
     found = []
     for attribute in parts.attributes:
         old, new = (one.audit.disparity(limit.metric, attribute) for one in (before, after))
-        if _smaller(limit, old, new) and levelled_down(changes, attribute, benefit):
+        own = levelled_down(changes, attribute, benefit, minimum_group=parts.minimum_group)
+        if own and _smaller(limit, old, new):
             found.append(attribute)
     return tuple(found)
 

@@ -228,6 +228,15 @@ def test_who_is_better_off(rows, expected):
     assert levelled_down(changes, "sex", "selection_rate") is expected
 
 
+@pytest.mark.parametrize(("group", "n"), [("unknown", 50), ("f", 8)])
+def test_groups_that_are_no_part_of_the_gap_outweigh_a_fall_only_where_they_surely_rose(group, n):
+    fall = GroupChange("sex", "m", 50, "selection_rate", 0.6, 0.5, -0.1, -0.16, -0.04)
+    rise = GroupChange("sex", group, n, "selection_rate", 0.5, 0.875, 0.375, -0.097, 0.697)
+    assert levelled_down([fall, rise], "sex", "selection_rate")
+    assert not levelled_down([fall, replace(rise, low=0.01)], "sex", "selection_rate")
+    assert not levelled_down([fall, replace(rise, group="f", n=50)], "sex", "selection_rate")
+
+
 def _gap(value, low=None, high=None):
     return Disparity("demographic_parity_ratio", "race", value, low, high)
 
