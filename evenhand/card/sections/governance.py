@@ -29,6 +29,16 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("Proxy", "A feature from which a sensitive attribute can be guessed."),
 )
 
+WITHOUT_FAVORABLE: Mapping[str, str] = {
+    "Selection rate": "The share of a group that is given a class. No class of this model is declared favorable.",
+    "Demographic parity": (
+        "Between groups, the largest total variation of the shares of all classes (difference), or the smallest ratio "
+        "of the shares of any one class (ratio)."
+    ),
+    "Equal opportunity": "Not defined here: no class is declared favorable.",
+    "Equalized odds": "As demographic parity, among the people of one true class: the class where it is worst.",
+}
+
 
 def decision_of(inputs: Inputs) -> str:
     """The decision's outcome: ``promote``, ``hold``, ``block`` or ``undecided``."""
@@ -136,7 +146,8 @@ def appendix_section(inputs: Inputs, sections: Sequence[Section]) -> Section:
         )
         for name, source in SOURCES.items()
     )
-    glossary = Facts(tuple((term, Cell(meaning)) for term, meaning in GLOSSARY))
+    others = WITHOUT_FAVORABLE if _is_without_favorable(inputs.audit) else {}
+    glossary = Facts(tuple((term, Cell(others.get(term, meaning))) for term, meaning in GLOSSARY))
     further = inputs.drawn([name for name in inputs.pictures if name.startswith("further:")])
     parts = (
         *((Section("further", "Further figures", further),) if further else ()),
@@ -144,6 +155,10 @@ def appendix_section(inputs: Inputs, sections: Sequence[Section]) -> Section:
         Section("coverage", "What this card answers", tables),
     )
     return Section(own.id, own.title, (), parts, own.covers)
+
+
+def _is_without_favorable(audit: Mapping[str, Any]) -> bool:
+    return audit.get("task") == "multiclass" and audit.get("favorable_label") in (None, [], ())
 
 
 def _answers(source: SourceName, heading: str, numbered: Sequence[tuple[int, Section]]) -> str:

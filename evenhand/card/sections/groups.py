@@ -6,6 +6,7 @@ from typing import Any
 
 from evenhand.card.blocks import Block, Cell, Section, Table, Text, Tone
 from evenhand.card.inputs import Inputs
+from evenhand.card.sections.parity import class_of_ratio, parity_detail, share_of
 from evenhand.card.text import count, join, metric_cell, number, percent, plain, words
 from evenhand.disclosure import rests_on_few
 
@@ -96,7 +97,11 @@ def four_fifths(audited: Mapping[str, Any], min_cell: int) -> Mapping[str, Any]:
 def gap_rows(audited: Mapping[str, Any], min_cell: int) -> tuple[tuple[Cell, ...], ...]:
     """A row for each main gap and each with a verdict: verdict, value, interval, p-value, between whom."""
     gaps = audited.get("disparities") or {}
-    return tuple(_gap_row(name, gaps[name], gap_cell(gaps[name], audited, min_cell)) for name in _main(gaps))
+    few = few_groups(audited, min_cell)
+    return tuple(
+        _gap_row(name, gaps[name], gap_cell(gaps[name], audited, min_cell), parity_detail(name, audited, few))
+        for name in _main(gaps)
+    )
 
 
 def _main(gaps: Mapping[str, Any]) -> list[str]:
@@ -106,12 +111,12 @@ def _main(gaps: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _gap_row(name: str, gap: Mapping[str, Any], cell: Cell) -> tuple[Cell, ...]:
+def _gap_row(name: str, gap: Mapping[str, Any], cell: Cell, about: str) -> tuple[Cell, ...]:
     bounded = cell.value is not None and gap.get("low") is not None and gap.get("high") is not None
     left = gap.get("undefined") or {}
-    without = f"not defined for {join(list(left))}" if left else ""
+    details = "; ".join(said for said in (about, f"not defined for {join(list(left))}" if left else "") if said)
     return (
-        Cell(words(name), detail=without),
+        Cell(words(name), detail=details),
         verdict_cell(gap),
         replace(cell, detail="") if bounded else cell,
         Cell(cell.detail) if bounded else Cell("none", tone="absent"),
@@ -136,8 +141,13 @@ def _rate(metric: Mapping[str, Any] | None, min_cell: int) -> Cell:
 def _groups_table(name: str, audited: Mapping[str, Any], min_cell: int) -> Table:
     groups = audited.get("groups") or ()
     names = tuple(metric for metric in RATES if any(metric in group["metrics"] for group in groups))
+    headings = ["Group", "Rows", *map(words, names)]
+    label = class_of_ratio(audited, few_groups(audited, min_cell))
+    if label is not None:
+        names += (share_of(label),)
+        headings.append(f"Share given class {plain(label)}")
     rows = tuple(_group_row(group, names, min_cell) for group in groups)
-    return Table(f"Every group of {plain(name)} on the test part", ("Group", "Rows", *map(words, names)), rows)
+    return Table(f"Every group of {plain(name)} on the test part", tuple(headings), rows)
 
 
 def _flag(audited: Mapping[str, Any], min_cell: int) -> tuple[Block, ...]:

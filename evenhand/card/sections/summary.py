@@ -7,8 +7,9 @@ from evenhand.card.blocks import Block, Cell, Facts, Items, Section, Table, Text
 from evenhand.card.inputs import HUMAN_FIELDS, Inputs
 from evenhand.card.sections.data import parts_of, rows_of
 from evenhand.card.sections.governance import OUTCOMES, decision_of
-from evenhand.card.sections.groups import NOT_AUDITED, four_fifths, gap_cell, headline_gap, verdict_cell
+from evenhand.card.sections.groups import NOT_AUDITED, few_groups, four_fifths, gap_cell, headline_gap, verdict_cell
 from evenhand.card.sections.limits import limitations
+from evenhand.card.sections.parity import parity_detail
 from evenhand.card.sections.performance import NOT_EVALUATED, headline_metrics
 from evenhand.card.text import count, join, metric_cell, name_of, number, plain, words
 
@@ -75,7 +76,9 @@ def _differ(inputs: Inputs) -> tuple[Block, ...]:
             gap_cell(gap[1], audited, inputs.min_cell),
             " and ".join(map(plain, gap[1].get("between") or ())),
         )
-        said = f"{words(gap[0])}: {cell.detail}" if cell.detail else words(gap[0])
+        about = parity_detail(gap[0], audited, few_groups(audited, inputs.min_cell))
+        said = f"{words(gap[0])} ({about})" if about else words(gap[0])
+        said = f"{said}: {cell.detail}" if cell.detail else said
         value = Cell(cell.text, cell.value, cell.tone, said)
         rows.append((Cell(plain(name), detail=between), value, _verdicts(audited, inputs.min_cell)))
     return (Table("Largest differences between groups", ("Over", "Difference", "Verdict"), tuple(rows)),)
