@@ -13,6 +13,7 @@ from deployments.screen import console, plain
 from evenhand.config import Config, check_rows, load_config
 from evenhand.data.dataset import Dataset, favorable_labels
 from evenhand.data.findings import find_all
+from evenhand.data.labels import find_alike_labels
 from evenhand.data.people import find_people
 from evenhand.data.splits import split_dataset
 
@@ -37,7 +38,7 @@ def check_configuration(path: Path, overrides: Sequence[str]) -> int:
     _say(out, held)
     findings = find_all(rows.take(split.rows("train")), seed=config.seed)
     people = find_people(rows, split, config.split.people)
-    for finding in dict.fromkeys((*rows.findings, *people, *findings)):
+    for finding in dict.fromkeys((*rows.findings, *find_alike_labels(rows), *people, *findings)):
         _say(out, f"look at {finding.column}: {finding.message}", style="yellow")
     _say(out, f"next: evenhand train {path}")
     return 0

@@ -1,7 +1,7 @@
 """`evenhand init`: from a data file to a commented configuration."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from deployments.screen import console, plain
 from evenhand.config import secret_in
 from evenhand.config.draft import FILL_IN, Draft, draft_config, model_name
 from evenhand.data.inspect import Inspection, inspect_frame
+from evenhand.data.labels import alike_labels
 from evenhand.data.sources import read_source
 from evenhand.exceptions import ConfigError, DataError, nearest, shorten
 from evenhand.store import write_text
@@ -111,6 +112,12 @@ def _bands(frame: pd.DataFrame, names: set[str]) -> dict[str, list[float]]:
     return edges
 
 
+def _noticed(seen: Inspection, target: str) -> Iterator[str]:
+    """What the file says too, and nobody should overlook."""
+    for same in alike_labels(seen.classes):
+        yield f"look at {target}: {', '.join(map(repr, same))} differ only in case or spaces, and are several labels"
+
+
 def _report(draft: Draft, file: Path) -> None:
     out = console()
     seen = draft.inspection
@@ -120,6 +127,8 @@ def _report(draft: Draft, file: Path) -> None:
     )
     for question in draft.open_questions:
         out.print(Text(f"{FILL_IN} {question}: the file says how", style="bold yellow"), soft_wrap=True)
+    for line in _noticed(seen, draft.target):
+        out.print(Text(plain(line), style="yellow"), soft_wrap=True)
     if not seen.sensitive and not draft.sensitive:
         out.print(Text("no column looks sensitive by its name: add the attributes to compare"), soft_wrap=True)
     out.print(Text(f"next: read it, then\n  evenhand check {shown}\n  evenhand train {shown}"), soft_wrap=True)

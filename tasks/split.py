@@ -7,6 +7,7 @@ from evenhand.config import SplitConfig
 from evenhand.data.contract import contract_of
 from evenhand.data.dataset import Dataset
 from evenhand.data.findings import find_all
+from evenhand.data.labels import find_alike_labels
 from evenhand.data.people import PeopleRows, evidence_rows, find_people
 from evenhand.data.snapshot import read_dataset, write_dataset
 from evenhand.data.splits import Split, split_dataset
@@ -64,7 +65,7 @@ def _write_develop(folder: Path, whole: Dataset, split: Split, *, seed: int, peo
     train = whole.take(split.rows("train"))
     write_dataset(train, folder / "train.parquet")
     write_dataset(whole.take(split.rows("validation")), folder / "validation.parquet")
-    found = (*find_people(whole, split, people), *find_all(train, seed=seed))
+    found = (*find_alike_labels(whole), *find_people(whole, split, people), *find_all(train, seed=seed))
     write_json(folder / "findings.json", [finding.to_dict() for finding in found])
     write_json(folder / "split.json", _shown(split, whole))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from evenhand.config._quote import quote
 from evenhand.data.inspect import ColumnInspection, Inspection
+from evenhand.data.labels import alike_labels
 from evenhand.yaml_reader import scalar
 
 __all__ = ["FILL_IN", "Draft", "draft_config", "model_name"]
@@ -128,6 +129,8 @@ def _target(draft: Draft) -> Iterator[str]:
     if draft.numeric_target:
         yield f"  target_above:   # {FILL_IN} a number: rows above it get label 1, the others label 0"
     yield from _favorable(draft)
+    for same in alike_labels(draft.inspection.classes):
+        yield f"  # {', '.join(map(quote, same))} differ only in case or spaces: if they are one, write one in the data"
     missing = draft.column.missing
     if missing:
         yield f"  drop_missing_target: true   # {missing:,} rows have no target"

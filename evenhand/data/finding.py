@@ -7,6 +7,7 @@ from typing import Any, Literal
 __all__ = ["Finding", "FindingKind"]
 
 FindingKind = Literal[
+    "alike_labels",
     "all_missing",
     "constant",
     "converted",

@@ -231,6 +231,14 @@ def test_init_check_round_trip(loans: Path, tmp_path: Path, capsys: pytest.Captu
     assert "contract: none yet" in text
 
 
+def test_init_and_check_say_that_labels_look_alike(loans: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    loans.write_text(loans.read_text(encoding="utf-8").replace(",yes", ",YES", 60), encoding="utf-8")
+    assert init(loans, "--target", "approved", "--favorable-label", "yes") == 0
+    assert "look at approved: 'YES', 'yes' differ only in case or spaces" in capsys.readouterr().out
+    assert run(["check", "loans.yaml"]) == 0
+    assert "look at approved: 'YES', 'yes' differ only in case or spaces" in capsys.readouterr().out
+
+
 def test_check_tells_of_the_contract_before_it_splits(
     loans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -112,3 +112,8 @@ def test_a_models_name_is_one_that_the_configuration_takes(text: str) -> None:
     frame = table(["a"])
     draft = Draft(inspect_frame(frame, "paid"), {"path": "x"}, target="paid", model=model_name(text))
     assert parse_config(parse_yaml(draft_config(draft), "draft").value).model
+
+
+def test_labels_that_look_alike_are_said() -> None:
+    frame = table(["a"], rows=300).assign(paid=["yes", "YES", "yes "] * 100)
+    assert '  # "YES", "yes", "yes " differ only in case or spaces' in draft_config(drafted(frame))
