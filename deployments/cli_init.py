@@ -116,6 +116,10 @@ def _noticed(seen: Inspection, target: str) -> Iterator[str]:
     """What the file says too, and nobody should overlook."""
     for same in alike_labels(seen.classes):
         yield f"look at {target}: {', '.join(map(repr, same))} differ only in case or spaces, and are several labels"
+    distinct = {column.name: column.distinct for column in seen.columns}
+    for name in seen.people:
+        many = f"{distinct[name]:,} values in {seen.rows:,} rows"
+        yield f"look at {name}: {many}; if they name people, write data.group and split: {{method: group}}"
 
 
 def _report(draft: Draft, file: Path) -> None:

@@ -234,7 +234,11 @@ def _roles(draft: Draft) -> Iterator[str]:
     dates = [column.name for column in draft.inspection.columns if column.kind == "datetime"]
     if dates:
         yield f"  # time: {quote(dates[0])}   # dates a row; with it, split: {{method: time}} tests on the latest rows"
-    yield "  # group: COLUMN   # rows of one person, kept together by split: {method: group}"
+    for name in draft.inspection.people:
+        many = f"{_column(draft, name).distinct:,} values in {draft.inspection.rows:,} rows"
+        yield f"  # group: {quote(name)}   # {many}: a person's? With it, split: {{method: group}}"
+    if not draft.inspection.people:
+        yield "  # group: COLUMN   # rows of one person, kept together by split: {method: group}"
 
 
 def _features(draft: Draft) -> Iterator[str]:
@@ -243,7 +247,9 @@ def _features(draft: Draft) -> Iterator[str]:
     yield "  # Features are all other columns:"
     for column in columns[:_MOST_LISTED]:
         missing = f", {column.missing:,} missing" if column.missing else ""
-        yield f"  #   {quote(column.name)}: {column.kind}, {column.distinct:,} values{missing}{_codes(column)}"
+        person = ", a person's? (group, above)" if column.name in draft.inspection.people else ""
+        about = f"{column.kind}, {column.distinct:,} values{missing}{_codes(column)}{person}"
+        yield f"  #   {quote(column.name)}: {about}"
     if len(columns) > _MOST_LISTED:
         yield f"  #   and {len(columns) - _MOST_LISTED:,} more"
     yield ""

@@ -19,6 +19,7 @@ FindingKind = Literal[
     "shared_people",
     "text_date",
     "text_number",
+    "unnamed_people",
 ]
 
 

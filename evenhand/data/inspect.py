@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from evenhand.data._persons import names_people, snake
 from evenhand.data._single import SUSPICIOUS, sample_rows, single_feature_auc
 from evenhand.data.frames import Kind, column_kind, distinct_texts, padded, plain_frame, require_columns, value_text
 
@@ -65,6 +66,8 @@ class Inspection:
         Columns that alone predict the given target almost perfectly.
     constants
         Columns with one value.
+    people
+        Columns that could name people of whom some have several rows.
     classes
         The values of the given target. Which of them is favorable only a person can say.
     """
@@ -77,6 +80,7 @@ class Inspection:
     suspects: tuple[str, ...]
     constants: tuple[str, ...]
     classes: tuple[str, ...]
+    people: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The inspection as JSON-able values."""
@@ -117,17 +121,13 @@ def inspect_frame(frame: pd.DataFrame, target: str | None = None) -> Inspection:
         rows=n,
         columns=columns,
         keys=_keys(columns, n, target),
-        sensitive=tuple(each.name for each in columns if each.name != target and _SENSITIVE.search(_words(each.name))),
+        sensitive=tuple(each.name for each in columns if each.name != target and _SENSITIVE.search(snake(each.name))),
         targets=(target,) if target is not None else _targets(columns),
         suspects=() if target is None else _suspects(plain, target),
         constants=constant,
         classes=() if target is None else tuple(distinct_texts(plain[target])[:_MOST_SHOWN]),
+        people=tuple(name for name in plain.columns if name != target and names_people(plain[name])),
     )
-
-
-def _words(name: str) -> str:
-    """The name in lower case, with the humps of camelCase apart."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def _look(column: pd.Series) -> ColumnInspection:
@@ -147,7 +147,7 @@ def _keys(columns: tuple[ColumnInspection, ...], n: int, target: str | None) -> 
         for each in columns
         if n > 1 and each.distinct == n and each.kind in ("integer", "text") and each.name != target
     ]
-    return tuple(sorted(able, key=lambda name: not _KEY.search(_words(name))))
+    return tuple(sorted(able, key=lambda name: not _KEY.search(snake(name))))
 
 
 def _targets(columns: tuple[ColumnInspection, ...]) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ def _targets(columns: tuple[ColumnInspection, ...]) -> tuple[str, ...]:
         r"(?:^|[^a-z])(?:target|label|class|y|outcome|approv\w*|default\w*|income|decision|result|status)(?:$|[^a-z])"
     )
     able = [each.name for each in columns if 2 <= each.distinct <= 10 and each.kind != "number"]
-    return tuple(sorted(able, key=lambda name: not likely.search(_words(name))))
+    return tuple(sorted(able, key=lambda name: not likely.search(snake(name))))
 
 
 def _suspects(frame: pd.DataFrame, target: str) -> tuple[str, ...]:

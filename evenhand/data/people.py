@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from evenhand.data._persons import names_people
 from evenhand.data.dataset import Dataset
 from evenhand.data.digest import key_digests, mix, row_digests
 from evenhand.data.finding import Finding
@@ -54,11 +55,12 @@ def evidence_rows(whole: Dataset, split: Split, people: PeopleRows) -> Dataset:
 
 
 def find_people(whole: Dataset, split: Split, people: PeopleRows) -> Iterator[Finding]:
-    """What a person should know who reads figures about rows of which several are one person's.
+    """What a person should know who reads figures about rows of which several are one person's, or may be.
 
     Parameters are those of :func:`evidence_rows`.
     """
     if whole.group is None:
+        yield from _unnamed(whole)
         return
     known, name = whole.group.notna().to_numpy(), str(whole.group.name)
     names = pd.Series(key_digests(whole.group, "group"))
@@ -81,3 +83,17 @@ def find_people(whole: Dataset, split: Split, people: PeopleRows) -> Iterator[Fi
         }[people]
         told = f"names {everybody:,} people in {len(tested):,} rows of the test part, which depend on one another"
         yield Finding("repeated_people", name, f"{told}: {done}", everybody)
+
+
+def _unnamed(whole: Dataset) -> Iterator[Finding]:
+    """Features that seem to name people, of data that declare none."""
+    for name in whole.X.columns:
+        column = whole.X[name]
+        if names_people(column):
+            distinct, present = column.nunique(), int(column.notna().sum())
+            told = (
+                f"is a feature with {distinct:,} values in {present:,} rows: if rows with one value are one person's, "
+                "name it in data.group, and `split.method: group` keeps them on one side; if it names something else, "
+                "exclude it"
+            )
+            yield Finding("unnamed_people", str(name), told, distinct)

@@ -93,7 +93,13 @@ def _of_sample(inputs: Inputs) -> Iterator[Cell]:
 
 def _of_features(inputs: Inputs) -> Iterator[Cell]:
     for finding in inputs.data.get("findings") or ():
-        if finding.get("kind") in ("leakage", "restates_sensitive", "shared_people", "repeated_people"):
+        if finding.get("kind") in (
+            "leakage",
+            "restates_sensitive",
+            "shared_people",
+            "repeated_people",
+            "unnamed_people",
+        ):
             yield Cell(f"Data: {plain(finding['column'])}: {plain(finding['message'])}", tone="flag")
     for report in inputs.explanation.get("proxies") or ():
         if (report.get("together") or {}).get("above_chance"):

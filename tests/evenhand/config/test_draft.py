@@ -117,3 +117,9 @@ def test_a_models_name_is_one_that_the_configuration_takes(text: str) -> None:
 def test_labels_that_look_alike_are_said() -> None:
     frame = table(["a"], rows=300).assign(paid=["yes", "YES", "yes "] * 100)
     assert '  # "YES", "yes", "yes " differ only in case or spaces' in draft_config(drafted(frame))
+
+
+def test_a_column_that_may_name_people_is_said() -> None:
+    text = draft_config(drafted(table(["a"], rows=300).assign(patient=[k % 90 for k in range(300)])))
+    assert "  # group: patient   # 90 values in 300 rows: a person's? With it, split: {method: group}" in text
+    assert "# group: COLUMN" not in text

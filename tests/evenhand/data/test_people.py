@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from evenhand.data.dataset import Dataset
+from evenhand.data.inspect import inspect_frame
 from evenhand.data.people import evidence_rows, find_people, one_row_each
 from evenhand.data.splits import split_dataset
 
@@ -72,3 +73,27 @@ def test_intervals_hold_their_level_on_one_row_a_person_and_not_on_all() -> None
             misses[people] += binomtest(int(taken.sum()), len(taken)).pvalue < 0.05
     assert misses["one"] <= 30, "a level of .05 with 400 data sets: 20 expected, 30 in one of 70 runs"
     assert misses["all"] > 150
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "is_found"),
+    [
+        ("patient", np.arange(300) % 95, True),
+        ("customerNo", [f"K{k % 95}" for k in range(300)], True),
+        ("USER_ID", np.where(np.arange(300) == 7, np.nan, np.arange(300) % 95), True),
+        ("case_id", np.arange(300) % 95, True),
+        ("branch_id", np.arange(300) % 25, False),  # an id of few values may be anything
+        ("patient", np.arange(300), False),  # names a row
+        ("member", np.arange(300) % 2, False),
+        ("applicant_income", np.arange(300) % 95, False),
+        ("paid", np.arange(300) % 95, False),
+        ("client_score", np.arange(300) % 95 / 7, False),
+    ],
+)
+def test_a_feature_that_may_name_people_is_told(name: str, values: object, *, is_found: bool) -> None:
+    rows = visits([None] * 300)
+    X = pd.DataFrame({"a": rows.X["a"], name: values})
+    whole = Dataset(X, rows.y, rows.sensitive_features)
+    found = list(find_people(whole, split_dataset(whole), "one"))
+    assert [finding.column for finding in found] == [name] * is_found
+    assert inspect_frame(X.assign(y=rows.y), target="y").people == (name,) * is_found
