@@ -63,8 +63,10 @@ class Records:
     def _find_padded(self, block: bytes, places: Places, at_end: Places, first: int) -> None:
         """Look at the cells that begin behind a place from `first` on; -1 stands for the start of the block."""
         codes = np.frombuffer(block + b"\n\n", dtype=np.uint8)
-        behind = np.arange(first, len(places))
-        at = np.where(behind < 0, 0, places[behind] + 1) if len(places) else np.zeros(len(behind), dtype=np.intp)
+        at = places[first:] + 1 if first >= 0 else np.concatenate([[0], places + 1])
+        begin = codes[at]
+        likely = np.flatnonzero((begin == _ZERO) | (begin == _SPACE) | (begin == _QUOTE))
+        at, behind = at[likely], likely + first
         while (blank := (codes[at] == _SPACE) | (codes[at] == _QUOTE)).any():
             at = at + blank
         kept = (codes[at] == _ZERO) & _is_digit(codes[at + 1])
