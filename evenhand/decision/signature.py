@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 from evenhand.decision.ledger import LedgerError, Record
@@ -56,7 +57,7 @@ def sign(text: str, key: Path) -> str:
     return done.stdout
 
 
-def verify(text: str, signature: str, who: str, allowed: Path) -> None:
+def verify(text: str, signature: str, who: str, allowed: Path, *, at: datetime | None = None) -> None:
     """Make sure that this person signed this text.
 
     Parameters
@@ -67,6 +68,8 @@ def verify(text: str, signature: str, who: str, allowed: Path) -> None:
         The person, as the list names them.
     allowed
         The list of allowed signers (``ssh-keygen(1)``, ALLOWED SIGNERS): a name and a public key a line.
+    at
+        When it was signed, for keys that are valid for a while (OpenSSH 8.7); by default now.
 
     Raises
     ------
@@ -79,6 +82,8 @@ def verify(text: str, signature: str, who: str, allowed: Path) -> None:
         file = Path(scratch) / "signature"
         file.write_text(signature.strip() + "\n", encoding="utf-8")
         words = ["-Y", "verify", "-n", NAMESPACE, "-f", str(allowed), "-I", who, "-s", str(file)]
+        if at is not None:
+            words += ["-O", f"verify-time={at.astimezone():%Y%m%d%H%M%S}"]
         done = _keygen(words, text)
     if done.returncode:
         raise LedgerError(f"the signature is not one of {shorten(who)} for this answer: {_said(done)}")

@@ -13,6 +13,7 @@ from evenhand.decision.ledger import Fault, LedgerError, Record, digest_record, 
 from evenhand.decision.standing import Standing, standing
 from evenhand.exceptions import ModelError, ServiceError
 from tasks.ledger.recorded import altered
+from tasks.ledger.signed import forged
 from tasks.ledger.stamps import another_ledger, refuse_cut, stamps_of
 from tasks.ledger.table import ATTEMPTS, append, connected, identity, ledger_address, records, unknown_model
 from tasks.registry import LEDGER, STAMP, alias_version, has_version, ledger_stamps, move_alias, tag_version
@@ -246,6 +247,7 @@ def faults() -> tuple[Fault, ...]:
     stamps = ledger_stamps()  # before the records
     everything = records(edited="keep")
     found = list(find_faults(everything, stamps))
+    found += [] if found else forged(everything)
     sound = not found
     for name in sorted({record.model for record in everything}):
         reason = checked_standing(name)[1] if sound else _alias_fault(everything, name)

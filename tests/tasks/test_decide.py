@@ -22,6 +22,7 @@ from tasks import ledger
 from tasks.answer import Answer, answer_hold, find_hold, held_version, roll_back
 from tasks.decide import decide_model
 from tasks.enact import enact_decision
+from tasks.ledger.signed import forged
 from tasks.register import register_model
 from tasks.registry import Version, load_registered, move_alias, tag_version
 from tasks.step import read_json, store
@@ -335,6 +336,19 @@ def test_only_a_signed_answer_of_another_person_counts(retrain: Retrain, tmp_pat
     record = answer_hold(hold, signed("ann"))
     assert record.body["verified"] is True
     assert live(retrain) == version.version
+    everything = ledger.records()
+    assert not list(forged(everything))
+    for changed in ({"signature": ""}, {"by": "bob"}, {"verified": False}, {"signature": rejected}):
+        false = replace(record, body={**record.body, **changed})
+        found = [false if each.hash == record.hash else each for each in everything]
+        assert [(fault.sequence, fault.kind) for fault in forged(found)] == [(record.sequence, "unfounded")], changed
+    (tmp_path / "approvers").write_text("".join(lines).replace("ann ", 'ann valid-before="20200101" '))
+    digest = digest_file(tmp_path / "approvers")
+    held = replace(hold.decision, body={**hold.decision.body, "approvers_digest": digest})
+    found = [held if each.hash == held.hash else each for each in everything]
+    assert [fault.sequence for fault in forged(found)] == [record.sequence], "the key had expired before"
+    (tmp_path / "approvers").unlink()
+    assert not list(forged(everything)), "the list of that time is not at hand"
 
 
 def test_the_next_model_is_compared_with_the_champion_on_the_test_rows(retrain: Retrain) -> None:
