@@ -57,7 +57,7 @@ READERS: dict[str, Callable[[SourceConfig, DataConfig], Any]] = {
     "ingest": lambda source, data: load_rows(data.model_copy(update={"source": source})),
     "score": lambda source, _: score_rows.fn("loans", source, "scored.parquet", version="1"),
     "observe": lambda source, data: observe_batch.fn(MagicMock(), {}, source, data, MonitorConfig(), seed=0),
-    "outcomes": lambda source, data: _outcomes(source, data, MonitorConfig(), ()),
+    "outcomes": lambda source, data: _outcomes(source, data, MonitorConfig(), (), {}),
     "latency": lambda source, _: _latency(str(source.path)),
 }
 
