@@ -13,12 +13,14 @@ from evenhand.fairness.statistics import Estimated, wilson
 from evenhand.modeling.robustness_mixtures import Hits, after_label_noise, worst_mixture, worst_mixture_accuracy
 
 groups = st.integers(2, 6)
+# The solver takes costs that differ by less than its tolerance, 1e-7, for equal, and misses the minimum by as much.
+accuracies = st.integers(0, 100_000).map(lambda k: k / 100_000)
 
 
 @settings(deadline=None)
 @given(
     groups.flatmap(
-        lambda g: st.tuples(arrays(float, g, elements=st.floats(0, 1)), arrays(float, g, elements=st.floats(0.01, 1)))
+        lambda g: st.tuples(arrays(float, g, elements=accuracies), arrays(float, g, elements=st.floats(0.01, 1)))
     ),
     st.floats(1.01, 20),
 )
