@@ -180,7 +180,7 @@ def _cells(record: "Record") -> tuple[str, str, str]:
     body = record.body
     version = f"version {body['version']}" if body.get("version") else ""
     said = {
-        "look": lambda: f"look {body['look']} at the test set, {_looked(body)}",
+        "look": lambda: f"look {body['look']} {_looked(body)}",
         "decision": lambda: f"{version} {body['outcome']}: {'; '.join(body['reasons'])}",
         "approval": lambda: f"{version} by {body['by']}: {body['reason']}",
         "rejection": lambda: f"{version} by {body['by']}: {body['reason']}",
@@ -192,8 +192,10 @@ def _cells(record: "Record") -> tuple[str, str, str]:
 
 
 def _looked(body: Mapping[str, Any]) -> str:
-    """Who looked: a run that trained, or an audit of a version."""
-    return f"run {str(body['run'])[:8]}" if "run" in body else f"audit of version {body.get('audit')}"
+    """Which looks it is counted among: a run's at the test set, or the audits' of the model on any rows."""
+    if "run" in body:
+        return f"at the test set, run {str(body['run'])[:8]}"
+    return f"of the model's audits, version {body.get('audit')}"
 
 
 def settle(model: str) -> int:

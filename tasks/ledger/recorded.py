@@ -4,16 +4,14 @@ The tags of a version and the files of its run can be changed by whoever may wri
 the decision about it has their digests; a version that was never decided about has only its tags.
 """
 
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from evenhand.exceptions import ModelError
-from evenhand.store import digest_file, digest_json
+from evenhand.store import digest_json
 from tasks.ledger.table import records
 from tasks.registry import load_registered
-from tasks.tracking.reading import Registered, fetch_model, read_registered
+from tasks.tracking.reading import Registered, read_registered
 
 __all__ = ["altered", "load_decided", "read_decided", "refuse_altered"]
 
@@ -54,7 +52,7 @@ def refuse_altered(model: str, version: str, files: _Files) -> None:
         if file in files and body.get(name) is not None and _said(now, files) != body[name]:
             raise ModelError(
                 f"{file}.json of {model} version {version} in MLflow is not what the ledger recorded as {name} when it "
-                "was decided about: it was altered since; restore it, or make another version live"
+                f"was decided about: it was altered since; restore it from a backup, or `evenhand rollback {model}`"
             )
 
 
@@ -105,20 +103,14 @@ def altered(model: str, version: str) -> str:
     model, version
         The version, by its number.
     """
-    expected = _decided(model, version).get("model_digest")
-    if expected is None:
+    if _decided(model, version).get("model_digest") is None:
         return ""
     try:
-        known = read_decided(model, version)
-        with tempfile.TemporaryDirectory() as scratch:
-            if digest_file(fetch_model(known, Path(scratch))) == expected:
-                return ""
+        read_decided(model, version)
+        load_decided(model, version)
     except ModelError as error:
         return str(error)
-    return (
-        f"the file of {model} version {version} and its tag are not those of the ledger's decision: restore them, or "
-        "make another version live"
-    )
+    return ""
 
 
 def _decided(model: str, version: str) -> Mapping[str, Any]:

@@ -68,8 +68,9 @@ def load_registered(model: str, version_or_alias: str, *, recorded: str | None =
         file = model_file(found, Path(scratch))
         if recorded is not None and digest_file(file) != recorded:
             raise ModelError(
-                f"the file of {model} version {found.version} is not the one that was decided about: its tag says so, "
-                f"and the ledger recorded {recorded[:12]}... as its SHA-256; it was not loaded"
+                f"the file of {model} version {found.version} is not the one that was decided about: its SHA-256 is "
+                f"{digest_file(file)[:12]}..., and the ledger recorded {recorded[:12]}...; it was not loaded. Restore "
+                f"it from a backup, or make another version live: `evenhand rollback {model}`"
             )
         try:
             return load_model(file)

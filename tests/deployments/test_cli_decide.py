@@ -81,7 +81,7 @@ def test_every_kind_of_look_is_listed(home: Path, capsys: pytest.CaptureFixture[
     assert run(["ledger", "list"]) == 0
     said = capsys.readouterr().out
     assert "at the test set, run 01234567" in said
-    assert "at the test set, audit of version 3" in said
+    assert "of the model's audits, version 3" in said
 
 
 @pytest.mark.parametrize(
