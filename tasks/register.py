@@ -58,7 +58,7 @@ def register_model(
     model = load_fitted(fitted)
     # A model that needs the sensitive attributes says so in its signature: they are columns of its frame.
     taken = as_taken(model, train)
-    log_model(run, model, file, signature=model_signature(taken.X, train.y), tags=tags)
+    log_model(run, file, signature=model_signature(taken.X, train.y), tags=tags)
     version = register_version(run, alias=record.alias, tags=tags, description=_describe(about, run))
     keep_contract(run.model, read_json(store().folder(parts["contract"]) / "contract.json"))
     number = f"version {version.version} is {version.alias}" if version.version else "waits for MLflow"

@@ -7,12 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from evenhand.modeling.persistence import TRUSTED_TYPES
-from evenhand.provenance import serving_requirements
 from tasks.registry.contracts import CONTRACT_TAG, NOT_COMPARED, was_held
+from tasks.registry.folder import write_folder
 from tasks.tracking import RunRef
 from tasks.tracking.delivery import box, deliver
-from tasks.tracking.items import link
 from tasks.tracking.sending import caught_up, send
 
 __all__ = ["Version", "log_model", "model_signature", "register_version"]
@@ -60,15 +58,15 @@ def model_signature(X: pd.DataFrame, y: pd.Series) -> Any:
     )
 
 
-def log_model(run: RunRef, model: Any, file: Path, *, signature: Any, tags: dict[str, str]) -> None:
+def log_model(run: RunRef, file: Path, *, signature: Any, tags: dict[str, str]) -> None:
     """Record the model below the run: the very file that was assessed, with pinned requirements.
 
     Parameters
     ----------
     run
         The run that made the model.
-    model, file
-        The model, and the skops file that :func:`evenhand.modeling.persistence.save_model` wrote of it.
+    file
+        What :func:`evenhand.modeling.persistence.save_model` wrote.
     signature
         What :func:`model_signature` gave.
     tags
@@ -76,22 +74,8 @@ def log_model(run: RunRef, model: Any, file: Path, *, signature: Any, tags: dict
     """
     outbox = box(run.key)
     digest = tags["evenhand.model_digest"]
-    outbox.append("model", {"tags": tags}, fill=partial(_save, model, file, signature), identity=f"model-{digest}")
+    outbox.append("model", {"tags": tags}, fill=partial(write_folder, file, signature), identity=f"model-{digest}")
     send(outbox)
-
-
-def _save(model: Any, file: Path, signature: Any, folder: Path) -> None:
-    import mlflow.sklearn
-
-    mlflow.sklearn.save_model(
-        model,
-        str(folder),
-        serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
-        skops_trusted_types=list(TRUSTED_TYPES),
-        signature=signature,
-        pip_requirements=serving_requirements(),
-    )
-    link(file, folder / "model.skops")  # MLflow wrote the model once more, with other times in it
 
 
 def register_version(run: RunRef, *, alias: str, tags: dict[str, str], description: str) -> Version:
