@@ -60,24 +60,30 @@ def find_run(name: str | None) -> Outcome:
     ConfigError
         When there is no run, or none of that name.
     """
-    outcomes = [_read(path) for path in _files()]
+    left = {path.parent.name: _read(path) for path in _files()}
+    outcomes = list(left.values())
     if not outcomes:
         raise ConfigError(f"there is no run in {home_folder()}: `evenhand train CONFIG` makes one")
     if name is None:
         return outcomes[0]
-    found = [outcome for outcome in outcomes if _means(name, outcome)]
+    found = [outcome for folder, outcome in left.items() if _means(name, outcome, folder)]
     if not found:
         known = [each for outcome in outcomes for each in (outcome.run_id[:8], outcome.model_name)]
         raise ConfigError(f"there is no run {shorten(name)}: {nearest(name, set(known))}")
-    distinct = {outcome.run_id for outcome in found if outcome.run_id.startswith(name)}
+    distinct = {outcome.run_id for folder, outcome in left.items() if _begins(name, outcome, folder)}
     if len(distinct) > 1:
         raise ConfigError(f"{shorten(name)} is the start of {len(distinct)} runs: give more of it")
     return found[0]
 
 
-def _means(name: str, outcome: Outcome) -> bool:
+def _means(name: str, outcome: Outcome, folder: str) -> bool:
     names = (outcome.model_name, f"{outcome.model_name}/{outcome.model_version}", outcome.flow_run_name)
-    return name in names or (len(name) >= 4 and outcome.run_id.startswith(name))
+    return name in names or _begins(name, outcome, folder)
+
+
+def _begins(name: str, outcome: Outcome, folder: str) -> bool:
+    """Whether a run's identifier begins so; a run that waited for MLflow keeps its key as the name of its folder."""
+    return len(name) >= 4 and (outcome.run_id.startswith(name) or folder.startswith(name))
 
 
 def _files() -> Iterator[Path]:

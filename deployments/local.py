@@ -90,6 +90,8 @@ def services() -> Iterator[None]:
 
     Raises
     ------
+    ConfigError
+        When nothing can be written below the home.
     ServiceError
         When a named Prefect server does not answer, or our own does not start. Without MLflow a run goes on: its
         records wait on disk.
@@ -97,6 +99,8 @@ def services() -> Iterator[None]:
     home = home_folder()
     named = os.environ.get("PREFECT_API_URL")
     default_addresses(os.environ, home)
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise ConfigError(f"{home} cannot be written to: name a folder that you may write to in EVENHAND_HOME")
     if named:
         if not answers(f"{named.rstrip('/')}/health", seconds=5):
             raise ServiceError(f"Prefect's server does not answer at {named}: start it, or unset PREFECT_API_URL")

@@ -21,7 +21,7 @@ from tasks.ledger import (
     shown_address,
     stamp_version,
 )
-from tasks.registry import artifact_digest, find_version, run_files, run_version, tag_version
+from tasks.registry import artifact_digest, delivered_run, find_version, run_files, run_version, tag_version
 
 __all__ = ["Answer", "answer_hold", "find_hold", "finish_approval", "held_version", "roll_back"]
 
@@ -70,14 +70,28 @@ def find_hold(name: str | None) -> Hold:
     elif name in models:
         found = [hold for hold in holds if hold.decision.model == name][-1:]
     else:
-        found = [hold for hold in holds if _means(name, hold.decision)][-1:]
+        found = _of_name(name, holds)
     if not found:
         what = f"no decision of {shorten(name)} is held" if name else "no decision waits for a person"
         raise LedgerError(f"{what} in the ledger {shown_address()}: EVENHAND_HOME or EVENHAND_LEDGER names another one")
     if len(found) > 1:
         named = ", ".join(f"{hold.decision.body['run_id'][:8]} ({hold.decision.model})" for hold in found)
-        raise LedgerError(f"several decisions wait: name the run, one of {named}")
+        several = f"{shorten(name)} begins the names of several decisions" if name else "several decisions wait"
+        raise LedgerError(f"{several}: name the run, one of {named}")
     return found[0]
+
+
+def _of_name(name: str, holds: Sequence[Hold]) -> list[Hold]:
+    """The newest held decision of each run that a name means; one that waited has another name in MLflow since."""
+    meant = [hold for hold in holds if _means(name, hold.decision)]
+    if not meant and len(name) >= 4:
+        waited = (hold for hold in holds if not hold.decision.body.get("version"))
+        meant = [hold for hold in waited if delivered_run(hold.decision.model, _key(hold)).startswith(name)]
+    return list({_key(hold): hold for hold in meant}.values())
+
+
+def _key(hold: Hold) -> str:
+    return str(hold.decision.body["run"])
 
 
 def _means(name: str, decision: Record) -> bool:

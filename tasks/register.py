@@ -12,7 +12,7 @@ from evenhand.provenance import code_version, machine, packages
 from evenhand.store import Ref, digest_file
 from tasks.registry import Version, keep_contract, log_model, model_signature, register_version
 from tasks.step import load_fitted, load_part, note, read_json, step, store, write_json
-from tasks.tracking import File, RunRef, Tags, current, log, log_dataset
+from tasks.tracking import File, RunRef, Tags, log, log_dataset
 
 __all__ = ["register_model"]
 
@@ -59,7 +59,7 @@ def register_model(
     # A model that needs the sensitive attributes says so in its signature: they are columns of its frame.
     taken = as_taken(model, train)
     log_model(run, file, signature=model_signature(taken.X, train.y), tags=tags)
-    version = register_version(run, alias=record.alias, tags=tags, description=_describe(about, run))
+    version = register_version(run, alias=record.alias, tags=tags, description=_describe(about))
     keep_contract(run.model, read_json(store().folder(parts["contract"]) / "contract.json"))
     number = f"version {version.version} is {version.alias}" if version.version else "waits for MLflow"
     note(f"{version.model} {number}")
@@ -98,10 +98,6 @@ def _log_provenance(
         )
 
 
-def _describe(about: dict[str, Any], run: RunRef) -> str:
-    """What it was trained on, and where its card is, which cannot name the version that carries its digest."""
-    name = current(run).name
-    return (
-        f"Trained on {about['name']}, {about['rows']:,} rows, digest {about['digest'][:12]}. Its model card is "
-        f"card/card.html among the artifacts of run {name}; `evenhand show {name[:8]}` tells of both."
-    )
+def _describe(about: dict[str, Any]) -> str:
+    """What it was trained on; where its card is follows when MLflow has given the run its identifier."""
+    return f"Trained on {about['name']}, {about['rows']:,} rows, digest {about['digest'][:12]}."

@@ -88,7 +88,7 @@ def register_version(run: RunRef, *, alias: str, tags: dict[str, str], descripti
     alias
         For example ``challenger``. Of runs that end at once the version with the highest number has it.
     tags, description
-        Of the version.
+        Of the version; where its card is stands behind the description.
 
     Returns
     -------

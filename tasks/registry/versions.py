@@ -101,11 +101,28 @@ def run_version(model: str, key: str) -> str | None:
     ServiceError
         When MLflow does not answer.
     """
+    found = _of_run(model, key)
+    return str(found.version) if found is not None else None
+
+
+def delivered_run(model: str, key: str) -> str:
+    """MLflow's identifier of a run that waited for it, by the run's key; "" when MLflow has no version of it yet.
+
+    Raises
+    ------
+    ServiceError
+        When MLflow does not answer.
+    """
+    found = _of_run(model, key)
+    return str(found.run_id or found.tags.get("evenhand.run_id") or "") if found is not None else ""
+
+
+def _of_run(model: str, key: str) -> Any | None:
     with reachable():
         ask()
         for version in client().search_model_versions(f"name = '{model}'", order_by=["version_number DESC"]):
             if key in (version.tags.get("evenhand.run_key"), version.run_id, version.tags.get("evenhand.run_id")):
-                return str(version.version)
+                return version
     return None
 
 

@@ -20,6 +20,7 @@ T = TypeVar("T")
 RUN_KEY, FLOW_RUN = "evenhand.run_key", "evenhand.flow_run_id"
 _CLASHES = 10
 _ASKED = "evenhand.asked_alias"  # which may have gone to a newer version since
+_ASKED_AT = "evenhand.asked_at"  # milliseconds since 1970: when the run registered it, with or without MLflow
 _METRICS, _PARAMS = 900, 90  # MLflow takes at most 1,000 metrics, 100 params and 100 tags in one call
 
 
@@ -241,15 +242,17 @@ def _create_name(model: str) -> None:
 
 def _create(record: Record, receipts: Mapping[str, str], *, late: bool) -> Any:
     body, model_id = record.body, receipts["model_id"]
-    tags = {**body["tags"], "evenhand.run_id": receipts["run_id"], _ASKED: body["alias"]}
-    if late and _newer(body["model"], record.at):
+    run_id = receipts["run_id"]
+    tags = {**body["tags"], "evenhand.run_id": run_id, _ASKED: body["alias"], _ASKED_AT: str(record.at)}
+    if late and _newer(body["model"], body["alias"], record.at):
         tags[_ASKED] = ""
+    where = f"Its model card is card/card.html among the artifacts of run {run_id}"
     made = client().create_model_version(
         body["model"],
         f"models:/{model_id}",
-        run_id=receipts["run_id"],
+        run_id=run_id,
         tags=tags,
-        description=body["description"],
+        description=f"{body['description']} {where}; `evenhand show {run_id[:8]}` tells of both.",
         model_id=model_id,  # a server takes no model address without it
     )
     if made.status != "READY":
@@ -257,20 +260,29 @@ def _create(record: Record, receipts: Mapping[str, str], *, late: bool) -> Any:
     return made
 
 
-def _newer(model: str, at: int) -> bool:
-    """Whether a version was registered after a record was written that had to wait."""
-    newest = client().search_model_versions(f"name = '{model}'", order_by=["version_number DESC"], max_results=1)
-    return bool(newest) and newest[0].creation_timestamp > at
+def _newer(model: str, alias: str, at: int) -> bool:
+    """Whether a version asks for the alias that was made after a record was written that had to wait.
+
+    MLflow's own time of a version is that of its delivery: of two that waited the first would be newer than the second.
+    """
+    newest = _newest(model, alias)
+    return newest is not None and int(newest.tags.get(_ASKED_AT, newest.creation_timestamp)) > at
+
+
+def _newest(model: str, alias: str) -> Any | None:
+    """The version with the highest number of those that ask for an alias."""
+    query = f"name = '{model}' and tags.`{_ASKED}` = '{alias}'"
+    found = client().search_model_versions(query, order_by=["version_number DESC"], max_results=1)
+    return found[0] if found else None
 
 
 def _move_alias(model: str, alias: str) -> None:
     """Set the alias to the newest version that asked for it, and look again: another run may be doing the same."""
-    query = f"name = '{model}' and tags.`{_ASKED}` = '{alias}'"
     while True:
-        newest = client().search_model_versions(query, order_by=["version_number DESC"], max_results=1)
-        if not newest or alias_holder(model, alias) == str(newest[0].version):
+        newest = _newest(model, alias)
+        if newest is None or alias_holder(model, alias) == str(newest.version):
             return
-        set_alias(model, alias, str(newest[0].version))
+        set_alias(model, alias, str(newest.version))
 
 
 def set_alias(model: str, alias: str, version: str) -> None:

@@ -379,6 +379,17 @@ def test_show_finds_a_run_by_what_people_remember(
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["run", "0123ffff", "01234567"]
 
 
+def test_show_takes_either_name_of_a_run_that_waited(
+    outcome: Outcome, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "home" / "runs" / "d053351a0f3a"  # its key: MLflow's identifier came later
+    folder.mkdir(parents=True)
+    (folder / "outcome.json").write_text(json.dumps(outcome.to_dict() | {"run_id": "48ce6518f55c"}), encoding="utf-8")
+    for name in ("d053351a", "48ce6518"):
+        assert run(["show", "--json", name]) == 0
+        assert json.loads(capsys.readouterr().out)["run_id"] == "48ce6518f55c"
+
+
 def test_show_without_a_run_or_with_a_damaged_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "evenhand train CONFIG" in wrong("show", capsys=capsys)
     folder = tmp_path / "home" / "runs" / "x"

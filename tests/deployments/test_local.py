@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from deployments.local import default_addresses, services
-from evenhand.exceptions import ServiceError
+from evenhand.exceptions import ConfigError, ServiceError
 
 
 def test_what_is_set_already_stays(tmp_path: Path) -> None:
@@ -48,6 +48,13 @@ def test_a_named_server_that_is_silent_is_named_in_seconds(tmp_path: Path, monke
         pass
     assert variable in str(caught.value)
     assert time.monotonic() - began < 10
+
+
+def test_a_home_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {**os.environ, "EVENHAND_HOME": str(tmp_path)})
+    monkeypatch.setattr(os, "access", lambda *_: False)  # a disk that is mounted read-only: nobody here can mount one
+    with pytest.raises(ConfigError, match=r"cannot be written to: .* EVENHAND_HOME"), services():
+        pass
 
 
 @pytest.mark.e2e

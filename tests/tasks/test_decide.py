@@ -18,7 +18,7 @@ from evenhand.exceptions import ModelError
 from evenhand.modeling.persistence import save_model
 from evenhand.store import Ref, digest_file
 from tasks import answer as people
-from tasks import ledger
+from tasks import enact, ledger
 from tasks.answer import Answer, answer_hold, find_hold, held_version, roll_back
 from tasks.decide import decide_model
 from tasks.enact import enact_decision
@@ -434,6 +434,23 @@ def test_a_version_that_waits_for_mlflow_is_held(retrain: Retrain) -> None:
     version = retrain.register()  # MLflow answers again
     answer_hold(find_hold(retrain.config.model), Answer("approve", "ann", "looked at"))
     assert live(retrain) == version.version
+
+
+def test_a_run_that_waited_for_mlflow_is_answered_by_either_name(
+    retrain: Retrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retrain.configure(**GOOD)
+    ref, _ = retrain.decide()
+    waits = Version(retrain.config.model, "", "challenger", "")
+    with monkeypatch.context() as silent:
+        silent.setattr(enact, "current", lambda run: replace(run, run_id=""))
+        enact_decision.fn(retrain.results, ref, retrain.page, waits, retrain.config, run=retrain.run)
+    retrain.register()
+    by_key, by_id = find_hold(retrain.run.key[:8]), find_hold(retrain.run.run_id[:8])
+    assert by_key.decision.hash == by_id.decision.hash
+    assert by_id.decision.body["run_id"] == retrain.run.key != retrain.run.run_id
+    with pytest.raises(LedgerError, match="no decision of 'beef1234' is held"):
+        find_hold("beef1234")
 
 
 def test_enacting_again_after_a_kill_makes_no_second_decision(retrain: Retrain) -> None:

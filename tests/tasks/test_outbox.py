@@ -427,6 +427,29 @@ def test_of_versions_made_at_once_the_newest_has_the_alias(store: str) -> None:
     assert current(runs[0]).run_id == runs[0].run_id
 
 
+def test_of_two_versions_that_waited_the_later_run_has_the_alias(store: str) -> None:
+    """Delivered in one go, the first is a moment old for MLflow, whenever the second run ended."""
+    first, second = waiting_version(), waiting_version()
+    mlflow.set_tracking_uri(store)
+    arrived = {found.key: found.receipts for found in deliver_all(elsewhere=True)}
+    alias = client().get_model_version_by_alias("loans", "challenger")
+    assert [arrived[run.key]["version"] for run in (first, second)] == ["1", "2"]
+    assert str(alias.version) == "2"
+    assert f"among the artifacts of run {arrived[second.key]['run_id']}; " in alias.description, "not by its key"
+
+
+def test_a_version_that_waited_leaves_the_alias_to_a_later_run(store: str) -> None:
+    late = waiting_version()
+    mlflow.set_tracking_uri(store)
+    in_time = opened()
+    log_model_of(in_time)
+    version = register_version(in_time, alias="challenger", tags={}, description="")
+    finish_run(in_time, "FINISHED")
+    arrived = {found.key: found.receipts["version"] for found in deliver_all(elsewhere=True)}
+    assert arrived[late.key] == "2"
+    assert str(client().get_model_version_by_alias("loans", "challenger").version) == version.version == "1"
+
+
 @pytest.fixture
 def ahead(store: str) -> Iterator[Callable[[type], list[str]]]:
     """Another run that writes the very row, once, between MLflow's look and its insertion."""
