@@ -208,8 +208,8 @@ def _sentence(found: dict[str, Any]) -> str:
     before, after = _selected(found, given=True), _selected(found, given=False)
     said = [f"{found['performance']} {_shown(before['performance'])} to {_shown(after['performance'])}"]
     for limit in found["limits"]:
-        gaps = [_shown(one["disparities"][limit["metric"]]["value"]) for one in (before, after)]
-        said.append(f"{limit['metric']} {' to '.join(gaps)}")
+        gaps = [_shown(one["disparities"][limit["name"]]["value"]) for one in (before, after)]
+        said.append(f"{limit['name']} {' to '.join(gaps)}")
     kept = "" if found["met"] else "; no alternative keeps the limit"
     return f"{found['selected']} of {len(found['alternatives'])} alternatives: {', '.join(said)} on the test part{kept}"
 
@@ -234,7 +234,7 @@ def _rows(found: dict[str, Any]) -> list[dict[str, Any]]:
             measured = one[part] or {"performance": None, "disparities": {}}
             row[f"{found['performance']} ({part})"] = measured["performance"]
             for limit in found["limits"]:
-                row[f"{limit['metric']} ({part})"] = measured["disparities"].get(limit["metric"], {}).get("value")
+                row[f"{limit['name']} ({part})"] = measured["disparities"].get(limit["name"], {}).get("value")
         row |= {"pareto": one["pareto"], "needs sensitive features": one["needs_sensitive_features"]}
         rows.append({**row, "seconds": round(one["seconds"], 2), "reason": one["reason"]})
     return rows
@@ -244,7 +244,7 @@ def _before_and_after(found: dict[str, Any]) -> list[dict[str, Any]]:
     """Each limited disparity of each attribute and each figure of performance, with intervals, on the test part."""
     rows = []
     for limit in found["limits"]:
-        for attribute in found["attributes"]:
+        for attribute in limit["attributes"] or found["attributes"]:
             gaps = [gap_of(found[when]["audit"], attribute, limit["metric"]) for when in WHEN]
             rows.append({"figure": f"{limit['metric']} by {attribute}", **_pair(gaps)})
     for name in found["before"]["evaluation"]["metrics"]:

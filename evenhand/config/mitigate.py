@@ -52,5 +52,6 @@ class MitigateConfig(Section):
     seconds: float | None = Field(default=120.0, ge=1)
     """No alternative is started after so many seconds; what was tried then depends on the machine's speed."""
 
-    minimum_group: int = Field(default=20, ge=2, le=100_000)
-    """Groups with fewer rows in a part are shown and take no part in the limits, like `unknown`."""
+    minimum_group: int | None = Field(default=None, ge=2, le=100_000)
+    """Groups with fewer rows in a part are shown and take no part in the limits, like `unknown`; by default those under
+    what the policy says, or 20."""

@@ -25,6 +25,7 @@ from evenhand.fairness.methods import (
 )
 from evenhand.fairness.mitigation_limits import Limit, Reading, read_disparities
 from evenhand.fairness.mitigation_plans import Plan
+from evenhand.fairness.policies import Policy
 from evenhand.fairness.served import decides_by_score, plain_model
 from evenhand.modeling.fit import fit_errors
 
@@ -53,7 +54,7 @@ class Measure:
     performance
         The figure that alternatives are compared by.
     readings
-        The worst of each limited disparity over the attributes.
+        The worst of each limited disparity over its attributes, by the limit's name.
     """
 
     performance: float
@@ -61,15 +62,15 @@ class Measure:
 
     def inside(self, limits: Sequence[Limit]) -> bool:
         """Whether every limit is kept."""
-        return all(self.readings[limit.metric].inside(limit) for limit in limits)
+        return all(self.readings[limit.name].inside(limit) for limit in limits)
 
     def excess(self, limits: Sequence[Limit]) -> float:
         """How far the limits are exceeded, all together."""
-        return sum(limit.excess(self.readings[limit.metric].value) for limit in limits)
+        return sum(limit.excess(self.readings[limit.name].value) for limit in limits)
 
     def gap(self, limits: Sequence[Limit]) -> float:
         """The first limit's disparity as a gap that is 0 at equality."""
-        return limits[0].gap(self.readings[limits[0].metric].value)
+        return limits[0].gap(self.readings[limits[0].name].value)
 
 
 @dataclass(frozen=True)
@@ -123,15 +124,15 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Parts:
-    """The three parts, the limits and the figures that every alternative is measured by."""
+    """The three parts, the limits and their policy, and the figure that alternatives are compared by."""
 
     train: Dataset
     validation: Dataset
     test: Dataset
     attributes: tuple[str, ...]
     limits: tuple[Limit, ...]
+    policy: Policy
     performance: Performance
-    minimum_group: int
     sample_weight: npt.NDArray[np.float64] | None
     finish: Callable[[Any, Dataset], Any] | None = None
 
@@ -142,9 +143,9 @@ class Parts:
             part.y,
             calls,
             part.sensitive_features[list(self.attributes)],
-            metrics=[limit.metric for limit in self.limits],
+            limits=self.limits,
+            policy=self.policy,
             favorable_label=self.train.favorable_label,
-            minimum_group=self.minimum_group,
             classes=self.train.classes,
         )
         # By codes, since a label may be 1, 1.0 or True in one place or another.
@@ -277,7 +278,7 @@ def _front(rated: Sequence[tuple[Alternative, int]], limits: Sequence[Limit]) ->
 
 def _why(one: Alternative, best: Alternative, limits: Sequence[Limit], name: str, *, selected: bool, met: bool) -> str:
     own, other = _measured(one), _measured(best)
-    beyond = [_beyond(own.readings[limit.metric], limit) for limit in limits]
+    beyond = [_beyond(own.readings[limit.name], limit) for limit in limits]
     broken = "; ".join(text for text in beyond if text)
     if selected:
         return (

@@ -10,11 +10,21 @@ import numpy.typing as npt
 from scipy import stats
 
 from evenhand.data.dataset import UNKNOWN, Dataset, are_favorable
-from evenhand.fairness.methods import Constraint
 
 __all__ = ["GroupChange", "group_changes", "is_favorable", "levelled_down", "paired_difference"]
 
 Flags = npt.NDArray[np.bool_]
+
+_RIGHT = ("accuracy",)
+_GIVEN_TRUTH = (
+    "equal_opportunity",
+    "equalized_odds",
+    "predictive_equality",
+    "true_positive_rate",
+    "false_negative_rate",
+    "false_positive_rate",
+    "true_negative_rate",
+)
 
 
 @dataclass(frozen=True)
@@ -108,11 +118,20 @@ def _change(attribute: str, group: str, metric: str, before: Any, after: Any, co
     return GroupChange(attribute, group, len(first), metric, old, new, new - old, low, high)
 
 
-def benefit_of(constraint: Constraint, favorable_label: Any) -> str:
-    """The rate by which a group is better off: selection, or recall where the constraint conditions on the truth."""
-    if favorable_label is None:
+def benefit_of(metric: str, favorable_label: Any) -> str:
+    """The rate by which a group is better off where a disparity is limited.
+
+    Accuracy where the disparity is about being judged rightly or no label is favorable, recall where it conditions on
+    the truth, else selection.
+
+    Examples
+    --------
+    >>> [benefit_of(f"{name}_difference", 1) for name in ("accuracy_equality", "equalized_odds", "demographic_parity")]
+    ['accuracy', 'true_positive_rate', 'selection_rate']
+    """
+    if favorable_label is None or metric.startswith(_RIGHT):
         return "accuracy"
-    return "selection_rate" if constraint == "demographic_parity" else "true_positive_rate"
+    return "true_positive_rate" if metric.startswith(_GIVEN_TRUTH) else "selection_rate"
 
 
 def levelled_down(changes: Sequence[GroupChange], attribute: str, benefit: str, *, minimum_group: int = 20) -> bool:

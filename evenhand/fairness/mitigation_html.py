@@ -40,7 +40,7 @@ def _compared(result: "MitigationResult") -> Iterator[Sequence[str]]:
     models = ((result.alternatives[0], result.before), (result.selected, result.after))
     yield (_words(result.performance), *(_performance(one, seen, result.performance) for one, seen in models), "")
     for limit in result.limits:
-        for name in result.attributes:
+        for name in limit.attributes or result.attributes:
             old, new = (seen.audit.disparity(limit.metric, name) for _, seen in models)
             shown = (_figure(gap.value, gap.low, gap.high) for gap in (old, new))
             yield (f"{_words(limit.metric)} by {name}", *shown, new.verdict or "")
@@ -59,7 +59,7 @@ def _change(change: "GroupChange") -> Sequence[str]:
 
 
 def _log(result: "MitigationResult") -> str:
-    limits = [limit.metric for limit in result.limits]
+    limits = [limit.name for limit in result.limits]
     names = ("model", _words(result.performance), *map(_words, limits), "status", "reason")
     return _table(
         names, ((one.label, *_measured(one.validation, limits), one.status, one.reason) for one in _all(result))
@@ -74,7 +74,7 @@ def _all(result: "MitigationResult") -> "Iterable[Alternative]":
 def _measured(measure: "Measure | None", limits: Sequence[str]) -> Sequence[str]:
     if measure is None:
         return ("",) * (1 + len(limits))
-    return (_figure(measure.performance), *(_figure(measure.readings[metric].value) for metric in limits))
+    return (_figure(measure.performance), *(_figure(measure.readings[name].value) for name in limits))
 
 
 def _words(name: str) -> str:

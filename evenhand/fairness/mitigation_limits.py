@@ -1,7 +1,7 @@
 """Limits that a mitigated model has to keep, and how far a model is from them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from numbers import Real
 from typing import Any, Literal
@@ -12,6 +12,7 @@ import pandas as pd
 
 from evenhand.data.dataset import UNKNOWN
 from evenhand.exceptions import DataError, nearest, shorten
+from evenhand.fairness.groups import views
 from evenhand.fairness.methods import Constraint
 from evenhand.fairness.policies import Policy
 from evenhand.fairness.policies.families import metric_names
@@ -19,20 +20,40 @@ from evenhand.fairness.policies.model import Rule
 
 __all__ = ["Limit", "Reading", "as_limits", "as_policy", "counted_rows", "read_disparities", "steering"]
 
+Flags = npt.NDArray[np.bool_]
+
+_MINIMUM_GROUP = 20
+_GROUP, _NO_VALUE = "group", "(no value)"
+
 
 @dataclass(frozen=True)
 class Limit:
     """A disparity and how far it may go: a difference at most, a ratio at least `bound`.
+
+    Attributes
+    ----------
+    metric, bound
+        The disparity and its limit.
+    attributes
+        The sensitive attributes, and intersections such as ``race & sex``, that it is about; empty for each attribute.
 
     Examples
     --------
     >>> limit = Limit("demographic_parity_ratio", 0.8)
     >>> limit.excess(0.75) > 0, limit.excess(0.9), str(limit)
     (True, 0.0, 'demographic_parity_ratio >= 0.8')
+    >>> str(Limit("demographic_parity_difference", 0.1, ("race & sex",)))
+    'demographic_parity_difference by race & sex <= 0.1'
     """
 
     metric: str
     bound: float
+    attributes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What its readings are called: the metric, with the attributes where it is not about each."""
+        return f"{self.metric} by {', '.join(self.attributes)}" if self.attributes else self.metric
 
     @property
     def kind(self) -> Literal["difference", "ratio"]:
@@ -51,7 +72,7 @@ class Limit:
         return 1 - value if self.kind == "ratio" else value
 
     def __str__(self) -> str:
-        return f"{self.metric} {'>=' if self.kind == 'ratio' else '<='} {self.bound:g}"
+        return f"{self.name} {'>=' if self.kind == 'ratio' else '<='} {self.bound:g}"
 
 
 @dataclass(frozen=True)
@@ -102,17 +123,20 @@ def as_limits(limits: Mapping[str, float] | Policy | None, task: str, *, favorab
     """
     if limits is None:
         limits = {"demographic_parity_ratio": 0.8} if task == "binary" else {"demographic_parity_difference": 0.1}
-    pairs = [(r.metric, r.limit) for r in limits.rules] if isinstance(limits, Policy) else list(limits.items())
-    if not pairs:
+    if isinstance(limits, Policy):
+        asked = [Limit(rule.metric, rule.limit, rule.attributes) for rule in limits.rules]
+    else:
+        asked = [Limit(metric, bound) for metric, bound in limits.items()]
+    if not asked:
         raise DataError("no limit is given: name one, such as {'demographic_parity_difference': 0.1}")
-    for metric, bound in pairs:
+    for metric, bound in ((limit.metric, limit.bound) for limit in asked):
         if metric not in metric_names():
             raise DataError(f"there is no limit for {shorten(metric)}: {nearest(metric, metric_names())}")
         if task != "binary" and metric.endswith("_ratio"):
             _check_ratio(metric, favorable=favorable)
         if isinstance(bound, bool) or not isinstance(bound, Real) or not 0 < float(bound) < 1:
             raise DataError(f"the limit of {metric} is {shorten(bound)}: give a number between 0 and 1")
-    return tuple(Limit(metric, float(bound)) for metric, bound in pairs)
+    return tuple(dict.fromkeys(replace(limit, bound=float(limit.bound)) for limit in asked))
 
 
 def _check_ratio(metric: str, *, favorable: bool) -> None:
@@ -123,9 +147,39 @@ def _check_ratio(metric: str, *, favorable: bool) -> None:
         raise DataError(f"{metric} is for two labels: limit a difference, such as demographic_parity_difference{other}")
 
 
-def as_policy(limits: Sequence[Limit], attributes: Sequence[str], minimum_group: int) -> Policy:
-    """The limits as a policy, for verdicts with error rates."""
-    rules = tuple(Rule(limit.metric, limit.bound, attributes=tuple(attributes)) for limit in limits)
+def as_policy(
+    limits: Mapping[str, float] | Policy | None,
+    found: Sequence[Limit],
+    attributes: Sequence[str],
+    *,
+    minimum_group: int | None,
+    depth: int,
+) -> Policy:
+    """What the limits are judged by: the policy that was given, or one made of them.
+
+    Parameters
+    ----------
+    limits, found
+        What was given, and what :func:`as_limits` read in it.
+    attributes
+        The sensitive attributes that a rule without any is about.
+    minimum_group
+        Rows under which a group is small; None for the policy's own, or 20.
+    depth
+        Attributes of the deepest intersection that is audited.
+
+    Raises
+    ------
+    DataError
+        A rule about an attribute or an intersection that is not among those looked at.
+    """
+    known = [" & ".join(view) for view in views(attributes, depth)]
+    for name in (name for limit in found for name in limit.attributes):
+        if name not in known:
+            raise DataError(f"the policy limits {shorten(name)}, which is not looked at: {nearest(name, known)}")
+    if isinstance(limits, Policy):
+        rules = tuple(replace(rule, attributes=rule.attributes or tuple(attributes)) for rule in limits.rules)
+        return replace(limits, rules=rules, minimum_group=minimum_group or limits.minimum_group)
     return Policy(
         name="mitigation-limits",
         title="The limits that the mitigation was given",
@@ -133,8 +187,8 @@ def as_policy(limits: Sequence[Limit], attributes: Sequence[str], minimum_group:
         source="the caller",
         jurisdiction="none",
         effective=date(1970, 1, 1),
-        rules=rules,
-        minimum_group=minimum_group,
+        rules=tuple(Rule(limit.metric, limit.bound, attributes=tuple(attributes)) for limit in found),
+        minimum_group=minimum_group or _MINIMUM_GROUP,
     )
 
 
@@ -153,10 +207,12 @@ def steering(limits: Sequence[Limit]) -> Constraint:
     return "equalized_odds" if name.startswith(odds) else "demographic_parity"
 
 
-def counted_rows(groups: pd.Series, minimum_group: int) -> npt.NDArray[np.bool_]:
-    """The rows whose group counts for a limit: of a known group that has at least `minimum_group` rows."""
-    sizes = groups.map(groups.value_counts())
-    return np.asarray((groups != UNKNOWN) & (sizes >= minimum_group), dtype=bool)
+def counted_rows(groups: pd.Series, unknown: Flags, policy: Policy) -> Flags:
+    """The rows whose group counts for a limit: of a known group and of enough rows, unless the policy requires more."""
+    sizes = groups.map(groups.value_counts()).to_numpy()
+    known = ~unknown if policy.unknown == "report" else np.ones(len(groups), dtype=bool)
+    large = sizes >= policy.minimum_group if policy.small_groups == "report" else np.ones(len(groups), dtype=bool)
+    return np.asarray(known & large, dtype=bool)
 
 
 def read_disparities(
@@ -164,42 +220,63 @@ def read_disparities(
     y_pred: Any,
     sensitive_features: pd.DataFrame,
     *,
-    metrics: Sequence[str],
+    limits: Sequence[Limit],
+    policy: Policy,
     favorable_label: Any,
-    minimum_group: int,
     classes: Sequence[Any] | None = None,
 ) -> dict[str, Reading]:
-    """The worst of each disparity over the attributes, estimates alone; `classes` are the labels of the target."""
+    """The worst of each limited disparity over its attributes, estimates alone, by the names of the limits.
+
+    Parameters
+    ----------
+    y_true, y_pred, sensitive_features
+        Labels, decisions and groups, shape (n,) and (n, attributes).
+    limits, policy
+        What is read, and which groups count for it.
+    favorable_label, classes
+        Of the target.
+    """
     from evenhand.fairness.detector import BiasDetector
 
     truth, calls = np.asarray(y_true, dtype=object), np.asarray(y_pred, dtype=object)
-    found: dict[str, list[Reading]] = {metric: [] for metric in metrics}
-    for name in sensitive_features.columns:
-        column = sensitive_features[name].reset_index(drop=True)
-        rows = counted_rows(column, minimum_group)
-        if column[rows].nunique() < 2:
-            reason = f"fewer than two groups of {name} have {minimum_group} rows"
-            for metric in metrics:
-                found[metric].append(Reading(metric, float("nan"), str(name), complete=False, reason=reason))
+    columns = tuple(map(str, sensitive_features.columns))
+    found: dict[str, list[Reading]] = {limit.name: [] for limit in limits}
+    for view in dict.fromkeys(name for limit in limits for name in limit.attributes or columns):
+        asked = [limit for limit in limits if view in (limit.attributes or columns)]
+        groups, unknown = _groups_of(sensitive_features.reset_index(drop=True), view)
+        rows = counted_rows(groups, unknown, policy)
+        if groups[rows].nunique() < 2:
+            reason = f"fewer than two groups of {view} have {policy.minimum_group} rows"
+            for limit in asked:
+                found[limit.name].append(Reading(limit.metric, float("nan"), view, complete=False, reason=reason))
             continue
         detector = BiasDetector.from_predictions(
             truth[rows].tolist(),
             calls[rows].tolist(),
-            sensitive_features=column[rows].to_frame(),
+            sensitive_features=groups[rows].to_frame(_GROUP),
             favorable_label=favorable_label,
             classes=classes,
         )
         report = detector.detect_bias(depth=1, intervals=False)
-        for metric in metrics:
-            found[metric].append(_reading(report.disparity(metric, str(name))))
-    return {metric: max(readings, key=_badness) for metric, readings in found.items()}
+        for limit in asked:
+            found[limit.name].append(_reading(report.disparity(limit.metric, _GROUP), view))
+    return {name: max(readings, key=_badness) for name, readings in found.items()}
 
 
-def _reading(disparity: Any) -> Reading:
+def _groups_of(sensitive_features: pd.DataFrame, view: str) -> tuple[pd.Series, Flags]:
+    """The group of each row for an attribute or an intersection, and which rows lack a value of it."""
+    names = [view] if view in sensitive_features.columns else view.split(" & ")
+    parts = [sensitive_features[name].astype(object) for name in names]
+    unknown = np.logical_or.reduce([np.asarray(part == UNKNOWN, dtype=bool) for part in parts])
+    texts = [part.where(part != UNKNOWN, _NO_VALUE).map(str) for part in parts]  # a group like others, where it counts
+    return pd.concat(texts, axis=1).agg(" & ".join, axis=1), unknown
+
+
+def _reading(disparity: Any, view: str) -> Reading:
     missing = [f"{group}: {reason}" for group, reason in disparity.undefined.items()]
     reason = disparity.reason or "; ".join(missing)
     complete = not missing and not np.isnan(disparity.value)
-    return Reading(disparity.name, float(disparity.value), disparity.attribute, complete=complete, reason=reason)
+    return Reading(disparity.name, float(disparity.value), view, complete=complete, reason=reason)
 
 
 def _badness(reading: Reading) -> tuple[bool, float]:

@@ -13,7 +13,7 @@ from evenhand.fairness.inputs import model_inputs
 from evenhand.fairness.methods import MitigationMethod
 from evenhand.fairness.mitigation_alternatives import Alternative, Parts, predict_dataset
 from evenhand.fairness.mitigation_changes import GroupChange, benefit_of, group_changes, levelled_down
-from evenhand.fairness.mitigation_limits import Limit, as_policy
+from evenhand.fairness.mitigation_limits import Limit
 from evenhand.fairness.mitigation_result import Assessment, MitigationResult
 from evenhand.fairness.report import AuditReport, Disparity
 from evenhand.modeling.evaluation import evaluate
@@ -52,8 +52,7 @@ def _audit(calls: Any, score: Any, n_labels: int, parts: Parts, **options: Any) 
         y_score=score,
         classes=parts.train.classes,
     )
-    policy = as_policy(parts.limits, parts.attributes, parts.minimum_group)
-    return detector.detect_bias(policies=[policy] if n_labels <= MOST_LABELS else [], **options)
+    return detector.detect_bias(policies=[parts.policy] if n_labels <= MOST_LABELS else [], **options)
 
 
 def _probabilities(model: Any, parts: Parts) -> Any:
@@ -87,7 +86,7 @@ def build_result(
         parts.attributes,
         settings["confidence"],
     )
-    levelled = () if best == 0 else _levelled(changes, before, after, parts, settings)
+    levelled = () if best == 0 else _levelled(changes, before, after, parts)
     return MitigationResult(
         model=selected.model,
         selected=selected,
@@ -99,29 +98,28 @@ def build_result(
         before=before,
         after=after,
         changes=changes,
-        levelling_down=levelled,
-        notes=_notes(final, best, parts, after, met=met, levelled=levelled, settings=settings),
+        levelling_down=tuple(dict.fromkeys(attribute for attribute, _ in levelled)),
+        notes=_notes(final, best, after, met=met, levelled=levelled),
         rows={name: len(getattr(parts, name)) for name in ("train", "validation", "test")},
         settings=settings,
     )
 
 
 def _levelled(
-    changes: Sequence[GroupChange],
-    before: Assessment,
-    after: Assessment,
-    parts: Parts,
-    settings: Mapping[str, Any],
-) -> tuple[str, ...]:
-    benefit = benefit_of(settings["constraint"], parts.test.favorable_label)
-    limit = parts.limits[0]
+    changes: Sequence[GroupChange], before: Assessment, after: Assessment, parts: Parts
+) -> tuple[tuple[str, str], ...]:
+    """Each attribute of which a limited gap was closed by levelling down, with the rate that fell."""
     found = []
-    for attribute in parts.attributes:
-        old, new = (one.audit.disparity(limit.metric, attribute) for one in (before, after))
-        own = levelled_down(changes, attribute, benefit, minimum_group=parts.minimum_group)
-        if own and _smaller(limit, old, new):
-            found.append(attribute)
-    return tuple(found)
+    for limit in parts.limits:
+        benefit = benefit_of(limit.metric, parts.test.favorable_label)
+        for attribute in parts.attributes:
+            if limit.attributes and attribute not in limit.attributes:
+                continue
+            old, new = (one.audit.disparity(limit.metric, attribute) for one in (before, after))
+            own = levelled_down(changes, attribute, benefit, minimum_group=parts.policy.minimum_group)
+            if own and _smaller(limit, old, new):
+                found.append((attribute, benefit))
+    return tuple(dict.fromkeys(found))
 
 
 def _smaller(limit: Limit, old: Disparity, new: Disparity) -> bool:
@@ -140,12 +138,10 @@ def _smaller(limit: Limit, old: Disparity, new: Disparity) -> bool:
 def _notes(
     final: Sequence[Alternative],
     best: int,
-    parts: Parts,
     after: Assessment,
     *,
     met: bool,
-    levelled: Sequence[str],
-    settings: Mapping[str, Any],
+    levelled: Sequence[tuple[str, str]],
 ) -> tuple[str, ...]:
     selected = final[best]
     notes = []
@@ -153,10 +149,9 @@ def _notes(
         notes.append(f"no alternative keeps the limit on the validation part; {selected.label} comes nearest")
     elif best == 0:
         notes.append("the given model performs best inside the limit: it is not changed")
-    benefit = benefit_of(settings["constraint"], parts.test.favorable_label)
     notes += [
         f"the gap by {attribute} became smaller by levelling down: no group's {benefit} is shown to be better"
-        for attribute in levelled
+        for attribute, benefit in levelled
     ]
     notes += [f"{selected.label}: {note}" for note in selected.notes]
     notes += [f"the given model: {note}" for note in final[0].notes if best]

@@ -1,7 +1,7 @@
 """What a mitigation came to: the model, before and after, and the log of every alternative."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +126,7 @@ class MitigationResult:
         return {
             "selected": self.selected.label,
             "met": self.met,
-            "limits": [{"metric": limit.metric, "bound": limit.bound} for limit in self.limits],
+            "limits": [asdict(limit) | {"name": limit.name} for limit in self.limits],
             "attributes": list(self.attributes),
             "performance": self.performance,
             "needs_sensitive_features": self.needs_sensitive_features,
@@ -156,8 +156,8 @@ def _table(found: Sequence[Alternative], limits: Sequence[Limit], name: str) -> 
             measure: Measure | None = getattr(one, part)
             row[f"{part}_{name}"] = np.nan if measure is None else measure.performance
             for limit in limits:
-                value = np.nan if measure is None else measure.readings[limit.metric].value
-                row[f"{part}_{limit.metric}"] = value
+                value = np.nan if measure is None else measure.readings[limit.name].value
+                row[f"{part}_{limit.name}"] = value
         row |= {"needs_sensitive_features": one.needs_sensitive_features, "seconds": one.seconds, "reason": one.reason}
         row["notes"] = "; ".join(one.notes)
         rows.append(row)
@@ -190,12 +190,12 @@ def _measure_dict(measure: Measure | None) -> dict[str, Any] | None:
     if measure is None:
         return None
     disparities = {
-        metric: {
+        name: {
             "value": _number(reading.value),
             "attribute": reading.attribute,
             "complete": reading.complete,
             "reason": reading.reason,
         }
-        for metric, reading in measure.readings.items()
+        for name, reading in measure.readings.items()
     }
     return {"performance": _number(measure.performance), "disparities": disparities}

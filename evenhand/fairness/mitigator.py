@@ -12,7 +12,6 @@ import numpy.typing as npt
 from evenhand.data.dataset import Dataset, favorable_labels
 from evenhand.data.splits import SplitMethod
 from evenhand.exceptions import DataError, ModelError, nearest, shorten
-from evenhand.fairness.groups import views
 from evenhand.fairness.inputs import check_whole
 from evenhand.fairness.methods import Constraint
 from evenhand.fairness.methods._problem import check_constraint
@@ -26,7 +25,7 @@ from evenhand.fairness.mitigation_alternatives import (
     try_plan,
 )
 from evenhand.fairness.mitigation_changes import is_favorable
-from evenhand.fairness.mitigation_limits import Limit, as_limits, steering
+from evenhand.fairness.mitigation_limits import Limit, as_limits, as_policy, steering
 from evenhand.fairness.mitigation_plans import Plan, Setting, make_plans
 from evenhand.fairness.mitigation_report import assess_model, build_result
 from evenhand.fairness.mitigation_result import MitigationResult
@@ -116,7 +115,7 @@ class BiasMitigator:
         candidates: Mapping[str, Any] | None = None,
         seconds: float | None = 300.0,
         allow_sensitive_features: bool = True,
-        minimum_group: int = 20,
+        minimum_group: int | None = None,
         depth: int = 2,
         confidence: float = 0.95,
         replicates: int = 1000,
@@ -130,7 +129,8 @@ class BiasMitigator:
         limits
             ``{"demographic_parity_difference": 0.1}``, a policy, or None: the plain statistical limit of the groups'
             rates (see :func:`~evenhand.fairness.mitigation_limits.as_limits`). A limit is a constraint: what lies
-            inside it is chosen by performance alone.
+            inside it is chosen by performance alone. Of a policy all holds: the attributes and intersections that a
+            rule names, its level, and what it says of ``unknown`` and of small groups.
         constraint
             What methods equalise; by default what serves the first limit.
         performance
@@ -145,7 +145,8 @@ class BiasMitigator:
         allow_sensitive_features
             False leaves out methods that need the sensitive attribute at prediction time.
         minimum_group
-            Groups of fewer rows in a part are reported and take no part in the limits, like ``unknown``.
+            Groups of fewer rows in a part are reported and take no part in the limits, like ``unknown``, unless a
+            policy requires them. By default the policy's own, or 20.
         depth, confidence, replicates
             Of the audits before and after.
         finish
@@ -165,12 +166,13 @@ class BiasMitigator:
         favorable = self._train.favorable_label is not None
         found_limits = as_limits(limits, self._train.task, favorable=favorable)
         aim = self._aim(constraint, found_limits)
-        check_whole("minimum_group", minimum_group)
-        views(self._attributes, depth)
+        if minimum_group is not None:
+            check_whole("minimum_group", minimum_group)
+        policy = as_policy(limits, found_limits, self._attributes, minimum_group=minimum_group, depth=depth)
         Options(confidence=confidence, replicates=replicates, seed=self._seed)
         _check_seconds(seconds)
         data = (self._train, self._validation, self._test)
-        parts = Parts(*data, self._attributes, found_limits, performance, minimum_group, self._weights, finish)
+        parts = Parts(*data, self._attributes, found_limits, policy, performance, self._weights, finish)
         first = baseline_of(self._model, parts, as_given=self._as_given)
         setting = self._setting(aim, found_limits, first.model, performance)
         chosen = None if methods is None else tuple(methods)
@@ -183,7 +185,7 @@ class BiasMitigator:
             "tolerance": setting.tolerance,
             "seconds": seconds,
             "allow_sensitive_features": allow_sensitive_features,
-            "minimum_group": minimum_group,
+            "minimum_group": policy.minimum_group,
             "depth": depth,
             "confidence": confidence,
             "replicates": replicates,

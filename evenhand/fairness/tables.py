@@ -16,6 +16,7 @@ __all__ = [
     "group_table",
     "groups_of_few",
     "policy_table",
+    "view_of",
     "worst_verdict",
 ]
 
@@ -64,8 +65,14 @@ def gap_of(found: Mapping[str, Any], attribute: str, metric: str) -> Mapping[str
     >>> gap_of({"task": "binary", "attributes": {"sex": {"disparities": gaps}}}, "sex", "selection_rate_ratio")
     {'value': 0.9}
     """
-    gap: Mapping[str, Any] = found["attributes"][attribute]["disparities"][resolve(metric, found["task"])]
+    gap: Mapping[str, Any] = view_of(found, attribute)["disparities"][resolve(metric, found["task"])]
     return gap
+
+
+def view_of(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The audit of an attribute, or of an intersection such as ``race & sex``."""
+    view: Mapping[str, Any] = {**found["attributes"], **(found.get("intersections") or {})}[name]
+    return view
 
 
 def policy_table(found: Mapping[str, Any]) -> pd.DataFrame:

@@ -66,20 +66,22 @@ def _lead(found: Mapping[str, Any]) -> tuple[Block, ...]:
 
 def _limit(limit: Mapping[str, Any]) -> str:
     side = "of at least" if limit["metric"].endswith("_ratio") else "of at most"
-    return f"a {words(limit['metric']).lower()} {side} {number(limit['bound'])}"
+    of = f" by {join(list(limit['attributes']))}" if limit["attributes"] else ""
+    return f"a {words(limit['metric']).lower()}{of} {side} {number(limit['bound'])}"
 
 
 def _compared(found: Mapping[str, Any], min_cell: int) -> Table:
     """Before and after on the test part, each with its interval."""
-    from evenhand.fairness.tables import gap_of  # imports pandas, which a card without mitigation does not need
+    from evenhand.fairness.tables import (  # imports pandas, which a card without mitigation does not need
+        gap_of,
+        view_of,
+    )
 
     rows = []
     for limit in found["limits"]:
-        for name in found["attributes"]:
+        for name in limit["attributes"] or found["attributes"]:
             audits = [found[when]["audit"] for when in WHEN]
-            cells = [
-                gap_cell(gap_of(audit, name, limit["metric"]), audit["attributes"][name], min_cell) for audit in audits
-            ]
+            cells = [gap_cell(gap_of(audit, name, limit["metric"]), view_of(audit, name), min_cell) for audit in audits]
             rows.append((Cell(f"{words(limit['metric'])} by {plain(name)}"), *cells))
     known = [found[when]["evaluation"]["metrics"] for when in WHEN]
     rows += [
@@ -117,7 +119,7 @@ def _change_cells(one: Mapping[str, Any], min_cell: int) -> tuple[Cell, ...]:
 
 def _log(found: Mapping[str, Any]) -> Table:
     """Every alternative, its figures on the validation part, and why it lost."""
-    limits = [limit["metric"] for limit in found["limits"]]
+    limits = [limit["name"] for limit in found["limits"]]
     rows = []
     for one in found["alternatives"]:
         measured = one["validation"] or {"performance": None, "disparities": {}}
@@ -126,7 +128,7 @@ def _log(found: Mapping[str, Any]) -> Table:
         shown = [Cell("none", tone="absent") if value is None else Cell(number(value), value) for value in figures]
         why = Cell(plain(one["reason"]), tone="good" if one["status"] == "selected" else "plain")
         rows.append((Cell(plain(one["label"]), detail=plain(one["family"])), *shown, Cell(plain(one["status"])), why))
-    columns = ("Alternative", words(found["performance"]), *map(words, limits), "Outcome", "Why")
+    columns = ("Alternative", words(found["performance"]), *(plain(words(name)) for name in limits), "Outcome", "Why")
     note = (
         "Figures of the validation part, on which the choice was made; disparities are the worst over the attributes."
     )

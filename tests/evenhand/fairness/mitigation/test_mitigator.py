@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 from html import escape
 
 import numpy as np
@@ -19,9 +20,11 @@ from evenhand.data.splits import split_dataset
 from evenhand.exceptions import DataError, ModelError
 from evenhand.fairness import BiasDetector, BiasMitigator, MitigationResult
 from evenhand.fairness.mitigation_changes import GroupChange, levelled_down, paired_difference
-from evenhand.fairness.mitigation_limits import Limit, as_limits, as_policy, read_disparities, steering
+from evenhand.fairness.mitigation_limits import Limit, Reading, as_limits, as_policy, read_disparities, steering
 from evenhand.fairness.mitigation_plans import METHODS
 from evenhand.fairness.mitigation_report import _smaller
+from evenhand.fairness.policies import Policy
+from evenhand.fairness.policies.model import Rule
 from evenhand.fairness.report import Disparity
 
 QUICK = {"replicates": 200, "depth": 1}
@@ -79,8 +82,10 @@ def test_before_and_after_are_the_audits_of_the_test_part(result, dataset):
             favorable_label="approved",
         )
         # With a verdict on the limit a disparity is of the groups that take part in it, which leaves out `unknown`.
-        limits = as_policy([Limit("demographic_parity_difference", 0.1)], list(test.sensitive_features), 20)
-        expected = detector.detect_bias(depth=1, policies=[limits])
+        limit = Limit("demographic_parity_difference", 0.1)
+        attributes = list(test.sensitive_features)
+        policy = as_policy({limit.metric: 0.1}, [limit], attributes, minimum_group=None, depth=1)
+        expected = detector.detect_bias(depth=1, policies=[policy])
         for name in ("demographic_parity_difference", "equalized_odds_difference"):
             found = assessment.audit.disparity(name, "race")
             assert found.value == expected.disparity(name, "race").value
@@ -348,11 +353,11 @@ def test_equalized_odds_can_be_the_limit(many_people, dataset):
 
 def test_a_group_without_a_rate_never_keeps_a_limit():
     y, sensitive = [1, 0] * 20 + [0] * 30, pd.DataFrame({"sex": ["f"] * 40 + ["m"] * 30})
-    readings = read_disparities(
-        y, y, sensitive, metrics=["equalized_odds_difference"], favorable_label=1, minimum_group=20
-    )
+    limit = Limit("equalized_odds_difference", 0.5)
+    policy = as_policy({limit.metric: limit.bound}, [limit], ["sex"], minimum_group=20, depth=1)
+    readings = read_disparities(y, y, sensitive, limits=[limit], policy=policy, favorable_label=1)
     reading = readings["equalized_odds_difference"]
-    assert not reading.inside(Limit("equalized_odds_difference", 0.5))
+    assert not reading.inside(limit)
     assert "m" in reading.reason
 
 
@@ -360,12 +365,83 @@ def test_small_and_unknown_groups_take_no_part_in_a_limit():
     sensitive = pd.DataFrame({"race": ["a"] * 40 + ["b"] * 40 + ["c"] * 5 + ["unknown"] * 40})
     predicted = [1, 0] * 20 + [1, 0] * 20 + [1] * 5 + [0] * 40
     y = [1, 0] * 62 + [1]
-    name = "demographic_parity_difference"
-    readings = read_disparities(y, predicted, sensitive, metrics=[name], favorable_label=1, minimum_group=20)
-    assert readings[name].value == 0
-    small = read_disparities(y, predicted, sensitive, metrics=[name], favorable_label=1, minimum_group=60)
-    assert np.isnan(small[name].value)
-    assert not small[name].inside(Limit(name, 0.5))
+    limit = Limit("demographic_parity_difference", 0.5)
+
+    def read(minimum_group: int = 20, **other: str) -> Reading:
+        policy = as_policy({limit.metric: 0.5}, [limit], ["race"], minimum_group=minimum_group, depth=1)
+        policy = replace(policy, **other)
+        return read_disparities(y, predicted, sensitive, limits=[limit], policy=policy, favorable_label=1)[limit.name]
+
+    assert read().value == 0
+    assert np.isnan(read(60).value)
+    assert not read(60).inside(limit)
+    assert read(unknown="require").value == 0.5
+    assert read(small_groups="require").value == 0.5
+    assert read(unknown="require", small_groups="require").value == 1
+
+
+RULED = Policy(
+    name="ours",
+    title="Ours",
+    description="Two attributes, each with a limit of its own.",
+    source="this test",
+    jurisdiction="none",
+    effective=date(2026, 1, 1),
+    rules=(
+        Rule("demographic_parity_difference", 0.05, attributes=("sex",)),
+        Rule("demographic_parity_difference", 0.4, attributes=("race & sex",)),
+    ),
+    alpha=0.01,
+    minimum_group=30,
+)
+
+
+@pytest.fixture(scope="module")
+def of_two(many_people):
+    p, sex = many_people, np.random.default_rng(3).choice(["f", "m"], len(many_people.y))
+    return Dataset(p.X, pd.Series(p.y), p.sensitive.assign(sex=sex), favorable_label="approved")
+
+
+def test_a_policy_limits_what_its_rules_name_at_its_own_level(many_people, of_two):
+    found = BiasMitigator(many_people.base(), of_two).mitigate_bias(
+        limits=RULED, methods=["reweighing"], replicates=200
+    )
+    names = [f"demographic_parity_difference by {view}" for view in ("sex", "race & sex")]
+    assert [limit.name for limit in found.limits] == names
+    assert found.settings["minimum_group"] == 30
+    given = found.alternatives[0]
+    before = found.before.audit
+    assert set(given.test.readings) == set(names)
+    for name, view in zip(names, ("sex", "race & sex"), strict=True):
+        assert given.test.readings[name].attribute == view
+        assert given.test.readings[name].value == pytest.approx(
+            before.disparity("demographic_parity_difference", view).value
+        )
+    judged = before.policies[0].to_dict()["rules"]
+    assert [(rule["attribute"], rule["alpha"]) for rule in judged] == [("sex", 0.01), ("race & sex", 0.01)]
+    assert f"test_{names[1]}" in found.to_frame().columns
+    assert "by race &amp; sex" in found._repr_html_()
+    assert names[0] in found.plot().axes[0].get_xlabel().replace(" ", "_").replace("_by_", " by ")
+
+
+def test_levelling_down_is_said_of_every_limit(many_people, of_two):
+    """Whichever limit comes first: a model that approves nobody closes both gaps that way."""
+    limits = {"equal_opportunity_difference": 0.08, "demographic_parity_difference": 0.1}
+    for order in (limits, dict(reversed(limits.items()))):
+        found = BiasMitigator(many_people.base(), of_two).mitigate_bias(
+            limits=order, methods=[], candidates={"nobody": lambda X: np.full(len(X), "denied")}, **QUICK
+        )
+        assert "race" in found.levelling_down
+        for rate in ("true_positive_rate", "selection_rate"):
+            assert any(f"levelling down: no group's {rate}" in note and "race" in note for note in found.notes), rate
+
+
+def test_a_policy_about_what_is_not_looked_at_is_refused(many_people, of_two):
+    rules = (Rule("demographic_parity_difference", 0.1, attributes=("rce",)),)
+    with pytest.raises(DataError, match="'rce', which is not looked at: did you mean 'race'"):
+        BiasMitigator(many_people.base(), of_two).mitigate_bias(limits=replace(RULED, rules=rules), **QUICK)
+    with pytest.raises(DataError, match="'race & sex', which is not looked at"):
+        BiasMitigator(many_people.base(), of_two).mitigate_bias(limits=RULED, **QUICK)
 
 
 def test_a_group_of_the_test_part_alone_fails_what_needs_groups(many_people, parts):
