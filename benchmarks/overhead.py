@@ -115,7 +115,6 @@ def _evidence(config: Any, model: Any, train: Any, test: Any) -> dict[str, Any]:
         favorable_label=1,
         y_score=proba[:, list(model.classes_).index(1)],
     )
-    detector.judge(share=0.5)
     tried = config.robustness.model_dump(exclude={"enabled"})
     least = {"min_cell": config.explain.min_cell, "confidence": config.evaluate.confidence}
     return {
@@ -123,7 +122,7 @@ def _evidence(config: Any, model: Any, train: Any, test: Any) -> dict[str, Any]:
             test.y, predicted, y_proba=proba, classes=model.classes_, favorable_label=1, seed=seed
         ),
         "costs": measure_costs(model, test.X),
-        "audit": detector.detect_bias(seed=seed),
+        "audit": detector.detect_bias(share=0.5, seed=seed),
         "reasons": explain(model, test, background=train.X, **config.explain.model_dump(), seed=seed),
         "robustness": assess_robustness(
             model, test.X, test.y, test.sensitive_features, background=train.X, favorable_label=1, decided=predicted,

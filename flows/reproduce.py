@@ -58,11 +58,11 @@ def reproduce_version(model: str, version: str, tolerance: float) -> dict[str, A
                 model=known.model,
                 tags={"evenhand.reproduces": known.run_id},
             ) as run:
-                results = _train_again(config, rows, run)
+                results = _train_again(config, rows, run, known.run_id)
                 return compare_training(known, results, tolerance, run=run)
 
 
-def _train_again(config: Config, rows: Ref, run: RunRef) -> dict[str, Ref]:
+def _train_again(config: Config, rows: Ref, run: RunRef, repeats: str) -> dict[str, Ref]:
     """What `retrain` does from the rows to the evidence."""
     weight, seed = config.weight, config.seed
     parts = split_rows(rows, config.split, None, seed)
@@ -75,7 +75,7 @@ def _train_again(config: Config, rows: Ref, run: RunRef) -> dict[str, Ref]:
         mine = {"develop": develop, "holdout": holdout, "weights": weights}
         fitted = mitigate_model(mine, found, fitted, config.mitigate, config.evaluate, weight, seed=seed, run=run)
     evidence = evaluate_model(fitted, holdout, config.evaluate, seed=seed, run=run)
-    audit_groups(evidence, holdout, config.audit, min_cell=config.explain.min_cell, seed=seed, run=run)
+    audit_groups(evidence, holdout, config, run=run, repeats=repeats)
     return {"rows": rows, "develop": develop, "holdout": holdout, "found": found, "fitted": fitted}
 
 

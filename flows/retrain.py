@@ -160,7 +160,7 @@ def _steps(config: Config) -> dict[str, Any]:
             asked = (config.mitigate, config.evaluate, weight)
             fitted = mitigate_model(mine, found, fitted, *asked, seed=seed, run=run)
         evidence = evaluate_model(fitted, holdout, config.evaluate, seed=seed, run=run)
-        groups = audit_groups(evidence, holdout, config.audit, min_cell=config.explain.min_cell, seed=seed, run=run)
+        groups = audit_groups(evidence, holdout, config, run=run)
         reasons = explain_model(fitted, develop, holdout, config.explain, seed=seed, run=run)
         keep_reference(rows, fitted, develop, holdout, evidence, config.monitor, seed=seed, run=run)
         results = {

@@ -1,6 +1,5 @@
 """Audit what is there already: a registered version on any rows, or a file of predictions. Nothing is trained."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from evenhand.data.snapshot import read_dataset
 from evenhand.exceptions import StoreError
 from evenhand.fairness import BiasDetector
 from evenhand.fairness.columns import PredictionColumns, detector_of
-from evenhand.fairness.judging import wanted_policies
 from evenhand.fairness.page import render_page
 from evenhand.fairness.tables import audit_figures, audit_sentence, group_table, policy_table, worst_verdict
 from evenhand.plotting import figure_to_svg
@@ -83,11 +81,11 @@ def assess(
         The worst ``verdict`` of the policies (None without any), the verdicts, a sentence and the files.
     """
     ready = _version(what, audit) if isinstance(what, VersionOnRows) else _predictions(what)
-    policies = _policies(audit.policies or None, ready)
     report = ready.detector.detect_bias(
         depth=audit.depth,
         min_group_size=audit.min_group_size,
-        policies=policies,
+        policies=audit.policies or None,
+        share=ready.share,
         confidence=audit.confidence,
         replicates=audit.replicates,
         seed=seed,
@@ -112,14 +110,6 @@ def assess(
         "page": str(folder / "audit.html"),
         "folder": str(folder),
     }
-
-
-def _policies(names: Sequence[str] | None, ready: _Prepared) -> list[Any]:
-    """The policies, at the share of their level that this look may spend."""
-    if not ready.share:
-        return []
-    wanted = wanted_policies(names, len(ready.detector.counts.classes))
-    return [policy.spending(ready.share) if ready.share < 1 else policy for policy in wanted]
 
 
 def _predictions(what: PredictionFiles) -> _Prepared:

@@ -91,6 +91,12 @@ class Inputs:
         found: Mapping[str, Values] = self.evaluation.get("metrics") or {}
         return found
 
+    @property
+    def look(self) -> Values:
+        """The look at the test set that the verdicts are of: its ``number`` and the ``share`` that it may spend."""
+        found: Values = self.audit.get("look") or {}
+        return found
+
     def audits(self, kind: str = "attributes") -> Mapping[str, Values]:
         """The audit of each attribute, or of each intersection."""
         found: Mapping[str, Values] = self.audit.get(kind) or {}

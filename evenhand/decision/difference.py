@@ -43,7 +43,8 @@ def difference(
     champion, challenger
         By the names of the files that the steps leave, each of which may be absent: ``about``, ``split``, ``contract``,
         ``config``, ``search``, ``threshold``, ``calibration``, ``evaluation``, ``audit``, ``robustness``,
-        ``explanation``, and ``provenance`` with the ``code_version``.
+        ``explanation``, ``provenance`` with the ``code_version``, and ``decision``, whose verdicts are the champion's
+        where its audit is older and was judged at other levels.
     churn
         What :meth:`evenhand.decision.churn.Churn.to_dict` gave for the two on the same rows.
     min_cell

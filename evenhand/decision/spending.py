@@ -4,7 +4,7 @@ from typing import Literal
 
 from evenhand.exceptions import ConfigError, Problem
 
-__all__ = ["Spending", "share_of_error"]
+__all__ = ["Spending", "level_text", "share_of_error"]
 
 Spending = Literal["open_ended", "planned"]
 
@@ -49,3 +49,27 @@ def share_of_error(look: int, method: Spending = "open_ended", planned: int = 52
     if method == "planned":
         return 1 / planned if look <= planned else 0.0
     return 1 / (look * (look + 1))
+
+
+def level_text(alpha: float, share: float | None) -> str:
+    """The level of a verdict, and what part it is of the level that the policy declares.
+
+    Parameters
+    ----------
+    alpha
+        The level that was judged at.
+    share
+        Of the policy's own level, that the look could spend; None where an older audit did not record it.
+
+    Examples
+    --------
+    >>> level_text(0.05, None), level_text(0.0, 0.0)
+    ('level 0.05, its own', 'no level: all error is spent')
+    >>> level_text(0.05 / 6, 1 / 6)
+    'level 0.00833, the 0.167 of its own 0.05 that this look may spend'
+    """
+    if share == 0:
+        return "no level: all error is spent"
+    if share is None or share == 1:
+        return f"level {alpha:.3g}, its own"
+    return f"level {alpha:.3g}, the {share:.3g} of its own {alpha / share:.3g} that this look may spend"

@@ -265,6 +265,7 @@ class BiasDetector:
         reference: Mapping[str, Any] | None = None,
         min_group_size: int = 30,
         policies: Wanted = None,
+        share: float = 1.0,
         alpha: float = 0.05,
         confidence: float = 0.95,
         replicates: int = 1000,
@@ -284,6 +285,10 @@ class BiasDetector:
         policies
             Whose rules give verdicts: names of shipped policies, or policies of your own as paths of their files or as
             :class:`~evenhand.fairness.policies.Policy`. The plain statistical one by default; an empty list for none.
+        share
+            The share of each rule's level that this look may spend, from 0 to 1, where the same rows or the same model
+            are looked at again and again; see :func:`~evenhand.decision.spending.share_of_error`. At 0 every verdict is
+            INCONCLUSIVE.
         alpha
             Level of the permutation tests of equality, which sets how many draws they need. Verdicts have the level of
             their policy or rule, not this one.
@@ -313,13 +318,13 @@ class BiasDetector:
             audit.name: with_conditional(audit, self._table, view, self._factors, options)
             for view, audit in zip(found, done, strict=True)
         }
-        judged = judge_policies(
-            wanted_policies(policies, len(self._table.classes)) if intervals else (), found, self._rows, self._median()
-        )
+        wanted = wanted_policies(policies, len(self._table.classes)) if intervals else ()
+        judged = judge_policies(wanted, found, self._rows, self._median(), share=share)
         audits = with_verdicts(audits, judged, self._task)
         settings = {
             "depth": depth,
             "min_group_size": min_group_size,
+            "share": share,
             "alpha": alpha,
             "confidence": confidence,
             "replicates": replicates,
@@ -333,15 +338,12 @@ class BiasDetector:
 
         Parameters
         ----------
-        depth, policies
+        depth, policies, share
             As in :meth:`detect_bias`.
-        share
-            The share of each rule's alpha that this look may spend, above 0 and at most 1: verdicts on many looks at
-            one test set err together no more often than alpha says.
         """
         found = build_views(self._table, self._attributes, depth=depth, task=self._task, favorable=self._favorable)
-        wanted = [policy.spending(share) for policy in wanted_policies(policies, len(self._table.classes))]
-        return judge_policies(wanted, found, self._rows, self._median())
+        wanted = wanted_policies(policies, len(self._table.classes))
+        return judge_policies(wanted, found, self._rows, self._median(), share=share)
 
     def _median(self) -> Ranked:
         return Ranked.of_counts(self._table.scores) if self._ranked is None else self._ranked

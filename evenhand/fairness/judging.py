@@ -29,6 +29,7 @@ __all__ = ["DEFAULT_POLICY", "JudgedPolicy", "Wanted", "judge_policies", "wanted
 DEFAULT_POLICY = "statistical"
 Wanted = str | Path | Policy | Sequence[str | Path | Policy] | None
 _WORST = ("FAIL", "INCONCLUSIVE", "PASS")
+_SPENT = "no error is left for this look to spend: renew the rows that are looked at"
 
 
 @dataclass(frozen=True)
@@ -43,16 +44,21 @@ class JudgedPolicy:
         The tables that it asks for: by kind, then by attribute or intersection, a row for each group.
     left_out
         Tables that it asks for and that could not be made, each with the reason.
+    share
+        What this look could spend of the level that the policy declares; the level of the assessment's policy is that
+        part of it.
     """
 
     assessment: PolicyAssessment
     tables: Mapping[str, Mapping[str, Sequence[dict[str, Any]]]]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    share: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """A dict of JSON types."""
         tables = {kind: {name: list(rows) for name, rows in found.items()} for kind, found in self.tables.items()}
-        return {**self.assessment.to_dict(), "tables": tables, "tables_left_out": dict(self.left_out)}
+        left_out = dict(self.left_out)
+        return {**self.assessment.to_dict(), "share": self.share, "tables": tables, "tables_left_out": left_out}
 
 
 def wanted_policies(wanted: Wanted, n_labels: int) -> list[Policy]:
@@ -72,15 +78,17 @@ def _policy(given: str | Path | Policy) -> Policy:
 
 
 def judge_policies(
-    policies: Sequence[Policy], views: Sequence[View], rows: ScoredRows | None, ranked: Ranked
+    policies: Sequence[Policy], views: Sequence[View], rows: ScoredRows | None, ranked: Ranked, *, share: float = 1.0
 ) -> tuple[JudgedPolicy, ...]:
     """Judge each policy's rules by the counts of the views, and make the tables that it asks for.
 
     A rule without attributes applies to each single attribute; an intersection is judged where a rule names it, so
-    that intersections that nobody declared do not cost the others their power.
+    that intersections that nobody declared do not cost the others their power. At a share of 0 nothing is judged: every
+    verdict is INCONCLUSIVE and says so.
     """
     found = []
-    for policy in policies:
+    for declared in policies:
+        policy = declared.spending(share) if share else declared
         named = {attribute for rule in policy.rules for attribute in rule.attributes}
         chosen = [view for view in views if len(view.marginal.attributes) == 1 or view.marginal.name in named]
         singles = tuple(view.marginal.name for view in views if len(view.marginal.attributes) == 1)
@@ -91,8 +99,19 @@ def judge_policies(
             for view in chosen
         }
         judged = replace(assess(replace(policy, rules=rules), counts), policy=policy)
-        found.append(JudgedPolicy(judged, *_tables(policy, views, ranked)))
+        told = judged if share else _unjudged(judged)
+        found.append(JudgedPolicy(told, *_tables(policy, views, ranked), share=share))
     return tuple(found)
+
+
+def _unjudged(found: PolicyAssessment) -> PolicyAssessment:
+    """What is left of an assessment for a look that may spend no error: the estimates, and no verdict on them."""
+    nothing: dict[str, Any] = dict.fromkeys(("low", "high", "p_within", "p_beyond", "detectable", "more_rows"))
+    rules = tuple(
+        replace(rule, verdict="INCONCLUSIVE", alpha=0.0, reason=_SPENT, notes=(), **nothing) for rule in found.rules
+    )
+    told = replace(found, policy=replace(found.policy, alpha=0.0), rules=rules)
+    return replace(told, verdict="INCONCLUSIVE", reason=_SPENT) if rules else told
 
 
 def _tables(policy: Policy, views: Sequence[View], ranked: Ranked) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
@@ -154,7 +173,7 @@ def _rule(found: Disparity, rules: Sequence[tuple[str, RuleVerdict]]) -> Dispari
     """The worst of the verdicts; value, groups and interval are those of the comparisons that it rests on, if any."""
     name, worst = min(rules, key=lambda ruling: _WORST.index(ruling[1].verdict))
     side = "at most" if worst.kind == "difference" else "at least"
-    reason = f"policy {name} ({side} {worst.limit:g}): {worst.reason}"
+    reason = f"policy {name} ({side} {worst.limit:g}, level {worst.alpha:.3g}): {worst.reason}"
     if worst.reported:
         left = ", ".join(f"{group} ({why})" for group, why in worst.reported.items())
         everybody = "undefined" if np.isnan(found.value) else f"{found.value:.4g}"

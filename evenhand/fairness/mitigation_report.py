@@ -163,8 +163,10 @@ def _notes(
 
 
 def _verdicts(after: Assessment) -> list[str]:
+    """What the limits of this mitigation come to; no verdict of a gate, which has its own policies and levels."""
     return [
-        f"on the test part {rule['metric']} by {rule['attribute']}: {rule['verdict']} ({rule['reason']})"
+        f"on the test part {rule['metric']} by {rule['attribute']}: {rule['verdict']} at level {rule['alpha']:.3g} "
+        f"of this mitigation's limit ({rule['reason']})"
         for judged in after.audit.policies
         for rule in judged.to_dict()["rules"]
     ]

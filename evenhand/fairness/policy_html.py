@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from evenhand.decision.spending import level_text
+
 __all__ = ["mark", "policies_html"]
 
 _WEIGHTED = "Rates and ratios are of the people whom the rows stand for by their weights; rows are counted plainly."
@@ -49,7 +51,7 @@ def _policy(judged: Mapping[str, Any]) -> str:
     return (
         f"<h3>{escape(about['title'])} {mark(judged['verdict'])}</h3>"
         f'<p class="muted">{escape(about["source"])}{where}, in effect from '
-        f"{escape(about['effective'])}, level {about['alpha']:.3g}. "
+        f"{escape(about['effective'])}; {level_text(about['alpha'], judged.get('share'))}. "
         f"{escape(about['description'])}</p>{table}{''.join(_tables(judged['tables']))}"
         + "".join(f"<p>No table of {_RATES.get(kind, kind)}s: {escape(why)}.</p>" for kind, why in left_out.items())
         + "".join(f'<p class="muted">{escape(note)}</p>' for note in about["notes"])

@@ -14,13 +14,11 @@ from evenhand.decision.decide import Decision, decide
 from evenhand.decision.paired import Decisions
 from evenhand.decision.rule_files import rule_files
 from evenhand.decision.rules import RuleResult
-from evenhand.decision.selection import selected_by
 from evenhand.exceptions import StoreError
-from evenhand.fairness import BiasDetector
 from evenhand.fairness.tables import groups_of_few
-from evenhand.store import Ref, digest_file
+from evenhand.store import Ref
 from tasks.decide.champion import Champion, compare_with, find_champion, rules_about, write_difference
-from tasks.ledger import Look, head, take_look
+from tasks.ledger import Look, head
 from tasks.step import load_part, markdown, note, once, plain_markdown, read_json, step, store, table, write_json
 from tasks.tracking import File, Metrics, RunRef, Table, Tags, log
 
@@ -34,7 +32,7 @@ def decide_model(results: dict[str, Ref], holdout: Ref, config: Config, missing:
     Parameters
     ----------
     results
-        Results of the earlier steps by name.
+        Results of the earlier steps by name; ``groups`` has taken the look at the test set, and its verdicts count.
     holdout
         The test part.
     config
@@ -45,7 +43,6 @@ def decide_model(results: dict[str, Ref], holdout: Ref, config: Config, missing:
         The run that asks; asked again, it is not counted twice.
     """
     champion = find_champion(config.model)
-    look = _look(results, config, run)
     whole = config.model_dump(mode="json")
     parts = {
         **{name: ref.digest for name, ref in results.items()},
@@ -53,27 +50,17 @@ def decide_model(results: dict[str, Ref], holdout: Ref, config: Config, missing:
         "gate": whole,
         "rule_files": rule_files(whole),
         "champion": [champion.version, champion.problem],
-        "look": list(look),
         "missing": missing,
     }
 
     def fill(folder: Path) -> None:
-        _write(folder, results, holdout, config, missing, champion, look)
+        _write(folder, results, holdout, config, missing, champion)
 
     ref = once("decide", parts, fill)
     found = read_json(store().folder(ref) / "decision.json")
     _show(run, store().folder(ref), found)
     note(f"{found['outcome']}: {found['reasons'][0]}")
     return ref
-
-
-def _look(results: dict[str, Ref], config: Config, run: RunRef) -> Look:
-    """The look at the test set that this run takes, kept in the ledger before anything is seen."""
-    whole = config.model_dump(mode="json")
-    predictions = digest_file(store().folder(results["evidence"]) / "predictions.parquet")
-    by = {"run": run.key}
-    rows, policies = selected_by(whole), config.audit.policies
-    return take_look(config.model, whole, rows=rows, seen=predictions, policies=policies, by=by)
 
 
 def _write(
@@ -83,14 +70,14 @@ def _write(
     config: Config,
     missing: list[str],
     champion: Champion,
-    look: Look,
 ) -> None:
     at = {name: store().folder(ref) for name, ref in results.items()}
     test, gate = load_part(holdout, "test"), config.gate
     challenger = _challenger(at, test)
-    judged = _judged(test, config, challenger, look.share)
+    audit = read_json(at["groups"] / "audit.json")
+    judged, look = audit["policies"], Look(**audit["look"])
     compared = compare_with(champion, challenger, test, config, alpha=gate.alpha * look.share)
-    few = groups_of_few(read_json(at["groups"] / "audit.json"), config.explain.min_cell)
+    few = groups_of_few(audit, config.explain.min_cell)
     rules = [
         *gate_rules.about_floors(
             gate.floors,
@@ -131,23 +118,6 @@ def _labels(classes: list[Any], test: Dataset) -> list[Any]:
     return [known.get(str(label), label) for label in classes]
 
 
-def _judged(test: Dataset, config: Config, challenger: Decisions, share: float) -> list[dict[str, Any]]:
-    """Every verdict of the declared policies at the share of alpha that this look may spend."""
-    score = None
-    if len(challenger.classes) == 2 and test.favorable_label is not None:
-        score = challenger.proba[:, list(challenger.classes).index(test.favorable_label)]
-    detector = BiasDetector.from_predictions(
-        test.y,
-        challenger.predicted,
-        sensitive_features=test.sensitive_features,
-        favorable_label=test.favorable_label,
-        y_score=score,
-        classes=challenger.classes,
-    )
-    found = detector.judge(depth=config.audit.depth, policies=config.audit.policies or None, share=share or 1.0)
-    return [policy.to_dict() for policy in found]
-
-
 def _budgets(at: Mapping[str, Path], gate: GateConfig) -> list[RuleResult]:
     costs = read_json(at["evidence"] / "costs.json")
     found = []
@@ -174,8 +144,6 @@ def _told(
 ) -> dict[str, Any]:
     verdicts = {
         f"{policy['policy']['name']}: {rule['metric']} by {rule['attribute']}": rule["verdict"]
-        if look.share
-        else "INCONCLUSIVE"
         for policy in judged
         for rule in policy["rules"]
     }

@@ -43,6 +43,7 @@ _FILES = (
     "audit/audit.json",
     "robustness/robustness.json",
     "explain/explanation.json",
+    "decision/decision.json",
 )
 
 

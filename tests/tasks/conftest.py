@@ -96,9 +96,7 @@ def evidence(steps: Steps) -> Ref:
 @pytest.fixture(scope="session")
 def groups(steps: Steps, evidence: Ref) -> Ref:
     """The audit."""
-    return audit_groups.fn(
-        evidence, steps.holdout, steps.config.audit, min_cell=10, seed=steps.config.seed, run=steps.run
-    )
+    return audit_groups.fn(evidence, steps.holdout, steps.config, run=steps.run)
 
 
 @pytest.fixture(scope="session")

@@ -20,13 +20,15 @@ from evenhand.store import Ref, digest_file
 from tasks import answer as people
 from tasks import enact, ledger
 from tasks.answer import Answer, answer_hold, find_hold, held_version, roll_back
+from tasks.audit import audit_groups
+from tasks.card import write_card
 from tasks.decide import decide_model
 from tasks.enact import enact_decision
 from tasks.ledger.signed import forged
 from tasks.register import register_model
 from tasks.registry import Version, load_registered, move_alias, tag_version
 from tasks.step import read_json, store
-from tasks.tracking import RunRef, client, open_run
+from tasks.tracking import RunRef, client, current, open_run
 
 from .conftest import Steps
 
@@ -60,6 +62,9 @@ class Retrain:
         return self.config
 
     def decide(self, missing: tuple[str, ...] = ()) -> tuple[Ref, dict]:
+        evidence = self.results["evidence"]
+        groups = audit_groups.fn(evidence, self.steps.holdout, self.config, run=self.run)
+        self.results = {**self.results, "groups": groups}
         ref = decide_model.fn(self.results, self.steps.holdout, self.config, list(missing), run=self.run)
         return ref, read_json(store().folder(ref) / "decision.json")
 
@@ -139,6 +144,45 @@ def test_looking_again_at_the_same_is_no_new_look_and_other_predictions_are(
     retrain.configure(looks="planned", planned_looks=1)
     _, found = retrain.decide()
     assert "its error is spent" in " ".join(found["reasons"])
+
+
+def test_a_rule_has_one_verdict_wherever_a_person_sees_it(retrain: Retrain, tmp_path: Path) -> None:
+    """The audit and the card judged at the policy's own level and said PASS where the decision said INCONCLUSIVE."""
+    retrain.configure(**GOOD)
+    retrain.whole()
+    retrain.start()
+    (tmp_path / "policy.yaml").write_text(POLICY.replace("0.2", "0.3"))
+    ref, found = retrain.decide()
+    folder = store().folder(retrain.results["groups"])
+    audit = read_json(folder / "audit.json")
+    [rule] = audit["policies"][0]["rules"]
+    [ruled] = [one for one in found["rules"] if one["rule"] == "fairness"]
+    assert rule["alpha"] == pytest.approx(0.05 / 6), "the second look"
+    assert {name: rule[name] for name in ruled["figures"]} == ruled["figures"]
+    assert rule["verdict"] == ruled["status"] == found["verdicts"]["wide: demographic_parity_ratio by sex"]
+    gap = audit["attributes"]["sex"]["disparities"]["demographic_parity_ratio"]
+    assert [gap[name] for name in ("verdict", "low", "high")] == [rule[name] for name in ("verdict", "low", "high")]
+    assert "level 0.00833, the 0.167 of its own 0.05" in (folder / "report.html").read_text()
+    rows = {row["what"]: row for row in read_json(store().folder(ref) / "difference.json")}
+    row = rows["A limit that these rows can show: demographic parity ratio by sex"]
+    assert row["champion"].endswith(", level 0.025")
+    assert row["challenger"].startswith(f"{ruled['status']}, ")
+    assert row["challenger"].endswith(", level 0.00833")
+    whole = retrain.config.model_dump(mode="json")
+    card = store().folder(write_card.fn({**retrain.results, "decision": ref}, whole, run=retrain.run)) / "card.md"
+    assert "look 2 at this test set may spend 0.167 of the policy's own 0.05" in card.read_text()
+
+
+def test_a_run_that_repeats_another_takes_no_look_and_is_judged_as_that_one_was(retrain: Retrain) -> None:
+    retrain.decide()
+    looks = [record.kind for record in ledger.records(retrain.config.model)].count("look")
+    evidence, holdout = retrain.results["evidence"], retrain.steps.holdout
+    other = retrain.config.model_copy(update={"seed": 7})
+    again = audit_groups.fn(evidence, holdout, other, run=retrain.run, repeats=current(retrain.run).name)
+    found = read_json(store().folder(again) / "audit.json")
+    assert found["look"] == {"number": 1, "share": 0.5, "elsewhere": False}
+    assert found["policies"][0]["rules"][0]["alpha"] == pytest.approx(0.025)
+    assert [record.kind for record in ledger.records(retrain.config.model)].count("look") == looks
 
 
 def test_a_respelled_configuration_looks_at_the_same_test_set(retrain: Retrain) -> None:

@@ -75,7 +75,7 @@ def _retrain(config: Config) -> None:
     found = tune_model.fn(develop, weights, config.search, config.weight, grouped=False, seed=seed, run=run)
     fitted = fit_model.fn(develop, weights, found, config.evaluate, config.weight, seed=seed, run=run)
     evidence = evaluate_model.fn(fitted, holdout, config.evaluate, seed=seed, run=run)
-    groups = audit_groups.fn(evidence, holdout, config.audit, min_cell=10, seed=seed, run=run)
+    groups = audit_groups.fn(evidence, holdout, config, run=run)
     reasons = explain_model.fn(fitted, develop, holdout, config.explain, seed=seed, run=run)
     given = {"fitted": fitted, "develop": develop, "holdout": holdout, "evidence": evidence}
     robust = stress_model.fn(given, config.robustness, min_cell=10, confidence=0.95, seed=seed, run=run)

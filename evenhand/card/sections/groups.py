@@ -197,7 +197,8 @@ def _factors(inputs: Inputs) -> tuple[Block, ...]:
     small = f" Groups under {plain(least)} rows are shown and marked as small." if least else ""
     text = (
         f"Decisions on the {count(audit.get('n'))} rows of the test part, compared over {join(list(inputs.audits()))}"
-        f" and their intersections.{about} Intervals hold with {confidence} confidence each.{small} Rates that rest on "
+        f" and their intersections.{about} Intervals hold with {confidence} confidence each, those beside a verdict at "
+        f"its level.{small} Rates that rest on "
         f"fewer than {inputs.min_cell} rows are withheld, since they would tell of single people. Rows without a value "
         "are the group unknown."
     )

@@ -60,7 +60,7 @@ def _policy(judged: Values, inputs: Inputs) -> Iterator[Block]:
     policy = _about(judged)
     if policy.get("description"):
         yield Text(plain(policy["description"]))
-    yield _origin(policy)
+    yield _origin(judged, inputs)
     rules = [rule for rule in judged.get("rules") or () if rule.get("verdict")]
     if rules:
         columns = ("Rule", "Verdict", "Over", "Value", "Interval", "Why")
@@ -78,20 +78,36 @@ def _policy(judged: Values, inputs: Inputs) -> Iterator[Block]:
         yield Items(tuple(Cell(plain(note)) for note in policy["notes"]))
 
 
-def _origin(policy: Values) -> Facts:
+def _origin(judged: Values, inputs: Inputs) -> Facts:
+    policy = _about(judged)
+    level = (("Level", _level(judged, inputs)),) if judged.get("rules") and policy.get("alpha") is not None else ()
     jurisdiction = plain(policy.get("jurisdiction") or "none")
     return Facts(
         (
             ("Source", Cell(plain(policy.get("source") or "not stated"))),
             ("Jurisdiction", Cell(jurisdiction, detail="no law" if jurisdiction == "none" else "")),
             ("In effect from", Cell(plain(policy.get("effective") or "not stated"))),
+            *level,
         )
     )
+
+
+def _level(judged: Values, inputs: Inputs) -> Cell:
+    """The level of the verdicts, and what part of the policy's own it is: the later the look, the smaller the part."""
+    alpha, share = _about(judged)["alpha"], judged.get("share")
+    look = inputs.look.get("number")
+    which = "this look" if look is None else f"look {look} at this test set"
+    if share is None or share == 1:
+        return Cell(f"{alpha:.3g}", detail="the policy's own")
+    if not share:
+        return Cell("none left", tone="open", detail=f"the error is spent: {which} may spend nothing")
+    return Cell(f"{alpha:.3g}", detail=f"{which} may spend {share:.3g} of the policy's own {alpha / share:.3g}")
 
 
 def _rule_row(rule: Values, inputs: Inputs) -> tuple[Cell, ...]:
     """A verdict with its figure, which is withheld where one of the two groups that it compares is."""
     side = "at most" if rule.get("kind") == "difference" else "at least"
+    level = f"; level {rule['alpha']:.3g}" if rule.get("alpha") else ""
     name = str(rule.get("attribute", "?"))
     audited = inputs.audits().get(name) or inputs.audits("intersections").get(name) or {}
     gap = {"between": rule.get("pair"), **{key: rule.get(key) for key in ("value", "low", "high")}}
@@ -99,7 +115,7 @@ def _rule_row(rule: Values, inputs: Inputs) -> tuple[Cell, ...]:
     # The remarks name the figure.
     remarks = () if cell.text == "withheld" else rule.get("notes") or ()
     return (
-        Cell(words(rule.get("metric", "?")), detail=f"{side} {number(rule.get('limit'))}"),
+        Cell(words(rule.get("metric", "?")), detail=f"{side} {number(rule.get('limit'))}{level}"),
         verdict_cell(rule),
         Cell(plain(name)),
         replace(cell, detail=""),

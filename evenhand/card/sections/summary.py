@@ -81,7 +81,11 @@ def _differ(inputs: Inputs) -> tuple[Block, ...]:
         said = f"{said}: {cell.detail}" if cell.detail else said
         value = Cell(cell.text, cell.value, cell.tone, said)
         rows.append((Cell(plain(name), detail=between), value, _verdicts(audited, inputs.min_cell)))
-    return (Table("Largest differences between groups", ("Over", "Difference", "Verdict"), tuple(rows)),)
+    look, note = inputs.look, ""
+    if look.get("number") is not None:
+        note = f"Verdicts as in the decision: look {look['number']} at this test set may spend {look['share']:.3g} of "
+        note += "each policy's level."
+    return (Table("Largest differences between groups", ("Over", "Difference", "Verdict"), tuple(rows), note),)
 
 
 def _verdicts(audited: Mapping[str, Any], min_cell: int) -> Cell:

@@ -75,9 +75,34 @@ def test_every_policy_has_a_part_with_its_source_jurisdiction_and_day(card):
             "Source": policy.source,
             "Jurisdiction": policy.jurisdiction,
             "In effect from": policy.effective.isoformat(),
+            **({"Level": f"{policy.alpha:g}"} if policy.rules else {}),
         }
         said = json.dumps(part.to_dict(), ensure_ascii=False)
         assert all(json.dumps(note, ensure_ascii=False)[1:-1] in said for note in policy.notes)
+
+
+@pytest.mark.parametrize(
+    ("share", "level", "said"),
+    [
+        (1 / 6, "0.00833", "look 2 at this test set may spend 0.167 of the policy's own 0.05"),
+        (0.0, "none left", "the error is spent: look 2 at this test set may spend nothing"),
+        (1.0, "0.05", "the policy's own"),
+    ],
+)
+def test_a_verdict_is_shown_at_the_level_that_its_look_may_spend(share, level, said):
+    people, decided = _people(COUNTS)
+    detector = BiasDetector.from_predictions(decided, decided, sensitive_features=people, favorable_label=1)
+    found = detector.detect_bias(policies=POLICIES[:1], share=share, replicates=100).to_dict()
+    card = build_card(model={"name": "m"}, audit={**found, "look": {"number": 2, "share": share}})
+    part = card.section("policy-1")
+    facts = {name: cell for block in part.blocks if isinstance(block, Facts) for name, cell in block.rows}
+    assert (facts["Level"].text, facts["Level"].detail) == (level, said)
+    [table] = _tables(part).values()
+    assert all(f"level {level}" in row[0].detail for row in table.rows) == bool(share)
+    [differ] = _tables(card.section("summary-differ")).values()
+    assert f"look 2 at this test set may spend {share:.3g} of each policy's level" in differ.note
+    assert "Verdicts as in the decision: look 2" in render_html(card)
+    assert "Verdicts as in the decision: look 2" in render_markdown(card)
 
 
 def test_race_sex_and_both_stand_apart_for_each_rate(card):

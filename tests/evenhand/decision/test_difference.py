@@ -94,7 +94,58 @@ def test_a_verdict_on_few_people_withholds_its_figure():
     audit = copy.deepcopy(OLD["audit"])
     audit["policies"][0]["rules"][0]["pair"] = ["unknown", "male"]
     what = "Plain statistical limits: demographic parity ratio by sex"
-    assert found(OLD, {**OLD, "audit": audit})["Policies", what]["challenger"] == "PASS, withheld"
+    assert found(OLD, {**OLD, "audit": audit})["Policies", what]["challenger"] == "PASS, withheld, level 0.05"
+
+
+RULE = "Plain statistical limits: demographic parity ratio by sex"
+
+
+def of_older_audit(**changes):
+    """A champion whose audit was judged at the policy's own level, and once more for the decision."""
+    audit = copy.deepcopy(OLD["audit"])
+    for judged in audit["policies"]:
+        del judged["share"]
+    return {**OLD, "audit": audit, **changes}
+
+
+def decided(figures):
+    subject = "statistical: demographic_parity_ratio by sex"
+    return {
+        "look": 2,
+        "share_of_error": 1 / 6,
+        "verdicts": {subject: "INCONCLUSIVE"},
+        "rules": [{"rule": "fairness", "subject": subject, "status": "INCONCLUSIVE", "figures": figures}],
+    }
+
+
+def test_a_verdict_names_its_level_and_its_look():
+    """A later look may spend less: the same figures passed for the champion, and do not now, without a word on why."""
+    audit = copy.deepcopy(NEW["audit"]) | {"look": {"number": 2, "share": 1 / 6, "elsewhere": False}}
+    audit["policies"][0]["rules"][0]["alpha"] = 0.05 / 6
+    rows = found(OLD, {**NEW, "audit": audit})
+    assert rows["Policies", RULE]["champion"].endswith(", level 0.05")
+    assert rows["Policies", RULE]["challenger"].endswith(", level 0.00833")
+    look = rows["Policies", "Look at the test set"]
+    assert look["champion"] == "not recorded"
+    assert look["challenger"] == "2, may spend 0.167 of each policy's level"
+
+
+def test_an_older_champion_has_the_verdict_of_its_decision():
+    figures = {"value": 1.0, "low": 0.7, "high": 1.0, "limit": 0.8, "alpha": 0.05 / 6}
+    rows = found(of_older_audit(decision=decided(figures)), NEW)
+    assert rows["Policies", RULE]["champion"] == "INCONCLUSIVE, 1 (0.700 to 1), level 0.00833"
+    assert rows["Policies", "Look at the test set"]["champion"] == "2, may spend 0.167 of each policy's level"
+    withheld = {"limit": 0.8, "alpha": 0.05 / 6}
+    hidden = found(of_older_audit(decision=decided(withheld)), NEW)["Policies", RULE]
+    assert hidden["champion"] == "INCONCLUSIVE, withheld, level 0.00833"
+    spent = found(of_older_audit(decision=decided({})), NEW)["Policies", RULE]
+    assert spent["champion"] == "INCONCLUSIVE, withheld, no level left"
+
+
+def test_an_older_champion_without_a_decision_says_whose_verdict_it_is():
+    said = found(of_older_audit(), NEW)["Policies", RULE]["champion"]
+    assert said.startswith("PASS, 1")
+    assert said.endswith(", at the policy's own level 0.05, not the decision's")
 
 
 def test_a_rule_whose_verdict_stays_has_not_changed():

@@ -58,7 +58,7 @@ def test_every_figure_gets_a_verdict_beside_the_value_that_it_had():
                 # The verdict's interval is of one-sided 95 %, the other of two-sided 95 %: nearly the same tests.
                 assert abs(ruled.high - plain.high) < 0.02
         assert report.policies[0].assessment.verdict == wanted
-        assert "policy own (at most 0.1)" in report.disparity("roc_auc_difference", "group").reason
+        assert "policy own (at most 0.1, level 0.05)" in report.disparity("roc_auc_difference", "group").reason
 
 
 def test_a_mean_error_is_judged_on_its_own_scale():
@@ -165,3 +165,17 @@ def test_more_labels_and_reversals_are_refused():
     with pytest.raises(Exception, match="there is no limit for 'roc_auc_difference'"):
         as_limits({"roc_auc_difference": 0.1}, "binary")
     assert callable(families)
+
+
+def test_a_look_without_error_to_spend_judges_nothing():
+    found = detector(people(600)).detect_bias(policies=[own()], share=0, replicates=50)
+    whole = detector(people(600)).detect_bias(policies=[own()], replicates=50)
+    assert found.policies[0].assessment.verdict == "INCONCLUSIVE"
+    for metric in METRICS:
+        gap = found.disparity(metric, "group")
+        assert (gap.verdict, gap.interval) == ("INCONCLUSIVE", None)
+        assert gap.value == whole.disparity(metric, "group").value
+        assert "no error is left" in gap.reason
+    assert "no level: all error is spent" in found._repr_html_()
+    with pytest.raises(ConfigError, match=r"at most 1, not 1\.5"):
+        detector(people(600)).judge(policies=[own()], share=1.5)
