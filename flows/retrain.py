@@ -162,7 +162,8 @@ def _steps(config: Config) -> dict[str, Any]:
         evidence = evaluate_model(fitted, holdout, config.evaluate, seed=seed, run=run)
         groups = audit_groups(evidence, holdout, config, run=run)
         reasons = explain_model(fitted, develop, holdout, config.explain, seed=seed, run=run)
-        keep_reference(rows, fitted, develop, holdout, evidence, config.monitor, seed=seed, run=run)
+        kept = (rows, fitted, develop, holdout, evidence, config.monitor)
+        keep_reference(*kept, people=split.people, seed=seed, run=run)
         results = {
             "rows": rows,
             "develop": develop,

@@ -102,7 +102,7 @@ def observe_batch(
             "version": version.to_dict() | {"alias": ""},
             "reference": digest_json(about["reference"]),
             "data": digest,
-            "layout": data.model_dump(mode="json", include={"target", "target_above", "sensitive", "key"}),
+            "layout": data.model_dump(mode="json", include={"target", "target_above", "sensitive", "key", "group"}),
             "monitor": monitor.model_dump(mode="json", include={"prediction", "score", "attribution_rows", "min_cell"}),
             "seed": seed,
         }
@@ -133,7 +133,7 @@ def _write(
         found = observe(
             batch,
             reference,
-            _layout(data, monitor),
+            _layout(data, monitor, reference),
             contract=Contract.from_dict(about["contract"]) if "contract" in about else None,
             champion=champion,
             attribution_rows=monitor.attribution_rows,
@@ -172,11 +172,12 @@ def _sensitive(data: DataConfig) -> dict[str, Sensitive]:
     return {name: Sensitive.described(name, **each.model_dump()) for name, each in data.sensitive.items()}
 
 
-def _layout(data: DataConfig, monitor: MonitorConfig) -> Layout:
+def _layout(data: DataConfig, monitor: MonitorConfig, reference: Reference) -> Layout:
     return Layout(
         sensitive=_sensitive(data),
         target=data.target,
         key=data.key,
+        person=data.group if reference.people == "one" else None,
         target_above=data.target_above,
         prediction=monitor.prediction,
         score=monitor.score,
@@ -194,7 +195,7 @@ class _Rows:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        plain = part.astype({name: "str" for name in part.columns if name not in ("key", "score")})
+        plain = part.astype({name: "str" for name in part.columns if name not in ("key", "person", "score")})
         table = pa.Table.from_pandas(plain, preserve_index=False)
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._path, table.schema)

@@ -12,6 +12,7 @@ from evenhand.data.frames import ReadAs
 from evenhand.data.sources import read_source
 from evenhand.exceptions import DataError, StoreError, nearest, shorten
 from evenhand.monitoring.plain import hash_keys, outcome_texts
+from evenhand.monitoring.rows import one_row_of_each
 from evenhand.store import Ref
 from tasks.registry import Version
 from tasks.step import note, once, read_json, reading, step, store, write_json
@@ -153,15 +154,31 @@ def _write(
         rows["target"] = rows["target"].where(rows["target"].notna(), found)
         notes += _unmatched(outcomes, rows)
     known = rows["target"].notna() & rows["prediction"].notna()
-    rows[known].drop(columns="key", errors="ignore").to_parquet(folder / "labelled.parquet", index=False)
+    labelled, several = _one_each(rows[known])
+    labelled.drop(columns=["key", "person"], errors="ignore").to_parquet(folder / "labelled.parquet", index=False)
     # Without a key no outcome can ever find its row, and without a prediction there is nothing to compare it with.
     named = rows["key"].notna() if "key" in rows.columns else pd.Series(data=False, index=rows.index)
     still = rows[~known & rows["prediction"].notna() & named]
     still.drop(columns="target").to_parquet(folder / "waiting.parquet", index=False)
     done = rows[known & named].assign(at=at).reindex(columns=_COUNTED)
     pd.concat([counted, done.astype({"key": "UInt64"})]).to_parquet(folder / "counted.parquet", index=False)
-    counts: dict[str, Any] = {"labelled": int(known.sum()), "matched": matched, "waiting": len(still), "notes": notes}
+    counts: dict[str, Any] = {
+        "labelled": int(known.sum()),
+        "matched": matched,
+        "waiting": len(still),
+        "notes": notes + several,
+    }
     write_json(folder / "outcomes.json", counts)
+
+
+def _one_each(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Of each person one of the rows whose outcome became known, also where they came with several looks."""
+    if "person" not in rows.columns:
+        return rows, []
+    drawn = one_row_of_each(rows["person"], rows.get("key"))
+    if drawn.all():
+        return rows, []
+    return rows[drawn], [f"{len(rows):,} outcomes are about {drawn.sum():,} people: one of each counts"]
 
 
 _COUNTED = ["key", "at", "version"]
@@ -180,8 +197,7 @@ def _held(
         rows = pd.read_parquet(folder / "waiting.parquet")
     except StoreError:
         return pd.DataFrame(), nothing, ["the rows of earlier looks are not in this store: outcomes find new rows only"]
-    if "key" in rows.columns:
-        rows["key"] = rows["key"].astype("UInt64")
+    rows = rows.astype({name: "UInt64" for name in ("key", "person") if name in rows.columns})
     # A look that an earlier version of the code made kept none.
     file = folder / "counted.parquet"
     counted = pd.read_parquet(file) if file.is_file() else nothing

@@ -8,6 +8,7 @@ import pandas as pd
 
 from evenhand.config import MonitorConfig
 from evenhand.data.dataset import Dataset
+from evenhand.data.people import PeopleRows
 from evenhand.data.snapshot import read_dataset
 from evenhand.explain import Attributions
 from evenhand.fairness.served import as_taken
@@ -28,6 +29,7 @@ def keep_reference(
     evidence: Ref,
     monitor: MonitorConfig,
     *,
+    people: PeopleRows = "one",
     seed: int,
     run: RunRef,
 ) -> Ref:
@@ -39,6 +41,8 @@ def keep_reference(
         Results of earlier steps.
     monitor
         The configuration's section: cells, and how many rows are explained.
+    people
+        Which rows of a person count, as in the split.
     seed
         Of the sample that is explained.
     run
@@ -46,8 +50,8 @@ def keep_reference(
     """
     asked = monitor.model_dump(mode="json", include={"bins", "min_cell", "attribution_rows"})
     inputs = {"rows": rows, "fitted": fitted, "holdout": holdout, "develop": develop, "evidence": evidence}
-    parts = {name: ref.digest for name, ref in inputs.items()} | {"monitor": asked, "seed": seed}
-    ref = once("reference", parts, lambda folder: _write(folder, inputs, monitor, seed))
+    parts = {name: ref.digest for name, ref in inputs.items()} | {"monitor": asked, "people": people, "seed": seed}
+    ref = once("reference", parts, lambda folder: _write(folder, inputs, monitor, people, seed))
     folder = store().folder(ref)
     log(run, [File(folder / "reference.json", "monitor")])
     found = read_json(folder / "reference.json")
@@ -55,7 +59,7 @@ def keep_reference(
     return ref
 
 
-def _write(folder: Path, inputs: dict[str, Ref], monitor: MonitorConfig, seed: int) -> None:
+def _write(folder: Path, inputs: dict[str, Ref], monitor: MonitorConfig, people: PeopleRows, seed: int) -> None:
     model = load_fitted(inputs["fitted"])
     whole = read_dataset(store().folder(inputs["rows"]) / "rows.parquet")
     test = as_taken(model, load_part(inputs["holdout"], "test"))
@@ -71,6 +75,7 @@ def _write(folder: Path, inputs: dict[str, Ref], monitor: MonitorConfig, seed: i
         attributions=_attributions(model, test, train, monitor.attribution_rows, seed),
         bins=monitor.bins,
         min_cell=monitor.min_cell,
+        people=people,
     )
     write_json(folder / "reference.json", reference.to_dict())
 

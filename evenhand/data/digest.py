@@ -11,7 +11,7 @@ import pandas as pd
 
 from evenhand.data.frames import value_texts
 
-__all__ = ["ContentTally", "content_digest", "key_digests", "mix", "row_digests", "text_key"]
+__all__ = ["ContentTally", "Hashes", "content_digest", "key_digests", "mix", "row_digests", "text_key"]
 
 Hashes = npt.NDArray[np.uint64]
 

@@ -9,11 +9,11 @@ import pandas as pd
 
 from evenhand.data._persons import names_people
 from evenhand.data.dataset import Dataset
-from evenhand.data.digest import key_digests, mix, row_digests
+from evenhand.data.digest import Hashes, key_digests, mix, row_digests
 from evenhand.data.finding import Finding
 from evenhand.data.splits import Split
 
-__all__ = ["PeopleRows", "evidence_rows", "find_people", "one_row_each"]
+__all__ = ["PeopleRows", "evidence_rows", "find_people", "one_of_each", "one_row_each"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -33,11 +33,32 @@ def one_row_each(dataset: Dataset) -> Mask:
     """
     if dataset.group is None:
         return np.ones(len(dataset), dtype=bool)
-    people = key_digests(dataset.group, "group")
-    order = np.lexsort((mix(row_digests(dataset.to_frame())), people))
-    first = np.ones(len(dataset), dtype=bool)
+    return one_of_each(key_digests(dataset.group, "group"), dataset.group.notna(), row_digests(dataset.to_frame()))
+
+
+def one_of_each(people: Hashes, known: npt.ArrayLike, rows: Hashes) -> Mask:
+    """One row of every person, shape (n,); a row whose person is missing stands for itself.
+
+    Parameters
+    ----------
+    people
+        A digest of who each row is about, shape (n,).
+    known
+        Whether that is known, shape (n,).
+    rows
+        What the draw is made by, shape (n,): a digest that tells a person's rows apart, whatever their order.
+
+    Examples
+    --------
+    >>> people, rows = np.array([7, 7, 0, 0], dtype=np.uint64), np.arange(4, dtype=np.uint64)
+    >>> drawn = one_of_each(people, [True, True, False, False], rows)
+    >>> int(drawn[:2].sum()), drawn[2:].tolist()
+    (1, [True, True])
+    """
+    order = np.lexsort((mix(rows), people))
+    first = np.ones(len(people), dtype=bool)
     first[order[1:]] = people[order[1:]] != people[order[:-1]]
-    return np.asarray(first | dataset.group.isna().to_numpy(), dtype=bool)
+    return np.asarray(first | ~np.asarray(known, dtype=bool), dtype=bool)
 
 
 def evidence_rows(whole: Dataset, split: Split, people: PeopleRows) -> Dataset:

@@ -36,6 +36,9 @@ class Layout:
         How the sensitive attributes follow from the columns.
     target, key
         The outcome, where it is known already, and what names a row; they may be absent from the data.
+    person
+        The column whose rows belong together: one row of each person counts. None takes every row as somebody's only
+        one.
     target_above
         Where the target is a number: above it the label is 1, else 0.
     prediction, score
@@ -45,6 +48,7 @@ class Layout:
     sensitive: Mapping[str, Sensitive] = field(default_factory=dict)
     target: str | None = None
     key: str | None = None
+    person: str | None = None
     target_above: float | None = None
     prediction: str | None = None
     score: str | None = None
@@ -53,7 +57,10 @@ class Layout:
     def columns(self) -> list[str]:
         """Every column that it names."""
         people = [column for how in self.sensitive.values() for column in how.columns]
-        return [*people, *(name for name in (self.target, self.key, self.prediction, self.score) if name is not None)]
+        return [
+            *people,
+            *(name for name in (self.target, self.key, self.person, self.prediction, self.score) if name is not None),
+        ]
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class Observation:
     Attributes
     ----------
     n
-        Rows.
+        Rows that count.
     features, groups, attributions, prediction, score, target
         As in :class:`Reference`, in its cells; what was not there is left out or None.
     attribution_rows

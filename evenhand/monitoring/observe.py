@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +16,10 @@ from evenhand.fairness.groups import encode_groups, encode_values
 from evenhand.fairness.rows import count_rows
 from evenhand.monitoring.batches import Batch
 from evenhand.monitoring.observation import Champion, Layout, Observation
-from evenhand.monitoring.plain import as_text, hash_keys, outcome_texts, plain_part, regular
+from evenhand.monitoring.plain import as_text, outcome_texts, plain_part, regular
 from evenhand.monitoring.profile import ColumnProfile
 from evenhand.monitoring.reference import Reference
+from evenhand.monitoring.rows import Mask, Part, RowsOnce
 from evenhand.monitoring.schema import SchemaCheck
 
 __all__ = ["observe"]
@@ -37,7 +37,7 @@ def observe(
     min_cell: int = 10,
     seed: int = 0,
 ) -> Observation:
-    """Count new data in the cells of the reference, each key once: a row with the key of an earlier one is passed over.
+    """Count new data in the cells of the reference: each key once, and of a person with several rows one.
 
     Parameters
     ----------
@@ -54,7 +54,8 @@ def observe(
     attribution_rows
         So many rows are drawn and explained.
     keep
-        Called with the rows' key (hashed), prediction, score, groups and outcome, part by part, without any feature.
+        Called with the rows' key and person (hashed), prediction, score, groups and outcome, part by part, without any
+        feature: of a person all rows, since an outcome may come for each.
     min_cell
         An unseen category is named when so many rows share it.
     seed
@@ -63,71 +64,20 @@ def observe(
     Raises
     ------
     DataError
-        When the data cannot be read, or a column holds what cannot be counted.
+        When the data cannot be read, does not say whose the rows are, or a column holds what cannot be counted.
     """
-    keys = _Keys(batch, layout.key)
-    counter = _Counter(reference, layout, contract, champion, min_cell, notes=keys.notes)
-    drawn = _Sample(keys.counted, attribution_rows if champion is not None else 0, seed)
+    once = RowsOnce(batch, layout.key, layout.person)
+    counter = _Counter(reference, layout, contract, champion, min_cell, notes=once.notes)
+    drawn = _Sample(once.counted, attribution_rows if champion is not None else 0, seed)
     for whole in batch.parts([*reference.features, *layout.columns]):
-        part, hashes = keys.once(whole)
-        if not len(part):
+        part = once.part(whole)
+        if not len(part.rows):
             continue
-        kept = counter.add(part, hashes)
-        drawn.add(part)
+        kept = counter.add(part)
+        drawn.add(part.evidence)
         if keep is not None:
             keep(kept)
     return counter.result(drawn.rows())
-
-
-class _Keys:
-    """The hashed keys of all rows, read beforehand: who stands in the data twice is one person and counts once.
-
-    Attributes
-    ----------
-    counted
-        Rows whose key no row before them has, or that have none.
-    notes
-        How many were passed over, and how many have no key.
-    """
-
-    def __init__(self, batch: Batch, name: str | None) -> None:
-        self.counted, self.notes = batch.rows, list[str]()
-        self._hashes: pd.Series | None = None
-        self._again: npt.NDArray[np.bool_] | None = None
-        self._start = 0
-        if name is None:
-            return
-        if name not in batch.columns:
-            self.notes.append(f"no outcome can find these rows later: they have no column {name}")
-            return
-        # A file among several may lack the column.
-        parts = [part.get(name, pd.Series(np.nan, index=part.index)) for part in batch.parts([name])]
-        self._hashes = pd.concat([hash_keys(part) for part in parts], ignore_index=True)
-        known = self._hashes.dropna()
-        if len(known) < batch.rows:
-            self.notes.append(f"no outcome can find {batch.rows - len(known):,} rows later: they have no {name}")
-        if _any_twice(known.to_numpy(dtype=np.uint64)):
-            self._again = (self._hashes.duplicated() & self._hashes.notna()).to_numpy(dtype=bool)
-            self.counted -= int(self._again.sum())
-            self.notes.append(
-                f"{self._again.sum():,} of {batch.rows:,} rows repeat the {name} of a row before them: each counts once"
-            )
-
-    def once(self, part: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series | None]:
-        """The next part without the rows that are passed over, and the keys of the others."""
-        at = slice(self._start, self._start + len(part))
-        self._start = at.stop
-        hashes = None if self._hashes is None else self._hashes.iloc[at]
-        if hashes is None or self._again is None or not self._again[at].any():
-            return part, hashes
-        first = ~self._again[at]
-        return part[first].reset_index(drop=True), hashes[first]
-
-
-def _any_twice(values: npt.NDArray[np.uint64]) -> bool:
-    """Whether a value occurs twice; sorting is several times faster than telling which one."""
-    ordered = np.sort(values)
-    return bool((ordered[1:] == ordered[:-1]).any())
 
 
 class _Sample:
@@ -174,36 +124,45 @@ class _Counter:
             for name, how in layout.sensitive.items()
         }
 
-    def add(self, part: pd.DataFrame, keys: pd.Series | None) -> pd.DataFrame:
-        """Count a part, of which these are the hashed keys; what may be kept of its rows comes back."""
-        self._n += len(part)
-        part = regular(part)
+    def add(self, part: Part) -> pd.DataFrame:
+        """Count the rows of a part that count; what may be kept of all its rows comes back."""
+        rows = regular(part.rows)
         if self._schema is not None:
-            self._schema.add(part)
-        for name, reference in self._reference.features.items():
-            if name in part.columns:
-                self._feature(reference, part[name])
-        people = self._groups(part)
-        labels, score = self._predictions(part, people)
-        kept: dict[str, Any] = {}
-        if labels is not None:
-            kept["prediction"] = labels
-            self._count("prediction", self._reference.prediction, labels)
-            if len(people.columns):
-                coded = encode_values(labels, name="prediction")
-                self._decisions = [
-                    merge([*self._decisions, count_rows(encode_groups(people, part=True), coded, coded)])
-                ]
-        if score is not None and self._reference.score is not None:
-            kept["score"] = score
-            self._count("score", self._reference.score, pd.Series(score))
-        target = self._target(part)
+            self._schema.add(rows)
+        people = self._groups_of(rows)
+        labels, score = self._predictions(rows, people)
+        told = {"prediction": labels, "score": None if self._reference.score is None else score}
+        kept = {name: values for name, values in told.items() if values is not None}
+        target = self._target(rows)
         if target is not None:
             kept["target"] = target
         kept |= {f"group:{name}": people[name] for name in people.columns}
-        if keys is not None:
-            kept["key"] = keys.array
-        return pd.DataFrame(kept, index=range(len(part)))
+        frame = pd.DataFrame(kept, index=range(len(rows)))
+        self._tally(rows, people, frame, part.counted)
+        named = {"key": part.keys, "person": part.people}
+        return frame.assign(**{name: hashes.array for name, hashes in named.items() if hashes is not None})
+
+    def _tally(self, rows: pd.DataFrame, people: pd.DataFrame, said: pd.DataFrame, counted: Mask | None) -> None:
+        """Add the rows that count to the counts: their features, groups, and what the model said of them."""
+        if counted is not None:
+            rows, people, said = (each[counted].reset_index(drop=True) for each in (rows, people, said))
+        self._n += len(rows)
+        for name, reference in self._reference.features.items():
+            if name in rows.columns:
+                self._feature(reference, rows[name])
+        for name in people.columns:
+            if name in self._reference.groups:
+                self._count("groups", self._reference.groups[name], people[name])
+        if "prediction" in said.columns:
+            self._count("prediction", self._reference.prediction, said["prediction"])
+            if len(people.columns):
+                coded = encode_values(said["prediction"], name="prediction")
+                table = count_rows(encode_groups(people, part=True), coded, coded)
+                self._decisions = [merge([*self._decisions, table])]
+        if "score" in said.columns and self._reference.score is not None:
+            self._count("score", self._reference.score, said["score"])
+        if "target" in said.columns and said["target"].notna().any():
+            self._count("target", self._reference.target, said["target"].dropna())
 
     def result(self, sample: pd.DataFrame | None) -> Observation:
         """What was counted, with the attributions of a sample."""
@@ -240,14 +199,11 @@ class _Counter:
             return
         self._count("features", reference, values)
 
-    def _groups(self, part: pd.DataFrame) -> pd.DataFrame:
+    def _groups_of(self, part: pd.DataFrame) -> pd.DataFrame:
         people = self._people_of(part)
         for name in self._people:
             if name not in people.columns:
                 self._notes[f"{name} is not watched: the data has no column for it"] = None
-        for name in people.columns:
-            if name in self._reference.groups:
-                self._count("groups", self._reference.groups[name], people[name])
         return people
 
     def _people_of(self, part: pd.DataFrame) -> pd.DataFrame:
@@ -279,10 +235,7 @@ class _Counter:
         name = self._layout.target
         if name is None or name not in part.columns:
             return None
-        values = outcome_texts(part[name], self._layout.target_above)
-        if values.notna().any():
-            self._count("target", self._reference.target, values.dropna())
-        return values
+        return outcome_texts(part[name], self._layout.target_above)
 
     def _attributions(self, sample: pd.DataFrame | None) -> tuple[dict[str, ColumnProfile], int]:
         wanted = self._reference.attributions

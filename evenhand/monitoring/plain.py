@@ -7,7 +7,7 @@ import pandas as pd
 from evenhand.data.digest import key_digests
 from evenhand.data.frames import plain_frame, value_text, value_texts
 
-__all__ = ["as_text", "hash_keys", "outcome_texts", "plain_part", "regular"]
+__all__ = ["as_text", "hash_keys", "hash_people", "outcome_texts", "plain_part", "regular"]
 
 
 def outcome_texts(values: pd.Series, above: float | None = None) -> pd.Series:
@@ -38,7 +38,16 @@ def hash_keys(values: pd.Series) -> pd.Series:
     >>> hash_keys(pd.Series(["1", None])).isna().tolist()
     [False, True]
     """
-    return pd.Series(pd.arrays.IntegerArray(key_digests(values, "key"), values.isna().to_numpy(dtype=bool)))
+    return _hashed(values, "key")
+
+
+def hash_people(values: pd.Series) -> pd.Series:
+    """What tells the rows of one person from those of others, as :func:`hash_keys` does with keys."""
+    return _hashed(values, "group")
+
+
+def _hashed(values: pd.Series, role: str) -> pd.Series:
+    return pd.Series(pd.arrays.IntegerArray(key_digests(values, role), values.isna().to_numpy(dtype=bool)))
 
 
 def as_text(values: pd.Series) -> pd.Series:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from evenhand.data.dataset import UNKNOWN, Dataset, are_favorable, favorable_labels
 from evenhand.data.frames import value_text
+from evenhand.data.people import PeopleRows, one_row_each
 from evenhand.exceptions import DataError, shorten
 from evenhand.explain import make_explainer
 from evenhand.explain.attributions import Attributions, LocalExplainer
@@ -28,7 +29,7 @@ class Reference:
     Attributes
     ----------
     features
-        Every feature over all rows of the model's snapshot.
+        Every feature over the model's snapshot: all rows, or one of each person.
     groups
         Every sensitive attribute over the same rows; groups of few rows are counted among the others.
     prediction, score, target
@@ -36,6 +37,8 @@ class Reference:
         probabilities.
     attributions
         The attribution to each feature, over a sample of the test part; empty where nobody asked for them.
+    people
+        Which rows of a person count: ``one``, or ``all`` as if they did not depend on one another.
     correct, rows
         Correct decisions and rows of the test part.
     auc, auc_variance
@@ -56,6 +59,7 @@ class Reference:
     auc: float | None = None
     auc_variance: float | None = None
     attributions: Mapping[str, ColumnProfile] = field(default_factory=dict)
+    people: PeopleRows = "one"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; :meth:`from_dict` is the way back."""
@@ -77,6 +81,7 @@ class Reference:
             "favorable_label": self.favorable_label,
             "auc": self.auc,
             "auc_variance": self.auc_variance,
+            "people": self.people,
         }
 
     @classmethod
@@ -102,7 +107,7 @@ class Reference:
             for name in ("prediction", "score", "target")
         }
         plain = {name: values[name] for name in ("correct", "rows", "favorable_label", "auc", "auc_variance")}
-        return cls(**maps, **single, **plain, classes=tuple(values["classes"]))
+        return cls(**maps, **single, **plain, classes=tuple(values["classes"]), people=values.get("people", "one"))
 
 
 def build_reference(
@@ -115,6 +120,7 @@ def build_reference(
     attributions: Attributions | None = None,
     bins: int = 10,
     min_cell: int = 10,
+    people: PeopleRows = "one",
 ) -> Reference:
     """Profile a model's data and what it says on its test part.
 
@@ -132,7 +138,11 @@ def build_reference(
         Of rows of the test part.
     bins, min_cell
         As in :func:`evenhand.monitoring.profile.profile_column`.
+    people
+        Which rows of a person count, here and at every look; of `test` those are chosen already.
     """
+    if people == "one":
+        whole = whole.take(one_row_each(whole))
     predicted = pd.Series(np.asarray(y_pred), name="prediction")
     truth = test.y.reset_index(drop=True)
     good = whole.favorable_label
@@ -157,6 +167,7 @@ def build_reference(
         auc=None if auc is None or np.isnan(auc.value) else auc.value,
         auc_variance=None if auc is None or np.isnan(auc.variance) else auc.variance,
         attributions=reasons,
+        people=people,
     )
 
 

@@ -16,7 +16,7 @@ from evenhand.data.sources import read_source
 from evenhand.exceptions import DataError, ModelError
 from evenhand.monitoring.looks import DRIFT, Look
 from evenhand.monitoring.page import headline
-from evenhand.monitoring.plain import hash_keys
+from evenhand.monitoring.plain import hash_keys, hash_people
 from evenhand.store import Ref
 from tasks.monitor import assess_look, past_looks
 from tasks.observe import _Live, live_model, observe_batch
@@ -250,6 +250,23 @@ def test_a_row_that_is_sent_again_after_its_outcome_counted_does_not_count_again
     assert len(joins.known) == 0
     joins.look(decided(range(100), target="1"), day=5, version="2")  # another version: its own decisions
     assert len(joins.known) == 100
+
+
+def test_of_a_person_one_outcome_counts_at_a_look_whichever_look_brought_the_row(joins: Joins) -> None:
+    """Rows of one person depend on one another; who is missing, or came before persons were told, stands for itself."""
+
+    def people(numbers: range, names: list[str | None]) -> pd.DataFrame:
+        return decided(numbers, person=hash_people(pd.Series(names)).array)
+
+    joins.look(decided(range(3)))
+    joins.look(people(range(3, 9), ["ann", "ann", "bob", "eve", None, None]), day=2)
+    joins.look(people(range(9, 12), ["ann", "bob", "eve"]), day=3)
+    joins.look(None, became(range(11)), day=4)
+    assert len(joins.known) == 3 + 3 + 2
+    assert "11 outcomes are about 8 people: one of each counts" in joins.told["notes"]
+    assert joins.told["waiting"] == 1
+    joins.look(None, became(range(12)), day=5)  # eve again, at another look
+    assert len(joins.known) == 1
 
 
 def test_rows_without_a_key_are_not_one_person(joins: Joins) -> None:
