@@ -1,7 +1,8 @@
 """What changed over time, as pictures."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,12 +21,47 @@ _MARKS = {"PASS": ("o", PALETTE[2]), "INCONCLUSIVE": ("s", MUTED), "FAIL": ("D",
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure with its title and what it shows, in words."""
+    """A figure with its title and what it shows, in words.
+
+    Attributes
+    ----------
+    name, title, alt
+        What it is called, and what it shows.
+    figure
+        For a page.
+    narrow
+        The same for a phone, as wide as its screen: the one above would be scrolled there, or shrunk past reading.
+    """
 
     name: str
     title: str
     alt: str
     figure: "Figure"
+    narrow: "Figure | None" = None
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """What there is room for: inches, days on the axis, columns of a legend and signs in it, lines of a title."""
+
+    width: float
+    days: int
+    columns: int
+    label: int
+    title: int
+
+    def headed(self, name: str) -> str:
+        """The name of a rule as a title: its policy stands on a line of its own where one line is too short."""
+        return "\n".join(plain_label(part, limit=70 // self.title) for part in name.split(": ", self.title - 1))
+
+    def figure(self, height: float, entries: int = 0, **subplots: Any) -> Any:
+        """A figure and its axes; below them there is room for the legend's entries beyond two lines."""
+        lines = max(0, -(-entries // self.columns) - 2)
+        return new_figure(width=self.width, height=height + _LINE * lines, **subplots)
+
+
+_LINE = 0.19
+_PAGE, _PHONE = _Sheet(6.4, 6, 2, 28, 1), _Sheet(3.5, 3, 1, 40, 2)
 
 
 def draw_charts(looks: Sequence[Look], *, drift: float) -> tuple[Chart, ...]:
@@ -38,21 +74,31 @@ def draw_charts(looks: Sequence[Look], *, drift: float) -> tuple[Chart, ...]:
     drift
         The limit of the population stability index.
     """
-    makers: Sequence[Callable[[], Chart | None]] = (
-        lambda: _drift(looks, drift),
-        lambda: _performance(looks),
-        lambda: _verdicts(looks),
-        lambda: _unknown(looks),
-        lambda: _latency(looks),
+    makers: Sequence[Callable[[_Sheet], Chart | None]] = (
+        lambda sheet: _drift(looks, drift, sheet),
+        lambda sheet: _performance(looks, sheet),
+        lambda sheet: _verdicts(looks, sheet),
+        lambda sheet: _unknown(looks, sheet),
+        lambda sheet: _latency(looks, sheet),
     )
-    return tuple(chart for make in makers if (chart := make()) is not None)
+    both = ((make(_PAGE), make(_PHONE)) for make in makers)
+    return tuple(replace(page, narrow=phone.figure) for page, phone in both if page is not None and phone is not None)
 
 
-def _place(axes: Any, looks: Sequence[Look]) -> None:
-    """Looks stand at equal distances, with their days; a few of them are named."""
-    step = max(1, int(np.ceil(len(looks) / 6)))
-    shown = sorted({*range(len(looks) - 1, -1, -step)})
-    axes.set_xticks(shown, [f"{looks[at].when:%d %b %Y}" for at in shown])
+def _when(looks: Sequence[Look]) -> list[str]:
+    """The day of each look, and below it the time where several looks have the day."""
+    found = [f"{look.when:%d %b %Y}" for look in looks]
+    for more in ("\n%H:%M", ":%S"):
+        often, named = Counter(found), list(zip(found, looks, strict=True))
+        found = [f"{name}{look.when:{more}}" if often[name] > 1 else name for name, look in named]
+    return found
+
+
+def _place(axes: Any, looks: Sequence[Look], sheet: _Sheet) -> None:
+    """Looks stand at equal distances, with their days; a few of them are named, the newest always."""
+    step = max(1, int(np.ceil(len(looks) / sheet.days)))
+    shown, names = sorted({*range(len(looks) - 1, -1, -step)}), _when(looks)
+    axes.set_xticks(shown, [names[at] for at in shown])
     axes.set_xlim(-0.5, len(looks) - 0.5)
     before = [at for at in range(1, len(looks)) if looks[at].version != looks[at - 1].version]
     for number, at in enumerate(before):
@@ -60,7 +106,7 @@ def _place(axes: Any, looks: Sequence[Look]) -> None:
         axes.axvline(at - 0.5, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)), label=label)
 
 
-def _drift(looks: Sequence[Look], limit: float) -> Chart | None:
+def _drift(looks: Sequence[Look], limit: float, sheet: _Sheet) -> Chart | None:
     lines: dict[str, list[tuple[int, float, bool]]] = {}
     for at, look in enumerate(looks):
         for signal in look.signals:
@@ -70,17 +116,17 @@ def _drift(looks: Sequence[Look], limit: float) -> Chart | None:
     if not lines:
         return None
     largest = sorted(lines, key=lambda name: -max(value for _, value, _ in lines[name]))[:_MOST_LINES]
-    figure, axes = new_figure(width=6.4, height=3.4)
+    figure, axes = sheet.figure(3.4, len(largest) + 1)
     with figure_style():
         for colour, name in zip(PALETTE, largest, strict=False):
             places, values, alarms = zip(*lines[name], strict=True)
-            axes.plot(places, values, "o-", markersize=3.5, color=colour, label=plain_label(name, limit=28))
+            axes.plot(places, values, "o-", markersize=3.5, color=colour, label=plain_label(name, limit=sheet.label))
             _circle(axes, places, values, alarms)
         axes.axhline(limit, color=INK, linewidth=1, linestyle="--", label=f"limit {limit:g}")
         axes.set_ylim(bottom=0)
         axes.set_ylabel("population stability index")
-        _place(axes, looks)
-        figure.legend(loc="outside lower center", ncols=2)
+        _place(axes, looks, sheet)
+        figure.legend(loc="outside lower center", ncols=sheet.columns)
     said = ", ".join(plain_label(name) for name in largest[:3])
     return Chart("drift", "Drift over time", f"Largest changes: {said}; circles mark alarms.", figure)
 
@@ -88,14 +134,15 @@ def _drift(looks: Sequence[Look], limit: float) -> Chart | None:
 def _circle(axes: Any, places: Sequence[int], values: Sequence[float], alarms: Sequence[bool]) -> None:
     at = [place for place, alarm in zip(places, alarms, strict=True) if alarm]
     found = [value for value, alarm in zip(values, alarms, strict=True) if alarm]
-    axes.plot(at, found, "o", markersize=9, markerfacecolor="none", markeredgecolor=PALETTE[1], markeredgewidth=1.6)
+    ring = {"markersize": 9, "markerfacecolor": "none", "markeredgecolor": PALETTE[1], "markeredgewidth": 1.6}
+    axes.plot(at, found, "o", **ring, clip_on=False)  # the newest look stands near the edge
 
 
-def _performance(looks: Sequence[Look]) -> Chart | None:
+def _performance(looks: Sequence[Look], sheet: _Sheet) -> Chart | None:
     names = list(dict.fromkeys(name for look in looks for name in look.metrics))
     if not names:
         return None
-    figure, axes = new_figure(width=6.4, height=3.0)
+    figure, axes = sheet.figure(3.0, 2 * len(names))
     with figure_style():
         for shift, (colour, name) in enumerate(zip(PALETTE, names, strict=False)):
             there = [(at, look.metrics[name]) for at, look in enumerate(looks) if name in look.metrics]
@@ -106,8 +153,8 @@ def _performance(looks: Sequence[Look]) -> Chart | None:
             before = there[-1][1]["before"]
             axes.axhline(before, color=colour, linewidth=1, linestyle="--", label=f"{name} at registration")
         axes.set_ylabel("value with 95% interval")
-        _place(axes, looks)
-        figure.legend(loc="outside lower center", ncols=2)
+        _place(axes, looks, sheet)
+        figure.legend(loc="outside lower center", ncols=sheet.columns)
     last = ", ".join(f"{name} {looks[-1].metrics[name]['value']:.3f}" for name in looks[-1].metrics)
     return Chart("performance", "Performance over time", f"At the last look: {last or 'no outcomes'}.", figure)
 
@@ -122,17 +169,19 @@ def _rules(looks: Sequence[Look]) -> Iterator[tuple[str, list[tuple[int, dict[st
     yield from list(found.items())[:_MOST_RULES]
 
 
-def _verdicts(looks: Sequence[Look]) -> Chart | None:
+def _verdicts(looks: Sequence[Look], sheet: _Sheet) -> Chart | None:
     rules = [(name, rule) for name, rule in _rules(looks) if any(each["value"] is not None for _, each in rule)]
     if not rules:
         return None
-    figure, axes = new_figure(width=6.4, height=0.7 + 1.25 * len(rules), nrows=len(rules), squeeze=False, sharex=True)
-    column: list[Any] = list(axes[:, 0])  # type: ignore[index]  # matplotlib gives an array where squeeze is False
+    figure, axes = sheet.figure(
+        0.7 + (1.1 + 0.15 * sheet.title) * len(rules), nrows=len(rules), squeeze=False, sharex=True
+    )
+    column: list[Any] = list(axes[:, 0])
     with figure_style():
         for panel, (name, each) in zip(column, rules, strict=True):
             _draw_rule(panel, each)
-            panel.set_title(plain_label(name, limit=70), fontsize=9)
-        _place(column[-1], looks)
+            panel.set_title(sheet.headed(name), fontsize=9)
+        _place(column[-1], looks, sheet)
         handles = [
             column[0].plot([], [], mark, color=colour, linestyle="none", label=name)[0]
             for name, (mark, colour) in _MARKS.items()
@@ -155,11 +204,11 @@ def _draw_rule(panel: Any, each: Sequence[tuple[int, dict[str, Any]]]) -> None:
     panel.margins(y=0.15)
 
 
-def _unknown(looks: Sequence[Look]) -> Chart | None:
+def _unknown(looks: Sequence[Look], sheet: _Sheet) -> Chart | None:
     names = list(dict.fromkeys(name for look in looks for name, share in look.unknown.items() if share > 0))
     if not names:
         return None
-    figure, axes = new_figure(width=6.4, height=2.6)
+    figure, axes = sheet.figure(2.6)
     with figure_style():
         for colour, name in zip(PALETTE, names, strict=False):
             there = [(at, look.unknown[name]) for at, look in enumerate(looks) if name in look.unknown]
@@ -169,17 +218,17 @@ def _unknown(looks: Sequence[Look]) -> Chart | None:
             )
         axes.set_ylim(bottom=0)
         axes.set_ylabel("rows without a group, %")
-        _place(axes, looks)
+        _place(axes, looks, sheet)
         figure.legend(loc="outside lower center", ncols=3)
     said = ", ".join(f"{name} {share:.1%}" for name, share in looks[-1].unknown.items())
     return Chart("unknown", "Rows whose group is unknown", f"At the last look: {said or 'not watched'}.", figure)
 
 
-def _latency(looks: Sequence[Look]) -> Chart | None:
+def _latency(looks: Sequence[Look], sheet: _Sheet) -> Chart | None:
     there = [(at, {each["percentile"]: each for each in look.latency}) for at, look in enumerate(looks) if look.latency]
     if not there:
         return None
-    figure, axes = new_figure(width=6.4, height=2.6)
+    figure, axes = sheet.figure(2.6)
     with figure_style():
         for colour, percentile in zip(PALETTE, (50, 95, 99), strict=False):
             found = [(at, each[percentile]) for at, each in there if percentile in each]
@@ -191,7 +240,7 @@ def _latency(looks: Sequence[Look]) -> Chart | None:
             axes.plot([at for at, _ in found], values, "o-", markersize=4, color=colour, label=f"{percentile}%")
         axes.set_ylim(bottom=0)
         axes.set_ylabel("answer within, ms")
-        _place(axes, looks)
+        _place(axes, looks, sheet)
         figure.legend(loc="outside lower center", ncols=3)
     last = ", ".join(f"{percentile}% {1e3 * each['value']:.1f} ms" for percentile, each in there[-1][1].items())
     return Chart("latency", "Latency of single answers", f"At the last look: {last}.", figure)

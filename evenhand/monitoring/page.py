@@ -13,9 +13,11 @@ from evenhand.plotting import figure_to_png, figure_to_svg
 __all__ = ["headline", "render_html", "render_markdown", "signal_rows"]
 
 _MOST_ROWS, _MOST_ALARMS = 200, 8
-_STYLE = """.drawing svg { max-height: none; direction: ltr; }
-/* Where a picture is wider than the screen, the newest look shows first. */
-@media (max-width: 43.99rem) { .wide .drawing { direction: rtl; } }
+_STYLE = """.drawing svg { max-height: none; }
+/* A phone has pictures of its own: the others would be scrolled there, or shrunk past reading. */
+.narrow { display: none; }
+.drawing .narrow svg { max-width: 26rem; }
+@media screen and (max-width: 43.99rem) { .narrow { display: block; } .broad { display: none; } }
 .top > p.flag, .top > p.open, .top > p.good { margin-top: 1rem; }
 .scroll table { min-width: 40rem; }"""
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -187,9 +189,11 @@ def _first(sentences: Sequence[str]) -> list[str]:
 
 
 def _figure(chart: Chart) -> str:
+    drawn = {"broad": chart.figure, "narrow": chart.narrow or chart.figure}
+    pictures = "".join(f'<div class="{name}">{figure_to_svg(figure)}</div>' for name, figure in drawn.items())
     return (
-        f'<figure class="panel wide"><div class="drawing" role="img" aria-label="{escape(chart.alt, quote=True)}">'
-        f"{figure_to_svg(chart.figure)}</div>"
+        f'<figure class="panel"><div class="drawing" role="img" aria-label="{escape(chart.alt, quote=True)}">'
+        f"{pictures}</div>"
         f"<figcaption><strong>{escape(chart.title)}.</strong> {escape(chart.alt)}</figcaption></figure>"
     )
 

@@ -1,0 +1,93 @@
+"""Pictures over the looks: what stands on their axis, and how they fit a phone."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evenhand.monitoring.charts import Chart, draw_charts
+from evenhand.monitoring.looks import Look
+from evenhand.monitoring.page import render_html
+
+FIRST = datetime(2026, 3, 1, 3, 0, 5, tzinfo=UTC)
+
+
+def look(number: int, after: timedelta) -> Look:
+    signal: dict[str, Any] = {
+        "kind": "feature", "name": "months_since_last_delinquency", "effect": 0.2, "limit": 0.1, "n": 300,
+        "alarm": True, "p_value": 0.0, "adjusted": 0.0, "value": None, "low": None, "high": None, "cell": "",
+        "before": 0.1, "now": 0.4, "reason": "",
+    }  # fmt: skip
+    rule = {
+        "metric": "demographic_parity_ratio", "attribute": "marital_status", "kind": "ratio", "limit": 0.8,
+        "verdict": "PASS", "value": 0.9, "low": 0.8, "high": 1.0, "between": "", "reason": "",
+    }  # fmt: skip
+    policy = {"policy": "us-four-fifths", "verdict": "PASS", "reason": "", "rules": [rule]}
+    accuracy = {"value": 0.8, "low": 0.7, "high": 0.9, "before": 0.8}
+    return Look(
+        number=number, at=(FIRST + after).isoformat(), model="loans", version="1", data=str(number), rows=300,
+        labelled=300, alpha=0.001, counted=True, signals=(signal,), policies=(policy,),
+        latency=({"percentile": 50, "value": 0.01, "low": 0.009, "high": 0.011, "n": 300},),
+        unknown={"race": 0.1}, metrics={"accuracy": accuracy, "roc_auc": accuracy},
+    )  # fmt: skip
+
+
+def drawn(*after: timedelta) -> tuple[Chart, ...]:
+    return draw_charts([look(number, each) for number, each in enumerate(after, 1)], drift=0.1)
+
+
+def days(chart: Chart) -> list[str]:
+    return [label.get_text() for label in chart.figure.axes[-1].get_xticklabels()]
+
+
+def test_looks_of_one_day_have_a_time_and_others_only_their_day() -> None:
+    charts = drawn(timedelta(0), timedelta(hours=9), timedelta(days=7))
+    assert [chart.name for chart in charts] == ["drift", "performance", "verdicts", "unknown", "latency"]
+    for chart in charts:
+        assert days(chart) == ["01 Mar 2026\n03:00", "01 Mar 2026\n12:00", "08 Mar 2026"]
+
+
+def test_looks_of_one_minute_are_told_apart() -> None:
+    found = days(drawn(timedelta(0), timedelta(seconds=20), timedelta(minutes=5))[0])
+    assert found == ["01 Mar 2026\n03:00:05", "01 Mar 2026\n03:00:25", "01 Mar 2026\n03:05"]
+
+
+def test_a_phone_has_pictures_as_wide_as_its_screen() -> None:
+    for chart in drawn(*(timedelta(days=7 * week) for week in range(52))):
+        assert chart.narrow is not None
+        assert chart.narrow.get_figwidth() <= 3.6
+        assert len(chart.narrow.axes[-1].get_xticks()) <= 3
+        assert chart.narrow.axes[-1].get_xticks()[-1] == 51  # the newest look is named
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_no_picture_scrolls_and_its_text_is_legible(width: int, tmp_path: Path) -> None:
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("there is no chromium on this machine")
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    looks = [look(number, timedelta(days=number)) for number in range(1, 31)]
+    page = render_html(looks[-1], draw_charts(looks, drift=0.1), false_alarms=0.05, looks=52)
+    (tmp_path / "monitor.html").write_text(page, encoding="utf-8")
+    with api.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        shown = browser.new_page(viewport={"width": width, "height": 844})
+        shown.goto((tmp_path / "monitor.html").as_uri())
+        pictures = shown.evaluate(
+            """() => [...document.querySelectorAll(".drawing")].map(box => {
+                const seen = [...box.querySelectorAll("svg")].filter(svg => svg.getBoundingClientRect().width > 0);
+                const scale = seen[0].getBoundingClientRect().width / seen[0].viewBox.baseVal.width;
+                const texts = [...seen[0].querySelectorAll("text")];
+                const least = Math.min(...texts.map(text => scale * parseFloat(getComputedStyle(text).fontSize)));
+                return [seen.length, box.scrollWidth - box.clientWidth, least];
+            })"""
+        )
+        assert shown.evaluate("document.documentElement.scrollWidth") <= width
+        browser.close()
+    assert len(pictures) == 5
+    for seen, over, least in pictures:
+        assert (seen, over) == (1, 0)
+        assert least >= 9  # pixels of the smallest text
