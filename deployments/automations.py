@@ -6,9 +6,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import AutomationSort
-from prefect.events.actions import ChangeFlowRunState, RunDeployment
+from prefect.events.actions import DoNothing, RunDeployment
 from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
@@ -43,22 +42,20 @@ class Terms:
 
 
 def lost(terms: Terms) -> AutomationCore:
-    """The rule that marks a run without a sign of life as crashed; the server refuses that of a run which has ended.
+    """The rule that tells the workers the terms; they mark a silent run, and take it up (`deployments/keeper.py`).
 
-    It also tells the workers, which take up what has crashed (`deployments/keeper.py`), the terms.
+    Of itself it changes nothing. An action does not look at a run's state, and the server may hear of a change of state
+    after it has waited in vain for a sign of life: a run that was cancelled and retried meanwhile would crash.
 
     Parameters
     ----------
     terms
         What the service file says.
     """
-    said = f"Its process and its worker are gone: it is marked as crashed after {terms.lost_after} seconds."
-    action = ChangeFlowRunState(
-        state=StateType.CRASHED, name="Crashed", message=f"No sign of life for {terms.lost_after} seconds."
-    )
+    said = f"A worker marks a run as crashed without a sign of life for a little more than {terms.lost_after} seconds"
     return AutomationCore(
         name=f"{terms.service}: a run without a sign of life counts as killed",
-        description=f"{said} A worker takes a crashed run up again, at most {terms.restarts} times.",
+        description=f"{said}, and takes a crashed run up again, at most {terms.restarts} times.",
         tags=["evenhand", f"service:{terms.service}", f"restarts:{terms.restarts}"],
         trigger=EventTrigger(
             posture=Posture.Proactive,
@@ -72,7 +69,7 @@ def lost(terms: Terms) -> AutomationCore:
             threshold=1,
             within=timedelta(seconds=terms.lost_after),
         ),
-        actions=[action],
+        actions=[DoNothing()],
     )
 
 

@@ -3,7 +3,8 @@
 A run that a person cancelled is ended by the worker that started it; where that one died, by any other.
 
 A rule on Prefect's server cannot do that. It sees events alone, which the server may handle late, in another order or
-not at all, and forgets while it is down; and its action starts a run that works, or that a person cancelled, as well.
+not at all, and forgets while it is down; and its action starts a run that works or that a person cancelled, or ends one
+that a person retried, as well.
 
 A worker that sees its child die reports the run as crashed at once, and again when it is done with it, after it has
 loaded the flow once more to look for its hooks. The server drops the second report, unless the run was taken up
@@ -45,7 +46,7 @@ _START_SECONDS = 900.0
 """How long a start may take, the download of an image included."""
 
 _STORED_SECONDS = 30.0
-"""What a busy server may take until it shows a sign of life; its own rule is the first to miss one."""
+"""What a busy server may take until it shows a sign of life."""
 
 _LOOKED_BACK = timedelta(days=1)
 """A run that crashed longer ago than this was left so."""

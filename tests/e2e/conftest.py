@@ -78,6 +78,13 @@ class Home:
             return subprocess.Popen(command, env=environment, stdout=log, stderr=log, text=True, cwd=self.folder.parent)
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, subprocess.CompletedProcess[str]]:
     """One whole quick training in a new home, and what it printed."""
@@ -102,9 +109,7 @@ def home(trained: tuple[Home, object], tmp_path: Path) -> Home:
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncPrefectClient]:
     """A client of a Prefect server, which ends with its standard input."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment = {**kept, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "deployments.local_server", str(port)]

@@ -13,7 +13,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running, Scheduled
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running, Scheduled
 
 from deployments import keeper
 from deployments.automations import lost, terms_on
@@ -152,6 +152,22 @@ def test_a_cancelled_run_that_still_lives_is_left_to_whoever_ends_it(
         until(lambda number=number: signs(client, lives) == number, seconds=60)
         assert looked(client, worker=worker, clock=clock, seconds=119) == []
     assert state_of(client, lives) == "CANCELLING"
+
+
+def test_a_run_that_was_cancelled_and_retried_has_its_own_time(client: Client, start: Callable[..., UUID]) -> None:
+    retried = start(Pending(), Running())
+    clock = Clock()
+    worker = clock.keeper()
+    assert looked(client, worker=worker, clock=clock, seconds=119) == []
+    for state in (Cancelling(), Cancelled(), AwaitingRetry()):
+        client.set_flow_run_state(retried, state, force=True)
+    assert looked(client, worker=worker, clock=clock, seconds=10) == []
+    for state in (Pending(), Running()):
+        client.set_flow_run_state(retried, state, force=True)
+    assert looked(client, worker=worker, clock=clock, seconds=119) == []
+    assert state_of(client, retried) == "RUNNING"
+    clock.now += 1
+    assert [str(retried) in line for line in worker.look(client)] == [True]
 
 
 WORK = (
