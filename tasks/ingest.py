@@ -10,7 +10,7 @@ import pandas as pd
 
 from evenhand.config import DataConfig
 from evenhand.data.build import build_dataset
-from evenhand.data.contract import Contract
+from evenhand.data.contract import Contract, check_key
 from evenhand.data.dataset import Dataset
 from evenhand.data.digest import row_digests
 from evenhand.data.finding import Finding
@@ -105,6 +105,8 @@ def _load(data: DataConfig, promised: Contract | None, *, held: bool) -> tuple[D
         raise
     if contract is not None:
         contract.check(rows)
+    elif held and rows.key is not None:
+        check_key(rows.key)  # before a split by it, which would make little sense
     require_favorable_label(rows)
     if sample is not None and sample.without_target:
         message = (

@@ -42,6 +42,9 @@ def is_path(name: str) -> bool:
 
 
 def _absolute(path: str, folder: Path) -> str:
+    chain, colons, last = path.rpartition("::")
+    if "://" in chain and not last.startswith("${"):  # fsspec's chain ends where the bytes are: zip://in/a.csv::c.zip
+        return f"{chain}{colons}{_absolute(last, folder)}"
     if "://" in path or "::" in path or path.startswith("${"):
         return path
     return str(folder / Path(path).expanduser())

@@ -17,7 +17,7 @@ from evenhand.exceptions import ContractError, DataError, Problem, alike, shorte
 if TYPE_CHECKING:
     import pandera.pandas as pa
 
-__all__ = ["ColumnPromise", "Contract", "GroupPromise", "contract_of", "infer_contract"]
+__all__ = ["ColumnPromise", "Contract", "GroupPromise", "check_key", "contract_of", "infer_contract"]
 
 _FORMAT = 1
 
@@ -229,7 +229,8 @@ def infer_contract(
     roles += [("open column", name) for name in open_columns] + ([("key", key)] if key is not None else [])
     require_columns(whole, roles)
     require_columns(frame, [("column", str(name)) for name in whole.columns])
-    _check_key(whole, key)
+    if key is not None:
+        check_key(whole[key])
     grouped = (target, *sensitive)
     columns = []
     for name in map(str, whole.columns):
@@ -241,12 +242,18 @@ def infer_contract(
     return Contract(target, key, tuple(columns), groups, len(frame), float(tolerance))
 
 
-def _check_key(frame: pd.DataFrame, key: str | None) -> None:
-    """Refuse a key that does not tell rows apart: later rows would break the promise that these do not keep."""
-    shared = 0 if key is None else int(frame[key].duplicated(keep=False).sum())
+def check_key(key: pd.Series) -> None:
+    """Refuse a key that does not tell rows apart: later rows would break the promise that these do not keep.
+
+    Raises
+    ------
+    DataError
+        With the number of rows that share theirs.
+    """
+    shared = int(key.duplicated(keep=False).sum())
     if shared:
         raise DataError(
-            f"key {shorten(key)}: {shared} of {len(frame)} rows share their key with another row: name a column "
+            f"key {shorten(key.name)}: {shared} of {len(key)} rows share their key with another row: name a column "
             "that is different in every row, or none, and data.group for whose row it is"
         )
 

@@ -244,7 +244,9 @@ def _mixed_to_text(series: pd.Series) -> pd.Series:
     present = series[series.notna()]
     odd = sorted({type(value).__name__ for value in present if not isinstance(value, str | int | float | np.generic)})
     if odd:
-        raise DataError(f"holds values of type {', '.join(odd)}: store text, numbers or dates")
+        raise DataError(
+            f"holds values of type {', '.join(odd)}: store text, numbers or dates, or leave it out of what is read"
+        )
     texts = np.array([value_text(value) for value in present], dtype=object)
     return pd.Series(texts, index=present.index, dtype="str").reindex(series.index)
 

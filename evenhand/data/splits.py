@@ -159,7 +159,7 @@ def _checked(codes: npt.NDArray[np.intp], dataset: Dataset, method: SplitMethod)
         totals = zip(values, found.sum(axis=0), strict=True)
         shown = ", ".join(f"{shorten(label)}: {total}" for label, total in totals)
         remedy = "get more rows or merge rare classes"
-        if method != "stratified":
+        if method == "hash":  # rows of one person stay together, and later ones come later, whatever else
             remedy += ", or use split.method 'stratified'"
         raise DataError(
             f"the {method} split leaves a part without a class: {'; '.join(lacking[:10])} "

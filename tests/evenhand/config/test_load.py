@@ -107,6 +107,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, base: dict[str, Any], mo
     assert source(path="../a.csv").data.source.path == str(folder / "../a.csv")
     assert source(path="/data/a.csv").data.source.path == "/data/a.csv"
     assert source(path="s3://bucket/a.csv").data.source.path == "s3://bucket/a.csv"
+    assert source(path="zip://in/a.csv::b.zip").data.source.path == f"zip://in/a.csv::{folder / 'b.zip'}"
+    assert source(path="zip://a.csv::s3://bucket/b.zip").data.source.path == "zip://a.csv::s3://bucket/b.zip"
     assert source(path="${DATA}/a.csv").data.source.path == "${DATA}/a.csv"
     assert source(sql="SELECT 1", url="sqlite:///a.db").data.source.url == f"sqlite:///{folder / 'a.db'}"
     assert source(sql="SELECT 1", url="sqlite:////a.db").data.source.url == "sqlite:////a.db"

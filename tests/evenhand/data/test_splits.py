@@ -173,7 +173,7 @@ def test_a_part_without_a_class_is_an_error(method):
     lacking = Dataset(data.X, y, data.sensitive_features, key=data.key, time=data.time, group=data.group)
     with pytest.raises(DataError, match=r"no row of class 'rare'.*'rare': 2") as error:
         split_dataset(lacking, method=method)
-    assert ("use split.method 'stratified'" in str(error.value)) == (method != "stratified")
+    assert ("use split.method 'stratified'" in str(error.value)) == (method == "hash")
 
 
 @pytest.mark.parametrize("method", ["time", "group"])
