@@ -61,8 +61,6 @@ def _about(rows: Dataset, config: Config) -> Iterator[str]:
         few = config.audit.min_group_size
         parts = (f"{group}: {n:,}{' (few)' if n < few else ''}" for group, n in groups)
         yield f"sensitive: {name} ({', '.join(parts)})"
-    if not rows.sensitive_features.shape[1]:
-        yield "sensitive: none declared, so no groups will be compared"
 
 
 def _contract(config: Config) -> tuple[dict[str, Any] | None, str]:

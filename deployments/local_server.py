@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from evenhand.whole_file import make_whole
+
 __all__ = ["create_database", "main", "uncollected"]
 
 _DATABASES = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
@@ -38,6 +40,8 @@ def _end_with_parent() -> None:
 def create_database(path: Path) -> None:
     """Make Prefect's SQLite database with Prefect's own migrations, whole or not at all; an existing one is left alone.
 
+    Of two commands that are the first in a home at once, one makes it: each its own would be replaced under the other.
+
     Prefect runs them through an asynchronous driver, whose thread is woken for each statement; the same
     scripts through the plain driver wake none.
 
@@ -46,20 +50,18 @@ def create_database(path: Path) -> None:
     path
         The file.
     """
-    if path.exists():
-        return
+    make_whole(path, _migrated)
+
+
+def _migrated(draft: Path) -> None:
     import sqlalchemy
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     engine = sqlalchemy.create_engine(f"sqlite:///{draft}")
     try:
         with engine.connect() as connection:
             _migrate(connection)
-        engine.dispose()
-        draft.replace(path)
     finally:
-        draft.unlink(missing_ok=True)
+        engine.dispose()
 
 
 def _migrate(connection: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from evenhand.card.blocks import Picture
@@ -73,13 +74,13 @@ def draw_group_rates(name: str, audited: Mapping[str, Any], min_cell: int) -> Pi
 
 
 def _group_rates_svg(panels: Mapping[str, Sequence[Point | None]], labels: Sequence[str]) -> str:
-    height = 0.95 + ROW * len(labels)
+    height = 1.1 + ROW * len(labels)
     figure, made = new_figure(width=5.4, height=height, ncols=len(panels), sharey=True, sharex=True, squeeze=False)
     row: Any = made
     with figure_style():
         for (title, points), axes, colour in zip(panels.items(), row[0], PALETTE, strict=False):
             _dots(axes, points, colour)
-            axes.set_title(title, fontsize=9.5)
+            axes.set_title(fill(title, 13), fontsize=9.5)  # beside long names of groups a panel is an inch wide
             axes.set_xlim(0, 1)
             axes.set_xticks([0, 0.5, 1], labels=["0", "0.5", "1"])
         _rows(row[0][0], labels)

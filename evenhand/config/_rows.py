@@ -30,9 +30,20 @@ def check_rows(config: Config, features: Sequence[str], classes: int) -> None:
         With everything that these rows cannot have: a later step would miss it after the search, or when rows are
         scored.
     """
-    problems = [*_features(config, features), *_floors(config, classes), *_disparities(config, classes)]
+    problems = [
+        *_groups(config),
+        *_features(config, features),
+        *_floors(config, classes),
+        *_disparities(config, classes),
+    ]
     if problems:
         raise ConfigError("the configuration does not fit the data", problems)
+
+
+def _groups(config: Config) -> Found:
+    if not config.data.sensitive:
+        remedy = "name the columns whose groups are to be compared; they never become features"
+        yield Problem("data.sensitive", "is empty", remedy)
 
 
 def _features(config: Config, features: Sequence[str]) -> Found:

@@ -116,7 +116,7 @@ class DataConfig(Section):
     """The label that is good for the person; required for a binary target. With more labels a list may name several."""
 
     sensitive: dict[str, SensitiveConfig] = {}
-    """The sensitive attributes, by name; their columns never become features."""
+    """The sensitive attributes, by name, at least one; their columns never become features."""
 
     features: list[str] = []
     """The features; by default every column that is not named elsewhere."""

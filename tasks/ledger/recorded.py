@@ -114,9 +114,17 @@ def altered(model: str, version: str) -> str:
 
 
 def _decided(model: str, version: str) -> Mapping[str, Any]:
-    """The newest decision about a version; {} where this ledger has none."""
+    """The newest decision about a version; {} where this ledger has none.
+
+    A version that waited for MLflow had no number when it was decided about: the answer names the number, and the
+    decision that it is an answer to.
+    """
+    answered = set()
     for record in reversed(records(model)):
-        if record.kind == "decision" and record.body.get("version") == version:
+        named = record.body.get("version") == version
+        if record.kind in ("approval", "rejection") and named:
+            answered.add(record.body.get("decision"))
+        if record.kind == "decision" and (named or record.hash in answered):
             return record.body
     return {}
 

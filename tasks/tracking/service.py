@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from evenhand.exceptions import ServiceError, shorten
+from evenhand.whole_file import make_whole
 from tasks.step import home
 
 __all__ = [
@@ -64,7 +65,17 @@ def shown_address() -> str:
 def _client(where: str) -> Any:
     from mlflow import MlflowClient
 
+    name = where.removeprefix("sqlite:///")
+    if name not in (where, "", ":memory:"):
+        make_whole(Path(name), _migrated)
     return MlflowClient(tracking_uri=where, registry_uri=where)
+
+
+def _migrated(draft: Path) -> None:
+    """MLflow's tables in a new file: a migration that a full disk ended half-way is neither undone nor gone on with."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    SqlAlchemyStore(f"sqlite:///{draft}", _beside(draft)).engine.dispose()  # type: ignore[no-untyped-call]
 
 
 def client() -> Any:
@@ -178,5 +189,9 @@ def artifact_location() -> str | None:
     """Beside a SQLite store its folder; with a server the server's own place."""
     where = address()
     if where.startswith("sqlite:///"):
-        return (Path(where.removeprefix("sqlite:///")).parent / "mlflow-artifacts").resolve().as_uri()
+        return _beside(Path(where.removeprefix("sqlite:///")))
     return None
+
+
+def _beside(database: Path) -> str:
+    return (database.parent / "mlflow-artifacts").resolve().as_uri()

@@ -40,3 +40,16 @@ def test_the_schema_is_prefects(tmp_path: Path) -> None:
     assert ours.keys() == theirs.keys()
     assert {name for name in ours if ours[name] != theirs[name]} == set()
     assert not list((tmp_path / "ours").glob(".prefect.db*")), "no draft is left"
+
+
+@pytest.mark.e2e
+def test_of_two_first_servers_one_makes_the_database(tmp_path: Path) -> None:
+    """Each made its own, and the second replaced the file that the first had open: malformed for good."""
+    environment = {**os.environ, "PREFECT_HOME": str(tmp_path), "PREFECT_LOGGING_LEVEL": "ERROR"}
+    script = SCRIPT + "print((Path(sys.argv[1]) / 'prefect.db').stat().st_ino)"
+    command = [sys.executable, "-c", script, str(tmp_path), "ours"]
+    both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    first, second = (one.communicate(timeout=300)[0].strip() for one in both)
+    assert first == second == str((tmp_path / "prefect.db").stat().st_ino)
+    with sqlite3.connect(tmp_path / "prefect.db") as database:
+        assert database.execute("pragma integrity_check").fetchall() == [("ok",)]

@@ -478,6 +478,13 @@ def test_a_version_that_waits_for_mlflow_is_held(retrain: Retrain) -> None:
     version = retrain.register()  # MLflow answers again
     answer_hold(find_hold(retrain.config.model), Answer("approve", "ann", "looked at"))
     assert live(retrain) == version.version
+    file = _beside(version, "provenance/config.json")
+    kept = file.read_text()
+    file.write_text(json.dumps({**json.loads(kept), "seed": 99}))
+    with pytest.raises(ModelError, match="altered since"):
+        ledger.read_decided(version.model, version.version)
+    file.write_text(kept)
+    ledger.read_decided(version.model, version.version)
 
 
 def test_a_run_that_waited_for_mlflow_is_answered_by_either_name(

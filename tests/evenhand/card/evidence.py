@@ -315,7 +315,7 @@ def inputs():
             }
             | {"ledger_head": "e" * 64, "difference": [{"what": "accuracy", "champion": "0.8", "challenger": "0.9"}]},
             "figures": {
-                "roc": '<svg viewBox="0 0 360 200"><text x="1" y="1" style="fill: #22262b">roc</text></svg>',
+                "roc": '<svg viewBox="0 0 360 200"><text x="1" y="40" style="fill: #22262b">roc</text></svg>',
                 "stray": {
                     "svg": '<svg width="10pt" height="10pt"><path d="M0 0"/></svg>',
                     "title": "Stray",

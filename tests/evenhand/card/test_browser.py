@@ -65,6 +65,22 @@ def test_a_phone_shows_every_verdict_before_a_table_is_moved(browser, address):
     page.close()
 
 
+def test_no_words_of_a_figure_are_cut_off(browser, address):
+    page, _, _ = _open(browser, address, viewport={"width": 1280, "height": 844})
+    cut = page.evaluate(
+        """[...document.querySelectorAll('svg')].flatMap(svg => {
+            const whole = svg.getBoundingClientRect();
+            return [...svg.querySelectorAll('text')].filter(text => {
+                const box = text.getBoundingClientRect();
+                return box.width > 0 && (box.left < whole.left - 1 || box.right > whole.right + 1
+                    || box.top < whole.top - 1 || box.bottom > whole.bottom + 1);
+            }).map(text => text.textContent);
+        })"""
+    )
+    assert cut == []
+    page.close()
+
+
 def test_wide_tables_scroll_within_themselves(browser, address):
     page, _, _ = _open(browser, address, viewport={"width": 390, "height": 844})
     inside = "[...document.querySelectorAll('.scroll')].every(e => e.getBoundingClientRect().right <= innerWidth)"

@@ -417,6 +417,13 @@ def test_what_is_said_of_features_is_held_to_the_rows(base: Change) -> None:
     check_rows(config, ["rent", "rnet"], 2)
 
 
+def test_without_a_sensitive_attribute_nothing_is_searched(base: Change) -> None:
+    """There would be no groups to audit, which the audit would say after the search."""
+    base["data"]["sensitive"] = {}
+    with pytest.raises(ConfigError, match=r"data\.sensitive: is empty \(name the columns whose groups"):
+        check_rows(parse_config(base), ["rent"], 2)
+
+
 RATIO = {"demographic_parity_ratio": 0.8}
 
 
