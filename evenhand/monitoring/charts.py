@@ -134,8 +134,7 @@ def _drift(looks: Sequence[Look], limit: float, sheet: _Sheet) -> Chart | None:
 def _circle(axes: Any, places: Sequence[int], values: Sequence[float], alarms: Sequence[bool]) -> None:
     at = [place for place, alarm in zip(places, alarms, strict=True) if alarm]
     found = [value for value, alarm in zip(values, alarms, strict=True) if alarm]
-    ring = {"markersize": 9, "markerfacecolor": "none", "markeredgecolor": PALETTE[1], "markeredgewidth": 1.6}
-    axes.plot(at, found, "o", **ring, clip_on=False)  # the newest look stands near the edge
+    axes.plot(at, found, "o", markersize=9, markerfacecolor="none", markeredgecolor=PALETTE[1], markeredgewidth=1.6)
 
 
 def _performance(looks: Sequence[Look], sheet: _Sheet) -> Chart | None:

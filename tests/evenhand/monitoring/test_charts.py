@@ -1,6 +1,7 @@
 """Pictures over the looks: what stands on their axis, and how they fit a phone."""
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from evenhand.monitoring.charts import Chart, draw_charts
 from evenhand.monitoring.looks import Look
 from evenhand.monitoring.page import render_html
+from evenhand.plotting import laid_out
 
 FIRST = datetime(2026, 3, 1, 3, 0, 5, tzinfo=UTC)
 
@@ -60,6 +62,17 @@ def test_a_phone_has_pictures_as_wide_as_its_screen() -> None:
         assert chart.narrow.get_figwidth() <= 3.6
         assert len(chart.narrow.axes[-1].get_xticks()) <= 3
         assert chart.narrow.axes[-1].get_xticks()[-1] == 51  # the newest look is named
+
+
+def test_a_quiet_look_has_room_for_its_lines() -> None:
+    """Half of the height at least: a mark that is drawn for no alarm once pushed the axes together."""
+    quiet = look(1, timedelta(0))
+    signals = tuple({**signal, "alarm": False} for signal in quiet.signals)
+    chart = draw_charts([replace(quiet, signals=signals)], drift=0.1)[0]
+    for figure in (chart.figure, chart.narrow):
+        assert figure is not None
+        with laid_out(figure):
+            assert figure.axes[0].get_position().height > 0.5
 
 
 @pytest.mark.e2e
