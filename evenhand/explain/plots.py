@@ -26,6 +26,8 @@ __all__ = [
 ]
 
 _TOP = 12
+_WIDTH = 5.0
+"""Inches: a phone shows the figure whole, with text that can be read; what an axis adds stands on a line of its own."""
 _LOW, _HIGH, _NONE = "#56b4e9", "#d55e00", "#8a919b"
 
 
@@ -53,8 +55,8 @@ def _named(name: str, place: int, labels: Sequence[str]) -> str:
     return name if len(labels) == 1 else f"{name}-class-{place + 1}"
 
 
-def _rows(count: int) -> "tuple[Figure, Any]":
-    return new_figure(height=1.1 + 0.3 * max(count, 2))
+def _rows(count: int, width: float = _WIDTH) -> "tuple[Figure, Any]":
+    return new_figure(width=width, height=1.25 + 0.3 * max(count, 2))
 
 
 def _ticks(axes: Any, names: Sequence[str]) -> None:
@@ -77,7 +79,7 @@ def plot_bar(explanation: Explanation) -> "Figure":
             error = _whiskers(item.mean_abs, item.low, item.high)
             axes.barh(y, item.mean_abs, xerr=error, color=PALETTE[0], ecolor=MUTED, height=0.6)
         _ticks(axes, [item.feature for item in shown])
-        axes.set_xlabel(f"mean size of attribution ({explanation.unit})")
+        axes.set_xlabel(f"mean size of attribution\n({explanation.unit})")
     return figure
 
 
@@ -91,9 +93,9 @@ def plot_importance(explanation: Explanation) -> "Figure":
             axes.errorbar(value, y, xerr=_whiskers(value, low, high), fmt="o", color=PALETTE[0], ecolor=MUTED)
         axes.axvline(0, color=MUTED, linewidth=0.8)
         _ticks(axes, [item.feature for item in shown])
-        axes.set_xlabel(f"fall of {explanation.importance.scorer} when the feature is shuffled")
+        axes.set_xlabel(f"fall of {explanation.importance.scorer}\nwhen the feature is shuffled")
         if explanation.importance.reason:
-            axes.set_title(plain_label(explanation.importance.reason, limit=80))
+            axes.set_title(plain_label(explanation.importance.reason, limit=40))
     return figure
 
 
@@ -116,8 +118,8 @@ def plot_summary(explanation: Explanation, label: str) -> "Figure":
                 axes.plot(band.mean, place, "o", color=colour, markersize=3.6)
         axes.axvline(0, color=MUTED, linewidth=0.8)
         _ticks(axes, [item.feature for item in shown])
-        axes.set_xlabel(f"attribution ({_unit(explanation.unit, label)})")
-        axes.set_title("blue: low values, red: high values, grey: categories", fontweight="normal", fontsize=9)
+        axes.set_xlabel(f"attribution\n({_unit(explanation.unit, label)})")
+        axes.set_title("blue: low, red: high, grey: categories", fontweight="normal", fontsize=9)
     return figure
 
 
@@ -138,7 +140,7 @@ def plot_groups(explanation: Explanation, attribute: str, label: str) -> "Figure
     """Mean attribution of the first features in each group of one sensitive attribute."""
     groups = [group for group in explanation.groups if group.attribute == attribute and group.mean is not None]
     names = [item.feature for item in explanation.features[:8]]
-    figure, axes = new_figure(height=1.3 + 0.24 * max(3, len(names) * max(1, len(groups)) / 1.6))
+    figure, axes = new_figure(width=_WIDTH, height=1.45 + 0.24 * max(3, len(names) * max(1, len(groups)) / 1.6))
     with figure_style():
         height = 0.8 / max(1, len(groups))
         for place, group in enumerate(groups):
@@ -149,8 +151,8 @@ def plot_groups(explanation: Explanation, attribute: str, label: str) -> "Figure
             axes.barh(ys, [means[name] for name in names], height=height * 0.9, color=colour, label=text)
         axes.axvline(0, color=MUTED, linewidth=0.8)
         _ticks(axes, names)
-        axes.set_xlabel(f"mean attribution ({_unit(explanation.unit, label)})")
-        axes.set_title(plain_label(attribute))
+        axes.set_xlabel(f"mean attribution\n({_unit(explanation.unit, label)})")
+        axes.set_title(plain_label(attribute, limit=32))
         if groups:
             axes.legend(loc="best")
     return figure
@@ -158,7 +160,7 @@ def plot_groups(explanation: Explanation, attribute: str, label: str) -> "Figure
 
 def plot_dependence(dependence: Dependence) -> "Figure":
     """Partial dependence of each explained class, with the middle half and the middle four fifths of ICE."""
-    figure, axes = new_figure(height=3.0)
+    figure, axes = new_figure(width=_WIDTH, height=3.0)
     numeric = dependence.kind == "numeric"
     xs = np.array(dependence.grid if numeric else range(len(dependence.grid)), dtype=float)
     alone = len(dependence.curves) == 1
@@ -201,14 +203,15 @@ def plot_proxies(report: ProxyReport) -> "Figure":
         axes.axvline(0.5, color=MUTED, linewidth=0.8)
         _ticks(axes, [proxy.feature or "all features together" for proxy in shown])
         axes.set_xlim(min(0.4, *(proxy.low for proxy in shown)) - 0.01, 1.01)
-        axes.set_xlabel(f"ROC-AUC for {plain_label(report.attribute)} (.5 is chance; tick: best of 19 shuffles)")
+        said = ".5 is chance; tick: best of 19 shuffles"
+        axes.set_xlabel(f"ROC-AUC for {plain_label(report.attribute, limit=28)}\n({said})")
         axes.set_title("red: above chance", fontweight="normal", fontsize=9)
     return figure
 
 
 def plot_case(case: Case, unit: str) -> "Figure":
     """A case seen from afar: the bands it shares with others and their mean attributions."""
-    figure, axes = _rows(len(case.features))
+    figure, axes = _rows(len(case.features), 6.4)  # in a file of its own, and not on the card
     with figure_style():
         for y, item in enumerate(case.features):
             axes.barh(y, item.attribution, color=PALETTE[0 if item.attribution >= 0 else 1], height=0.6)
@@ -217,7 +220,7 @@ def plot_case(case: Case, unit: str) -> "Figure":
         axes.set_yticks(np.arange(len(names)), names)
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel(f"mean attribution of rows in the band ({_unit(unit, case.label or '')})")
+        axes.set_xlabel(f"mean attribution of rows in the band\n({_unit(unit, case.label or '')})")
         title = f"{plain_label(case.attribute, limit=20)} = {plain_label(case.group, limit=20)}: {case.kind}"
         axes.set_title(title)
         axes.tick_params(axis="y", color=GRID)

@@ -1,6 +1,7 @@
 """Figures draw for binary and multi-class models, whatever the names are."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from evenhand.exceptions import DataError
 from evenhand.explain import explain
 from evenhand.explain.plots_local import force_html, plot_beeswarm, plot_ice, plot_waterfall
 from evenhand.modeling.fit import fit_candidate
-from evenhand.plotting import figure_to_svg
+from evenhand.plotting import figure_to_png, figure_to_svg, laid_out
 
 
 @pytest.fixture(scope="module", params=["binary", "multiclass"])
@@ -17,8 +18,6 @@ def explanation(request, data):
     names = {"income": "<b>$in_1$</b>", "job": "</script><script>alert(1)"}
     X = train.X.rename(columns=names)
     model = fit_candidate("logistic", {}, X, train.y, seed=0)
-    from dataclasses import replace
-
     part = replace(test, X=test.X.rename(columns=names))
     return explain(model, part, background=X, rows=60, repeats=2, features=7)
 
@@ -32,6 +31,29 @@ def test_every_public_figure_draws(explanation):
         assert "<b>" not in svg
         assert all(axes.get_xlabel() for axes in figure.axes), name
     assert "$in_1$" in figure_to_svg(figures["bar"])
+
+
+def test_every_public_figure_fits_a_phone_with_long_names(explanation):
+    """360 points at 390 pixels need no scrolling, and nothing is cut off there. Cases are words on the card."""
+    long = "months since the last delinquency of the applicant"
+    told = {name: f"{name[:3]} {long}" for name in (item.feature for item in explanation.features)}
+    features = [replace(item, feature=told[item.feature]) for item in explanation.features]
+    groups = [
+        replace(group, mean={k: {told[n]: v for n, v in each.items()} for k, each in group.mean.items()})
+        for group in explanation.groups
+        if group.mean is not None
+    ]
+    proxies = [replace(report, attribute=long) for report in explanation.proxies]
+    renamed = replace(explanation, features=features, groups=groups, proxies=proxies)
+    shown = {name: figure for name, figure in renamed.plots().items() if not name.startswith("case-")}
+    for name, figure in shown.items():
+        assert figure.get_figwidth() <= 5, name
+        with laid_out(figure):
+            figure_to_png(figure, dpi=int(figure.dpi))
+            axes = figure.axes[0]
+            texts = [axes.xaxis.label, axes.yaxis.label, axes.title, *axes.get_yticklabels()]
+            boxes = [text.get_window_extent() for text in texts if text.get_text()]
+        assert all(box.x0 >= -1 and box.x1 <= figure.bbox.width + 1 for box in boxes), name
 
 
 def test_restricted_figures_draw(explanation):
