@@ -222,7 +222,7 @@ def _about_rule(rule: Mapping[str, Any], subject: str, look: int, share: float, 
     elif rule.get("value") is not None:
         shown = f" {rule['value']:.3f} ({rule['low']:.3f} to {rule['high']:.3f})"
     reason = (
-        f"{rule['metric']} by {rule['attribute']}{shown}: {rule['reason']}; look {look} at level {rule['alpha']:.2g}"
+        f"{rule['metric']} by {rule['attribute']}{shown}: {rule['reason']}; look {look} at level {rule['alpha']:.3g}"
     )
     told = ("limit", "alpha") if hidden else ("value", "low", "high", "limit", "alpha")
     figures = {name: rule.get(name) for name in told}

@@ -158,6 +158,7 @@ def test_a_rule_has_one_verdict_wherever_a_person_sees_it(retrain: Retrain, tmp_
     [rule] = audit["policies"][0]["rules"]
     [ruled] = [one for one in found["rules"] if one["rule"] == "fairness"]
     assert rule["alpha"] == pytest.approx(0.05 / 6), "the second look"
+    assert ruled["reason"].endswith("look 2 at level 0.00833"), "as the card and the pages write it"
     assert {name: rule[name] for name in ruled["figures"]} == ruled["figures"]
     assert rule["verdict"] == ruled["status"] == found["verdicts"]["wide: demographic_parity_ratio by sex"]
     gap = audit["attributes"]["sex"]["disparities"]["demographic_parity_ratio"]

@@ -186,6 +186,9 @@ def test_the_given_model_stays_when_nothing_is_wrong_with_it(many_people, parts)
     assert found.met
     assert found.model is model  # the parts are the caller's: it is not fitted again
     assert any("it is not changed" in note for note in found.notes)
+    judged = [note for note in found.notes if note.startswith("on the test part")]
+    assert judged, "the limits have verdicts"
+    assert all("at level 0.05 of this mitigation's limit" in note for note in judged), "no verdict of a gate"
     assert all(change.change == 0 for change in found.changes)
 
 
