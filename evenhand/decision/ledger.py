@@ -106,8 +106,8 @@ class Fault:
     sequence
         The record's place; 0 for what is about no single record.
     kind
-        ``edited``, ``removed``, ``reordered``, ``truncated``, ``another ledger``, ``unfounded``, ``moved by hand``
-        or ``altered``.
+        ``edited``, ``removed``, ``reordered``, ``truncated``, ``another ledger``, ``unfounded``, ``moved by hand``,
+        ``altered`` or ``unguarded``.
     message
         What it is, in a sentence.
     """

@@ -15,7 +15,16 @@ from evenhand.exceptions import ModelError, ServiceError
 from tasks.ledger.recorded import altered
 from tasks.ledger.signed import forged
 from tasks.ledger.stamps import another_ledger, refuse_cut, stamps_of
-from tasks.ledger.table import ATTEMPTS, append, connected, identity, ledger_address, records, unknown_model
+from tasks.ledger.table import (
+    ATTEMPTS,
+    append,
+    connected,
+    identity,
+    ledger_address,
+    lost_guards,
+    records,
+    unknown_model,
+)
 from tasks.registry import LEDGER, STAMP, alias_version, has_version, ledger_stamps, move_alias, tag_version
 from tasks.step import home
 from tasks.tracking import say
@@ -241,13 +250,17 @@ def faults() -> tuple[Fault, ...]:
 
     Raises
     ------
+    LedgerError
+        When somebody changed the columns of the ledger's table.
     ServiceError
         When the ledger or MLflow does not answer.
     """
+    guards = lost_guards()
     stamps = ledger_stamps()  # before the records
     everything = records(edited="keep")
     found = list(find_faults(everything, stamps))
     found += [] if found else forged(everything)
+    found += [Fault(0, "unguarded", said) for said in guards]
     sound = not found
     for name in sorted({record.model for record in everything}):
         reason = checked_standing(name)[1] if sound else _alias_fault(everything, name)

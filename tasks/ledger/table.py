@@ -7,27 +7,14 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import (
-    Column,
-    Engine,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    create_engine,
-    event,
-    insert,
-    inspect,
-    select,
-    text,
-)
+from sqlalchemy import Engine, create_engine, event, insert, select
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from evenhand.decision.ledger import GENESIS, Kind, LedgerError, Record, seal
 from evenhand.decision.standing import Standing, standing
 from evenhand.exceptions import ConfigError, ServiceError, shorten
+from tasks.ledger.schema import TABLE, knows_no_such, make_table, misshapen, unguarded
 from tasks.ledger.stamps import refuse_cut, stamps_of
 from tasks.step import home
 
@@ -39,39 +26,15 @@ __all__ = [
     "identity",
     "known_records",
     "ledger_address",
+    "lost_guards",
     "records",
+    "refuse_misshapen",
     "shown_address",
     "unknown_model",
 ]
 
 ATTEMPTS = 100
 """How often something is tried again that somebody else was faster with."""
-
-_table = Table(
-    "evenhand_ledger",
-    MetaData(),
-    Column("sequence", Integer, primary_key=True, autoincrement=False),
-    Column("previous", String(64), nullable=False, unique=True),
-    Column("hash", String(64), nullable=False, unique=True),
-    Column("at", String(40), nullable=False),
-    Column("kind", String(20), nullable=False),
-    Column("model", String(100), nullable=False, index=True),
-    Column("body", Text, nullable=False),
-)
-
-_INSERT_ONLY = {
-    "sqlite": [
-        f"CREATE TRIGGER IF NOT EXISTS evenhand_ledger_no_{verb.lower()} BEFORE {verb} ON evenhand_ledger "
-        "BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"
-        for verb in ("UPDATE", "DELETE")
-    ],
-    "postgresql": [
-        """CREATE OR REPLACE FUNCTION evenhand_ledger_only_grows() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN RAISE EXCEPTION 'the ledger only grows'; END $$""",
-        """CREATE OR REPLACE TRIGGER evenhand_ledger_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON evenhand_ledger
-        FOR EACH STATEMENT EXECUTE FUNCTION evenhand_ledger_only_grows()""",
-    ],
-}
 
 
 def ledger_address() -> str:
@@ -117,22 +80,8 @@ def _engine(address: str) -> Engine:
     if sqlite:
         home().mkdir(mode=0o700, parents=True, exist_ok=True)
         event.listen(engine, "connect", _durable)
-    _make_table(engine)
+    make_table(engine)
     return engine
-
-
-def _make_table(engine: Engine) -> None:
-    """Make the table where there is none; of several processes that do so at once one is first."""
-    if inspect(engine).has_table(_table.name):
-        return
-    try:
-        with engine.begin() as connection:
-            _table.metadata.create_all(connection)
-            for statement in _INSERT_ONLY.get(engine.dialect.name, []):
-                connection.execute(text(statement))
-    except DBAPIError:
-        if not inspect(engine).has_table(_table.name):
-            raise
 
 
 def _durable(connection: Any, _record: Any) -> None:
@@ -147,6 +96,8 @@ def connected() -> Iterator[Connection]:
     ------
     ConfigError
         When its address is none.
+    LedgerError
+        When somebody changed the columns of its table.
     ServiceError
         When its database does not answer.
     """
@@ -156,8 +107,48 @@ def connected() -> Iterator[Connection]:
     except IntegrityError:
         raise
     except DBAPIError as error:
-        said = (str(error.orig).splitlines() or [""])[0]
-        raise ServiceError(f"the ledger does not answer at {shown_address()}: {shorten(said, limit=160)}") from error
+        if knows_no_such(error):
+            refuse_misshapen()
+        raise _silent(error) from error
+
+
+def _silent(error: DBAPIError) -> ServiceError:
+    said = (str(error.orig).splitlines() or [""])[0]
+    return ServiceError(f"the ledger does not answer at {shown_address()}: {shorten(said, limit=160)}")
+
+
+def refuse_misshapen() -> None:
+    """Say what somebody changed of the table so that no record can be read or added.
+
+    Raises
+    ------
+    LedgerError
+        Where there is such a thing.
+    ServiceError
+        When its database does not answer.
+    """
+    try:
+        with _engine(ledger_address()).connect() as connection:
+            reason = misshapen(connection)
+    except DBAPIError as error:
+        raise _silent(error) from error
+    if reason:
+        raise LedgerError(f"the ledger at {shown_address()} was altered: {reason}")
+
+
+def lost_guards() -> tuple[str, ...]:
+    """What refuses a change of the table and is gone or was altered, in sentences.
+
+    Raises
+    ------
+    LedgerError
+        When somebody changed the columns of its table.
+    ServiceError
+        When the ledger does not answer.
+    """
+    refuse_misshapen()
+    with connected() as connection:
+        return tuple(unguarded(connection))
 
 
 def records(model: str | None = None, *, edited: Literal["refuse", "keep"] = "refuse") -> list[Record]:
@@ -183,9 +174,9 @@ def records(model: str | None = None, *, edited: Literal["refuse", "keep"] = "re
 
 
 def _read(connection: Connection, model: str | None = None, *, edited: str = "refuse") -> list[Record]:
-    query = select(_table).order_by(_table.c.sequence)
+    query = select(TABLE).order_by(TABLE.c.sequence)
     if model is not None:
-        query = query.where(_table.c.model == model)
+        query = query.where(TABLE.c.model == model)
     return [_record(row, edited) for row in connection.execute(query)]
 
 
@@ -200,11 +191,11 @@ def _record(row: Any, edited: str) -> Record:
     return Record(row.sequence, row.previous, row.at, row.kind, row.model, kept, row.hash)
 
 
-def _body(text: str) -> dict[str, Any] | None:
+def _body(text: Any) -> dict[str, Any] | None:
     """What a text says; None when it is not what is written of that, be it by a space or a key that stands twice."""
     try:
         found = json.loads(text)
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and _written(found) == text else None
 
@@ -237,7 +228,7 @@ def known_records(model: str | None = None) -> list[Record]:
 def unknown_model(model: str) -> str:
     """That the ledger has no record of a model, and of which it has."""
     with connected() as connection:
-        names = connection.scalars(select(_table.c.model).distinct().order_by(_table.c.model)).all()
+        names = connection.scalars(select(TABLE.c.model).distinct().order_by(TABLE.c.model)).all()
     return f"the ledger has no record of model {shorten(model)}; it knows {', '.join(names) or 'none'}"
 
 
@@ -248,11 +239,11 @@ def identity() -> str:
 
 
 def _identity(connection: Connection) -> str:
-    return str(connection.scalar(select(_table.c.hash).order_by(_table.c.sequence).limit(1)) or "")
+    return str(connection.scalar(select(TABLE.c.hash).order_by(TABLE.c.sequence).limit(1)) or "")
 
 
 def _last(connection: Connection) -> Record | None:
-    row = connection.execute(select(_table).order_by(_table.c.sequence.desc()).limit(1)).first()
+    row = connection.execute(select(TABLE).order_by(TABLE.c.sequence.desc()).limit(1)).first()
     if row is None:
         return None
     return _record(row, "keep")  # only its place and its hash are gone on from
@@ -281,7 +272,8 @@ def append(
     Raises
     ------
     LedgerError
-        From `body`, when what it says is no text, or when a version of the model names a record that is gone.
+        From `body`, when what it says is no text, when a version of the model names a record that is gone, or when
+        somebody changed the columns of the table.
     ServiceError
         When the ledger does not answer.
     """
@@ -302,10 +294,11 @@ def append(
             added.append(seal(record, second, model, more))
         try:
             with connected() as connection:
-                connection.execute(insert(_table), [_row(each) for each in added])
+                connection.execute(insert(TABLE), [_row(each) for each in added])
         except IntegrityError:
             continue  # somebody else's record follows the last one: look again
         return record
+    refuse_misshapen()
     raise ServiceError("the ledger is written by so many at once that this record found no place: try again")
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -303,6 +304,116 @@ def test_a_text_that_was_edited_is_found_also_where_it_says_the_same(place: Path
         kept.records()
     with pytest.raises(LedgerError, match="edited: record 2 of the ledger"):
         decided(model, "hold", "3")
+
+
+def rebuilt(file: Path, old: str, new: str) -> None:
+    """Make the table anew with another text, as SQLite has it: records and triggers are as before."""
+    with sqlite3.connect(file) as connection:
+        made = connection.execute(
+            "SELECT sql FROM sqlite_master WHERE tbl_name = 'evenhand_ledger' AND sql NOT NULL "
+            "ORDER BY type = 'trigger'"
+        ).fetchall()
+        assert old in made[0][0]
+        names = "sequence, previous, hash, at, kind, model, body"
+        connection.execute("CREATE TABLE before AS SELECT * FROM evenhand_ledger")
+        connection.execute("DROP TABLE evenhand_ledger")
+        connection.execute(made[0][0].replace(old, new))
+        connection.execute(f"INSERT INTO evenhand_ledger ({names}) SELECT {names} FROM before")
+        connection.execute("DROP TABLE before")
+        for (statement,) in made[1:]:
+            connection.execute(statement)
+
+
+def unguarded() -> list[str]:
+    return [fault.message for fault in kept.faults() if fault.kind == "unguarded"]
+
+
+WEAKER = """CREATE TRIGGER evenhand_ledger_no_update BEFORE UPDATE ON evenhand_ledger WHEN 0
+BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"""
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("DROP TRIGGER evenhand_ledger_no_delete", "trigger evenhand_ledger_no_delete, .* is gone"),
+        (
+            f"DROP TRIGGER evenhand_ledger_no_update; {WEAKER}",
+            "trigger evenhand_ledger_no_update, .* was altered",
+        ),
+        (("UNIQUE (hash)", "CHECK (1)"), "column hash may hold a value twice"),
+        (("PRIMARY KEY (sequence)", "CHECK (1)"), "column sequence may hold a value twice"),
+    ],
+    ids=["trigger-gone", "trigger-altered", "unique", "primary-key"],
+)
+def test_a_guard_of_the_table_that_is_gone_is_named_with_how_to_put_it_back(
+    place: Path, own: Path, damage: str | tuple[str, str], said: str
+) -> None:
+    promote(new_model(place), "1")
+    assert unguarded() == []
+    if isinstance(damage, tuple):
+        rebuilt(own, *damage)
+    else:
+        with sqlite3.connect(own) as connection:
+            connection.executescript(damage)
+    [found] = unguarded()
+    assert re.match(said, found)
+    with sqlite3.connect(own) as connection:
+        connection.executescript(found.partition("put it back: ")[2])
+    assert unguarded() == []
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [("body TEXT", "column body may be empty"), ("body BLOB NOT NULL", "column body holds BLOB and was made as TEXT")],
+)
+def test_a_column_that_takes_more_than_it_did_is_named(place: Path, own: Path, new: str, said: str) -> None:
+    promote(new_model(place), "1")
+    rebuilt(own, "body TEXT NOT NULL", new)
+    [found] = unguarded()
+    assert found.startswith(said)
+    assert "restore the ledger from a backup" in found
+
+
+def test_where_a_guard_is_gone_nothing_is_repaired(place: Path, own: Path) -> None:
+    model = new_model(place)
+    promote(model, "1")
+    spoil(own, "DELETE FROM evenhand_ledger WHERE kind = 'done'")
+    MlflowClient().delete_model_version_tag(model, "1", registry.STAMP)
+    registry.move_alias(model, kept.CHAMPION, None)
+    assert len(unguarded()) == 2
+    assert alias(model) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("ALTER TABLE evenhand_ledger RENAME COLUMN kind TO sort", r"a column sort in the place of kind: .* RENAME"),
+        ("ALTER TABLE evenhand_ledger DROP COLUMN body", r"has no column body any more: restore the ledger"),
+        ("DROP TABLE evenhand_ledger", r"has no table evenhand_ledger any more: restore the ledger"),
+    ],
+    ids=["renamed", "dropped", "no-table"],
+)
+def test_a_table_without_its_columns_is_told_as_that(own: Path, statement: str, said: str) -> None:
+    """It answers: what is wrong is its state, and waiting for a server would mend nothing."""
+    kept.append("look", "any", {"look": 1})
+    with sqlite3.connect(own) as connection:
+        connection.execute(statement)
+    for ask in (kept.records, kept.head, kept.faults, lambda: kept.append("look", "any", {"look": 2})):
+        with pytest.raises(LedgerError, match=rf"the ledger at .*own\.db was altered: .*{said}") as caught:
+            ask()
+        assert caught.value.exit_code == 2
+
+
+def test_a_column_more_is_told_where_no_record_could_fill_it(own: Path) -> None:
+    kept.head()
+    with sqlite3.connect(own) as connection:
+        connection.execute("ALTER TABLE evenhand_ledger ADD COLUMN extra TEXT")
+    assert kept.records() == []
+    with sqlite3.connect(own) as connection:
+        connection.execute("ALTER TABLE evenhand_ledger DROP COLUMN extra")
+    rebuilt(own, "body TEXT NOT NULL", "body TEXT NOT NULL, extra TEXT NOT NULL")
+    with pytest.raises(LedgerError, match="has a column more, extra, which no record fills"):
+        kept.append("look", "any", {"look": 2})
 
 
 def test_a_ledger_that_does_not_answer_is_one_clear_error(monkeypatch) -> None:
