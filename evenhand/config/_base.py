@@ -19,6 +19,9 @@ class Conflict(NamedTuple):
 
     message: str
 
+    names: tuple[str, ...] = ()
+    """Those of the fields that are sections by name, of which the message rests on the names alone."""
+
 
 class Section(BaseModel):
     """A frozen part of the configuration that knows no other keys than its own.

@@ -26,11 +26,12 @@ def anchor_root(root: str, folder: Path) -> str:
     return filled if _SCHEME.match(filled) else str(folder / Path(filled).expanduser())
 
 
-def outside(address: str, roots: Sequence[str]) -> tuple[str, str] | None:
+def outside(address: str, roots: Sequence[str] | None) -> tuple[str, str] | None:
     """What is wrong with reading an address, and the remedy; None where it lies below a root or names no file.
 
     Of a folder the links in it are followed too, since its files are what is read. An address whose variables are not
-    set here says nothing yet: the run, which has them, asks again.
+    set here says nothing yet: the run, which has them, asks again. None for roots that are not known:
+    nothing lies outside them.
 
     Examples
     --------
@@ -75,8 +76,8 @@ def check_places(places: Mapping[str, str | None], roots: Sequence[str]) -> None
         raise ConfigError("a place of this run leads elsewhere than when it was asked for", problems)
 
 
-def _stray(place: str, name: str, roots: Sequence[str]) -> tuple[str, str] | None:
-    if place in ("", ":memory:"):
+def _stray(place: str, name: str, roots: Sequence[str] | None) -> tuple[str, str] | None:
+    if roots is None or place in ("", ":memory:"):
         return None
     if not _below_any(place, roots):
         return f"{name} lies outside the service's roots", "add its folder or address to roots"

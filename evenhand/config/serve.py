@@ -1,6 +1,6 @@
 """Reading a service file: every error at once, and what one run of one of its models does."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -11,8 +11,9 @@ from evenhand.config._base import Section
 from evenhand.config._checks import check_source
 from evenhand.config._errors import explain, shown
 from evenhand.config._paths import anchor, anchor_source, is_path
+from evenhand.config._rest import conflicts_in, rest_of
 from evenhand.config._roots import READ_ONLY_SERVERS, anchor_root, outside
-from evenhand.config._tree import prepare
+from evenhand.config._tree import Path, dotted, prepare
 from evenhand.config.data import SourceConfig
 from evenhand.config.load import collected, load_config, parse_config, read_text, with_line
 from evenhand.config.root import Config
@@ -21,6 +22,9 @@ from evenhand.exceptions import ConfigError, DataError, Problem, nearest
 from evenhand.yaml_reader import Document, parse_yaml
 
 __all__ = ["NO_SOURCE", "OWN_SOURCE", "ServedModel", "Service", "load_service"]
+
+_NO_FILE = "\0"
+"""Stands where a model's configuration is not known, since what names it is wrong."""
 
 NO_SOURCE = "(none)"
 """What the form calls it when no outcomes come."""
@@ -159,15 +163,14 @@ def load_service(path: str | FilePath) -> Service:
     document = parse_yaml(read_text(file, "docs/deployments.md says what a service file holds"), file.name)
     if not isinstance(document.value, Mapping):
         raise ConfigError(f"{file} is no mapping of keys to values: docs/deployments.md says what a service file holds")
-    about, problems = _parse(document)
-    if about is None:
-        problems += _wrong_configurations(document.value, file.parent)
+    about, wrong, problems = _parse(document)
     models: dict[str, ServedModel] = {}
     if about is not None:
-        roots = tuple(anchor_root(root, file.parent) for root in about.roots)
+        known = all(path[0] != "roots" for path in wrong)
+        roots = tuple(anchor_root(root, file.parent) for root in about.roots) if known else None
         for name, model in about.models.items():
-            served, wrong = _serve(name, model, roots, file.parent)
-            problems += wrong
+            served, found = _serve(name, model, roots, file.parent)
+            problems += [problem for problem in found if not _follows(problem, name, wrong)]
             if served is not None:
                 models[name] = served
     if about is None or problems:
@@ -175,28 +178,41 @@ def load_service(path: str | FilePath) -> Service:
     return Service(file, about, models)
 
 
-def _parse(document: Document) -> tuple[ServiceConfig | None, list[Problem]]:
+def _parse(document: Document) -> tuple[ServiceConfig | None, set[Path], list[Problem]]:
+    """What the file says, or what is left of it without its wrong fields; the paths of these, and all problems."""
     prepared, booleans = prepare(document.value, ServiceConfig)
-    problems = list(document.problems)
-    problems += [Problem(".".join(map(str, path)), f"{shown(bad)} does not fit here") for path, bad in booleans]
+    told = {
+        path: Problem(dotted(path), f"{shown(bad)} does not fit here", "expected a number") for path, bad in booleans
+    }
+    about: ServiceConfig | None
     try:
-        return ServiceConfig.model_validate(prepared), problems
+        about = ServiceConfig.model_validate(prepared)
+        wrong = set(told)
     except ValidationError as error:
-        found = explain(error, ServiceConfig)
-        return None, [*problems, *(with_line(path, problem, document) for path, problem in found.items())]
+        told = {**explain(error, ServiceConfig), **told}
+        wrong = set(told)
+        about = rest_of(ServiceConfig, prepared, wrong, _complete)
+        told |= {} if about is None else dict(conflicts_in(about, wrong))
+    return about, wrong, [*document.problems, *(with_line(path, problem, document) for path, problem in told.items())]
 
 
-def _wrong_configurations(document: Mapping[str, object], folder: FilePath) -> Iterator[Problem]:
-    """What is wrong with the configurations that are named, where the service file itself has errors already."""
-    models = document.get("models")
-    for name, about in models.items() if isinstance(models, Mapping) else ():
-        named = about.get("config") if isinstance(about, Mapping) else None
-        if isinstance(name, str) and isinstance(named, str):
-            yield from _configured(name, named, folder)[1]
+def _complete(rest: dict[str, Any]) -> None:
+    """Put in what a service file cannot do without, so that no other check meets it."""
+    models = rest.get("models")
+    for model in models.values() if isinstance(models, dict) else ():
+        if isinstance(model, dict):
+            model.setdefault("config", _NO_FILE)
+
+
+def _follows(problem: Problem, name: str, wrong: Collection[Path]) -> bool:
+    """Whether a model's problem only follows from what was found wrong in the service file."""
+    return problem.where == f"models.{name}.source" and ("models", name, "sources") in wrong
 
 
 def _configured(name: str, named: str, folder: FilePath) -> tuple[Config | None, list[Problem]]:
     """A model's configuration, or what is wrong with it."""
+    if named == _NO_FILE:
+        return None, []
     where = f"models.{name}.config"
     try:
         return load_config(folder / FilePath(named).expanduser(), [f"model={name}"]), []
@@ -206,38 +222,35 @@ def _configured(name: str, named: str, folder: FilePath) -> tuple[Config | None,
 
 
 def _serve(
-    name: str, about: ServedModelConfig, roots: tuple[str, ...], folder: FilePath
+    name: str, about: ServedModelConfig, roots: tuple[str, ...] | None, folder: FilePath
 ) -> tuple[ServedModel | None, list[Problem]]:
+    """A model as the service runs it, or all that is wrong with it; without roots nothing lies outside them."""
     where = f"models.{name}"
-    problems = list(_wrong_sources(about, where))
-    file = folder / FilePath(about.config).expanduser()
     config, wrong = _configured(name, about.config, folder)
-    if config is None:
-        return None, [*problems, *wrong]
+    problems = [*_wrong_sources(about, where), *wrong]
     sources = {key: anchor_source(source, folder) for key, source in about.sources.items()}
-    sources = sources or {OWN_SOURCE: config.data.source}
+    if config is not None:
+        sources = sources or {OWN_SOURCE: config.data.source}
+        problems += [
+            Problem(f"{where}.config, {each.where}", each.message, each.remedy)
+            for each in _outside(config, roots)
+            if each.where != "data.source.path"
+        ]
     if about.source and about.source in sources:
         sources = {about.source: sources[about.source], **sources}
     scored = {key: anchor_source(source, folder) for key, source in about.score.sources.items()}
     output = anchor_root(about.score.output, folder) if about.score.output else ""
     watched = _watched(about.monitor, folder)
-    served = ServedModel(name, about, config, sources, roots, file.parent, scored, output, watched)
-    for key, source in sources.items():
-        problems += _unsafe(f"{where}.sources.{key}", source, roots)
-    for key, source in scored.items():
-        problems += _unsafe(f"{where}.score.sources.{key}", source, roots)
-    if output and (reason := outside(output, roots)):
-        problems.append(Problem(f"{where}.score.output", *reason))
-    for key, source in watched.sources.items():
-        problems += _unsafe(f"{where}.monitor.sources.{key}", source, roots)
-    if watched.log and (reason := outside(watched.log, roots)):
-        problems.append(Problem(f"{where}.monitor.log", *reason))
-    problems += [
-        Problem(f"{where}.config, {each.where}", each.message, each.remedy)
-        for each in _outside(config, roots)
-        if each.where != "data.source.path"
-    ]
-    return (None if problems else served), problems
+    for below, group in (("", sources), ("score.", scored), ("monitor.", watched.sources)):
+        for key, source in group.items():
+            problems += _unsafe(f"{where}.{below}sources.{key}", source, roots)
+    for below, place in (("score.output", output), ("monitor.log", watched.log)):
+        if place and (reason := outside(place, roots)):
+            problems.append(Problem(f"{where}.{below}", *reason))
+    if problems or config is None or roots is None:
+        return None, problems
+    lies = (folder / FilePath(about.config).expanduser()).parent
+    return ServedModel(name, about, config, sources, roots, lies, scored, output, watched), []
 
 
 def _watched(about: ServedMonitorConfig, folder: FilePath) -> ServedMonitorConfig:
@@ -255,7 +268,7 @@ def _wrong_sources(about: ServedModelConfig, where: str) -> Iterator[Problem]:
         yield Problem(f"{where}.sources", "a source has no name", "give it one")
 
 
-def _unsafe(where: str, source: SourceConfig, roots: Sequence[str]) -> Iterator[Problem]:
+def _unsafe(where: str, source: SourceConfig, roots: Sequence[str] | None) -> Iterator[Problem]:
     """What keeps a source out of a service: a secret in clear, a file outside the roots, a statement that writes."""
     yield from check_source(source, where)
     for name, value in (("path", source.path), ("url", source.url)):
@@ -278,7 +291,7 @@ def _unsafe(where: str, source: SourceConfig, roots: Sequence[str]) -> Iterator[
                 yield Problem(f"{where}.{name}", str(error))
 
 
-def _outside(config: Config, roots: Sequence[str]) -> Iterator[Problem]:
+def _outside(config: Config, roots: Sequence[str] | None) -> Iterator[Problem]:
     """The files of a configuration that lie outside the roots."""
     named: dict[str, Sequence[str | None]]
     named = {"data.source.path": [config.data.source.path], "data.source.url": [config.data.source.url]}

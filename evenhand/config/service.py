@@ -92,7 +92,8 @@ class ServedScoreConfig(ScheduleConfig):
     def conflicts(self) -> Iterator[Conflict]:
         """Rows to score and no place for them."""
         if self.sources and not self.output:
-            yield Conflict(("sources", "output"), "output is missing: name the folder for the scored rows")
+            told = "output is missing: name the folder for the scored rows"
+            yield Conflict(("sources", "output"), told, names=("sources",))
 
 
 class ServedMonitorConfig(ScheduleConfig):
@@ -119,7 +120,7 @@ class ServedMonitorConfig(ScheduleConfig):
         for role, name in (("source", self.source), ("labels", self.labels)):
             if name and name not in self.sources:
                 told = f"{role} {shorten(name)} is none of its sources; {nearest(name, self.sources)}"
-                yield Conflict((role, "sources"), told)
+                yield Conflict((role, "sources"), told, names=("sources",))
 
 
 class ServedModelConfig(Section):

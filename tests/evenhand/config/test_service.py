@@ -152,6 +152,71 @@ def test_a_wrong_configuration_is_told_beside_an_error_of_the_file(folder: Path)
     assert list(found) == ["models.loans.retrain.cron", "models.other.config"]
 
 
+def test_a_wrong_field_hides_nothing_else_of_the_service_file(folder: Path) -> None:
+    """The errors that a second and a third attempt told, beside those that the first one told."""
+    outside = {"path": "/etc/passwd"}
+    models = {
+        "loans": {
+            "config": "loans.yaml",
+            "retrain": {"cron": "0 24 * * *"},
+            "score": {"cron": "0 3 * *", "sources": {"new": {"path": 3}}},
+            "monitor": {"labels": "outcoms", "sources": {"rows": {"path": "a.csv"}, "outcomes": {"pth": "b.csv"}}},
+            "sources": {"daily": {"path": "a.csv", "sql": "SELECT 1"}, "other": outside},
+            "source": "dayly",
+        },
+        "gone": {"config": "gone.yaml", "form": ["serach"], "sources": {"daily": outside}},
+        "nothing": {"retrain": {"timezone": "Mars"}, "score": {"sources": {"new": outside}}},
+    }
+    assert set(problems(write(folder, models, restarts=True, lost_after=1))) == {
+        "models.loans.retrain.cron",
+        "models.loans.score.cron",
+        "models.loans.score.sources.new.path",
+        "models.loans.monitor.sources.outcomes.pth",
+        "models.gone.form",
+        "models.nothing.config",
+        "models.nothing.retrain.timezone",
+        "lost_after",
+        "restarts",
+        "models.loans.score",
+        "models.loans.monitor",
+        "models.nothing.score",
+        "models.loans.sources.daily",
+        "models.loans.source",
+        "models.loans.sources.other.path",
+        "models.gone.config",
+        "models.gone.sources.daily.path",
+        "models.nothing.score.sources.new.path",
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "rest", "place"),
+    [
+        ({"sources": 3, "source": "daily"}, {}, "models.loans.sources"),
+        ({"suorces": {"daily": {"path": "a.csv"}}, "source": "daily"}, {}, "models.loans.suorces"),
+        ({"sources": {"daily": 3}, "source": "daily"}, {}, "models.loans.sources.daily"),
+        ({"sources": {"daily": {"path": 3}}, "source": "daily"}, {}, "models.loans.sources.daily.path"),
+        ({"sources": {"daily": {"path": "/etc/passwd"}}}, {"roots": 3}, "roots"),
+        ({"sources": {"daily": {"path": "/etc/passwd"}}}, {"roots": [3]}, "roots[0]"),
+        ({"config": 3}, {}, "models.loans.config"),
+        ({"score": {"sources": {"new": {"path": "a.csv"}}, "output": 3}}, {}, "models.loans.score.output"),
+        ({"score": {"sources": {"new": {"path": "a.csv"}}, "ouptut": "out"}}, {}, "models.loans.score.ouptut"),
+        ({"monitor": {"sources": 3, "labels": "outcomes"}}, {}, "models.loans.monitor.sources"),
+        ({"monitor": 3}, {}, "models.loans.monitor"),
+    ],
+)
+def test_one_error_of_a_service_file_has_no_consequences(
+    model: dict[str, Any], rest: dict[str, Any], place: str, folder: Path
+) -> None:
+    assert list(problems(write(folder, {"loans": {"config": "loans.yaml", **model}}, **rest))) == [place]
+
+
+@pytest.mark.parametrize("models", [3, [], {}, {"loans": 3}, {"loans": None}, None])
+def test_models_that_are_none_are_one_error(models: Any, folder: Path) -> None:
+    place = "models.loans" if isinstance(models, dict) and models else "models"
+    assert list(problems(write(folder, models))) == [place]
+
+
 def test_a_time_zone_that_does_not_exist_names_one_that_does(folder: Path) -> None:
     schedule = {"cron": "0 3 * * *", "timezone": "Europe/Berln"}
     found = problems(write(folder, {"loans": {"config": "loans.yaml", "retrain": schedule}}))
