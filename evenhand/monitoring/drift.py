@@ -84,6 +84,8 @@ def measure_drift(reference: ColumnProfile, current: ColumnProfile) -> Drift:
     expect, which says nothing about their difference. Two cells with few rows are compared by Fisher's exact test. What
     is too rare for a cell of its own (categories that are new, or missing values) could vanish in the cell it is joined
     to: its share is compared by Fisher's test as well, and the smaller p-value of the two counts twice (Bonferroni).
+    Cells of so few rows that the reference does not tell of them are taken as they would be without a change, up to the
+    most rows that may be withheld: 0 in their place was a change in every second look at rare values.
 
     Examples
     --------
@@ -95,7 +97,8 @@ def measure_drift(reference: ColumnProfile, current: ColumnProfile) -> Drift:
     """
     if (reference.kind, reference.edges, reference.categories) != (current.kind, current.edges, current.categories):
         raise DataError(f"column {shorten(reference.name)} was counted in other cells than its reference")
-    before, now = (np.array(each.counts, dtype=np.float64) for each in (reference, current))
+    now = np.array(current.counts, dtype=np.float64)
+    before = _possible(reference, now)
     sizes: dict[str, Any] = {"n_reference": reference.n, "n": current.n}
     if not before.sum() or not now.sum():
         where = "its reference" if not before.sum() else "the new data"
@@ -110,6 +113,16 @@ def measure_drift(reference: ColumnProfile, current: ColumnProfile) -> Drift:
         return Drift(reference.name, None, psi, reason="all rows are in one cell", **told, **sizes)
     p_value = min(1.0, len(tables) * min(map(_p_value, tables)))
     return Drift(reference.name, p_value, psi, **told, **sizes)
+
+
+def _possible(reference: ColumnProfile, now: Counts) -> Counts:
+    """The reference's counts; what it withheld is taken as it would be without a change, as far as that is possible."""
+    before = np.array(reference.counts, dtype=np.float64)
+    if reference.withheld and now.sum():
+        last = slice(-1 if reference.kind == "numeric" else -2, None)
+        alike = np.round(before.sum() * now[last] / now.sum()).clip(max=reference.withheld)
+        before[last] = np.where(before[last] == 0, alike, before[last])
+    return before
 
 
 def population_stability_index(before: npt.ArrayLike, now: npt.ArrayLike) -> float:

@@ -37,6 +37,9 @@ class ColumnProfile:
         The k inner edges of k + 1 cells, increasing; a value on an edge belongs to the cell below it.
     categories
         The values with a cell of their own, as text.
+    withheld
+        The most rows that a 0 among the others or the missing values may stand for: of fewer than `min_cell` of
+        :func:`profile_column` a reference does not tell.
 
     Examples
     --------
@@ -52,6 +55,7 @@ class ColumnProfile:
     counts: tuple[int, ...]
     edges: tuple[float, ...] = ()
     categories: tuple[str, ...] = ()
+    withheld: int = 0
 
     @property
     def n(self) -> int:
@@ -82,11 +86,11 @@ class ColumnProfile:
             When numbers are expected and there is text.
         """
         found = _count_numbers(values, self) if self.kind == "numeric" else _count_categories(values, self.categories)
-        return replace(self, counts=tuple(found.tolist()))
+        return replace(self, counts=tuple(found.tolist()), withheld=0)
 
     def empty(self) -> "ColumnProfile":
         """The same cells without any row."""
-        return replace(self, counts=(0,) * len(self.counts))
+        return replace(self, counts=(0,) * len(self.counts), withheld=0)
 
     def merge(self, other: "ColumnProfile") -> "ColumnProfile":
         """The rows of both: profiles of parts add up to the profile of the whole.
@@ -103,13 +107,14 @@ class ColumnProfile:
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; :meth:`from_dict` is the way back."""
         cells = {"edges": list(self.edges)} if self.kind == "numeric" else {"categories": list(self.categories)}
-        return {"name": self.name, "kind": self.kind, "counts": list(self.counts), **cells}
+        return {"name": self.name, "kind": self.kind, "counts": list(self.counts), "withheld": self.withheld, **cells}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ColumnProfile":
         """The profile that :meth:`to_dict` wrote."""
         cells = {name: tuple(values.get(name, ())) for name in ("edges", "categories")}
-        return cls(values["name"], values["kind"], tuple(values["counts"]), **cells)
+        withheld = values.get("withheld", 0)  # references of earlier versions do not say
+        return cls(values["name"], values["kind"], tuple(values["counts"]), **cells, withheld=withheld)
 
 
 def profile_column(values: pd.Series, *, bins: int = 10, min_cell: int = 10) -> ColumnProfile:
@@ -140,9 +145,7 @@ def profile_column(values: pd.Series, *, bins: int = 10, min_cell: int = 10) -> 
     while 0 < rest < min_cell and len(kept):
         rest, kept = rest + int(kept.iloc[-1]), kept.iloc[:-1]
     profile = ColumnProfile(name, "categorical", (), categories=tuple(sorted(map(str, kept.index))))
-    found = list(profile.count(texts).counts)
-    found[-2:] = [each if each >= min_cell else 0 for each in found[-2:]]
-    return replace(profile, counts=tuple(found))
+    return _without_few(profile.count(texts), 2, min_cell)
 
 
 def _is_number(values: pd.Series) -> bool:
@@ -170,8 +173,14 @@ def _without_small(profile: ColumnProfile, min_cell: int) -> ColumnProfile:
         joined = at - 1 if left else at
         counts[joined : joined + 2] = [counts[joined] + counts[joined + 1]]
         del edges[joined]
-    shown = missing if missing >= min_cell else 0
-    return replace(profile, counts=(*counts, shown), edges=tuple(edges))
+    return _without_few(replace(profile, counts=(*counts, missing), edges=tuple(edges)), 1, min_cell)
+
+
+def _without_few(profile: ColumnProfile, last: int, min_cell: int) -> ColumnProfile:
+    """The last cells without those that tell of too few rows."""
+    kept, few = profile.counts[:-last], profile.counts[-last:]
+    shown = tuple(each if each >= min_cell else 0 for each in few)
+    return replace(profile, counts=(*kept, *shown), withheld=min_cell - 1 if shown != few else 0)
 
 
 def _count_numbers(values: pd.Series, profile: ColumnProfile) -> Ints:

@@ -187,15 +187,23 @@ def _record(row: Any, edited: str) -> Record:
             f"edited: record {row.sequence} of the ledger is not the text that was written: restore the ledger from a "
             "backup; `evenhand ledger verify` names all that is wrong"
         )
-    kept = {"edited": row.body} if body is None else body
-    return Record(row.sequence, row.previous, row.at, row.kind, row.model, kept, row.hash)
+    kept = {"edited": _text(row.body)} if body is None else body
+    kind: Any = _text(row.kind)
+    return Record(row.sequence, _text(row.previous), _text(row.at), kind, _text(row.model), kept, _text(row.hash))
+
+
+def _text(value: Any) -> str:
+    """A cell as it is hashed: SQLite keeps bytes or a number where text was, and what was written was text."""
+    return value if isinstance(value, str) else repr(value)
 
 
 def _body(text: Any) -> dict[str, Any] | None:
     """What a text says; None when it is not what is written of that, be it by a space or a key that stands twice."""
+    if not isinstance(text, str):
+        return None
     try:
         found = json.loads(text)
-    except (TypeError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and _written(found) == text else None
 

@@ -291,6 +291,14 @@ def test_verifying_repairs_nothing_where_something_is_wrong(place: Path, own: Pa
     assert alias(model) == "2"
 
 
+@pytest.mark.parametrize("column", ["body", "at", "hash", "previous", "kind"])
+def test_a_cell_that_was_made_bytes_is_named(place: Path, own: Path, column: str) -> None:
+    """SQLite keeps them, and they read the same in most tools."""
+    promote(new_model(place), "1")
+    spoil(own, f"UPDATE evenhand_ledger SET {column} = CAST({column} AS BLOB) WHERE sequence = 2")
+    assert 2 in {fault.sequence for fault in kept.faults()}
+
+
 @pytest.mark.parametrize(
     "body", ["'{'", "'[1]'", '\'{"run": "x", \' || substr(body, 2)', "body || ' '", "replace(body, ': ', ':')"]
 )

@@ -119,6 +119,32 @@ def test_what_is_rare_costs_no_more_false_alarms_than_the_level() -> None:
     assert found / 2000 <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / 2000)
 
 
+@pytest.mark.parametrize("kind", ["missing", "gaps among numbers"])
+def test_what_a_reference_withholds_is_no_change(kind: str) -> None:
+    """A share of 3% of 300 rows is mostly under 10 rows, which the reference does not tell of."""
+    rng = np.random.default_rng(5)
+    rare = {"missing": None, "gaps among numbers": np.nan}[kind]
+    common = [1.0, 2.0, 3.0] if kind == "gaps among numbers" else ["a", "b", "c"]
+
+    def sample(n: int, share: float) -> pd.Series:
+        values = pd.Series(rng.choice(common, n), name="x", dtype="float64" if kind.startswith("gaps") else "object")
+        values[rng.random(n) < share] = rare
+        return values
+
+    found = withheld = 0
+    for _ in range(400):
+        before = profile_column(sample(300, 0.03))
+        withheld += before.withheld > 0
+        drift = measure_drift(before, before.count(sample(400, 0.03)))
+        assert drift.p_value is not None
+        found += drift.p_value <= 0.05
+    assert withheld > 100
+    assert found / 400 <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / 400)
+    changed = measure_drift(before, before.count(sample(400, 0.3)))
+    assert changed.p_value is not None
+    assert changed.p_value < 1e-6
+
+
 def test_what_cannot_be_compared_says_why() -> None:
     before = profile_column(pd.Series([1.0] * 50, name="x"))
     assert measure_drift(before, before.empty()).reason == "no rows in the new data"
