@@ -1,5 +1,6 @@
 """Where a service keeps what it knows: volumes of `docker compose`, or folder and databases of `evenhand up`."""
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -96,9 +97,15 @@ class _Local:
     @contextmanager
     def idle(self) -> Iterator[None]:
         """Nothing to pause: the service must be down."""
-        self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder.mkdir(exist_ok=True)
-        self._folder.chmod(0o700)  # databases and artifacts are nobody else's, before anything is put there
+        try:
+            self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder.mkdir(exist_ok=True)
+            self._folder.chmod(0o700)  # databases and artifacts are nobody else's, before anything is put there
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            remedy = "name a folder that you may write to in EVENHAND_HOME"
+            raise DataError(f"{self._folder} cannot be written to ({error.strerror}): {remedy}") from error
         with occupied(self._folder):
             yield
 

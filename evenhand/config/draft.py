@@ -59,7 +59,9 @@ class Draft:
     @property
     def numeric_target(self) -> bool:
         """Whether the target is a number that has to be cut before it can be predicted."""
-        return self.column.distinct > _MOST_CLASSES and self.column.kind in ("number", "integer")
+        if self.column.distinct > _MOST_CLASSES:
+            return self.column.kind in ("number", "integer")
+        return self.column.kind == "number" and any(not float(label).is_integer() for label in self.inspection.classes)
 
     @property
     def open_questions(self) -> tuple[str, ...]:

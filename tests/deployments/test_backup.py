@@ -189,6 +189,13 @@ def test_a_service_that_runs_is_not_restored_into(tmp_path: Path) -> None:
         restore(Files(tmp_path / "new"), tmp_path / "backup.tar")
 
 
+def test_a_home_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    back_up(service(tmp_path / "old", runs=1), tmp_path / "backup.tar")
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"cannot be written to .*EVENHAND_HOME"):
+        restore(Files(tmp_path / "file" / "service"), tmp_path / "backup.tar")
+
+
 def test_a_service_that_never_was_has_nothing_to_back_up(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="evenhand up"):
         back_up(Files(tmp_path / "none"), tmp_path / "backup.tar")

@@ -231,6 +231,15 @@ def test_init_check_round_trip(loans: Path, tmp_path: Path, capsys: pytest.Captu
     assert "contract: none yet" in text
 
 
+def test_init_asks_where_to_cut_a_target_of_few_fractions(loans: Path, tmp_path: Path) -> None:
+    import pandas as pd
+
+    frame = pd.read_csv(loans)
+    frame.assign(approved=[0.5, 1.5, 2.5, 0.5] * (len(frame) // 4)).to_csv(loans, index=False)
+    assert init(loans, "--target", "approved") == 0
+    assert "target_above:   # FILL IN" in (tmp_path / "loans.yaml").read_text(encoding="utf-8")
+
+
 def test_init_and_check_say_that_labels_look_alike(loans: Path, capsys: pytest.CaptureFixture[str]) -> None:
     loans.write_text(loans.read_text(encoding="utf-8").replace(",yes", ",YES", 60), encoding="utf-8")
     assert init(loans, "--target", "approved", "--favorable-label", "yes") == 0
