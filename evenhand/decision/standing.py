@@ -41,14 +41,18 @@ class Hold:
     decision
         Its record.
     state
-        ``open``, ``approved``, ``rejected``, ``superseded`` by a newer decision, or ``expired``.
+        ``open``, ``approved``, ``rejected``, ``superseded`` by a newer decision, or ``expired``. An approval whose move
+        never came is superseded as well, by the first decision, rollback or move after it.
     by
         The record that ended the wait; None while it is open and after its time.
+    approval
+        Of a superseded one the approval that came to nothing; None without.
     """
 
     decision: Record
     state: Literal["open", "approved", "rejected", "superseded", "expired"]
     by: Record | None = None
+    approval: Record | None = None
 
 
 @dataclass(frozen=True)
@@ -139,12 +143,27 @@ def _holds(mine: Sequence[Record], now: datetime) -> tuple[Hold, ...]:
             continue
         answer, newer = answers.get(decision.hash), next(iter(decisions[place + 1 :]), None)
         if answer is not None:
-            held.append(Hold(decision, "approved" if answer.kind == "approval" else "rejected", answer))
+            held.append(_answered(decision, answer, mine))
         elif newer is not None:
             held.append(Hold(decision, "superseded", newer))
         else:
             held.append(Hold(decision, "expired" if _expired(decision, now) else "open"))
     return tuple(held)
+
+
+def _answered(decision: Record, answer: Record, mine: Sequence[Record]) -> Hold:
+    """A rejection stands; an approval does when its move came, or nothing that counts came after it."""
+    if answer.kind == "rejection":
+        return Hold(decision, "rejected", answer)
+    after = [each for each in mine if each.sequence > answer.sequence and each.kind in _ENDS_AN_ORDER]
+    moved = any(each.kind == "intent" and each.body.get("because") == answer.hash for each in after)
+    if moved or not after:
+        return Hold(decision, "approved", answer)
+    return Hold(decision, "superseded", after[0], answer)
+
+
+_ENDS_AN_ORDER = ("decision", "rollback", "intent")
+"""Records after which an approval whose move never came counts no longer."""
 
 
 def _expired(decision: Record, now: datetime) -> bool:
@@ -165,8 +184,14 @@ def why_not_open(hold: Hold) -> str:
         return ""
     version = hold.decision.body.get("version") or "that waits for its number"
     if hold.state == "superseded" and hold.by is not None:
-        newer = hold.by.body.get("version") or "whose number is not known yet"
-        return f"version {version} was superseded on {hold.by.at[:16]} by version {newer}"
+        newer = hold.by.body.get("version") or hold.by.body.get("to") or "whose number is not known yet"
+        said = f"superseded on {hold.by.at[:16]} by version {newer}"
+        if hold.approval is None:
+            return f"version {version} was {said}"
+        return (
+            f"version {version} was approved on {hold.approval.at[:16]} and {said} before it went live "
+            f"(record {hold.by.sequence}): answer what is held since, or retrain"
+        )
     if hold.state == "expired":
         return f"the time to answer for version {version} is over: retrain to decide on new evidence"
     when = hold.by.at[:16] if hold.by is not None else ""

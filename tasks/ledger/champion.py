@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from evenhand.decision.ledger import Fault, LedgerError, Record, digest_record, find_faults
-from evenhand.decision.standing import Standing, standing
+from evenhand.decision.standing import Standing, standing, why_not_open
 from evenhand.exceptions import ModelError, ServiceError
 from tasks.ledger.recorded import altered
 from tasks.ledger.signed import forged
@@ -158,7 +158,8 @@ def move_champion(model: str, version: str, because: Record, *, expected: str | 
     Raises
     ------
     LedgerError
-        When another version has become champion since, or the alias was moved by hand.
+        When another version has become champion since, the alias was moved by hand, or `because` is an approval that
+        something newer has superseded.
     ServiceError
         When the ledger or MLflow does not answer. Once the intent is recorded the move counts: that MLflow falls silent
         then is said, and whoever reads next moves the alias.
@@ -171,6 +172,9 @@ def move_champion(model: str, version: str, because: Record, *, expected: str | 
         earlier = [each for each in mine if each.kind == "intent" and each.body.get("because") == because.hash]
         if earlier:
             return earlier[-1]
+        for hold in found.holds:
+            if hold.approval is not None and hold.approval.hash == because.hash:
+                raise LedgerError(why_not_open(hold))
         live = found.champion.version if found.champion is not None else None
         if live != expected:
             raise LedgerError(

@@ -19,7 +19,7 @@ from evenhand.modeling.persistence import save_model
 from evenhand.store import Ref, digest_file
 from tasks import answer as people
 from tasks import enact, ledger
-from tasks.answer import Answer, answer_hold, find_hold, held_version, roll_back
+from tasks.answer import Answer, answer_hold, find_hold, finish_approval, held_version, roll_back
 from tasks.audit import audit_groups
 from tasks.card import write_card
 from tasks.decide import decide_model
@@ -322,6 +322,29 @@ def test_an_approval_that_was_killed_before_the_move_is_finished_by_the_next(
     assert live(retrain) == version.version
     kinds = [record.kind for record in ledger.records(retrain.config.model)]
     assert kinds.count("approval") == kinds.count("intent") == 1
+
+
+def test_an_approval_that_was_killed_before_the_move_moves_nothing_over_a_newer_decision(
+    retrain: Retrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The older version went live by the same command, days after a newer one had been held in its place."""
+    retrain.whole()
+    killed = find_hold(retrain.run.name)
+    with monkeypatch.context() as patch:
+        patch.setattr(people, "move_champion", lambda *_, **__: None)
+        answer_hold(killed, Answer("approve", "ann", "looked at"))
+    approved = find_hold(retrain.run.name)
+    retrain.start()
+    retrain.configure(group_loss=0.5)
+    _, newer = retrain.whole()
+    with pytest.raises(LedgerError, match=r"version 1 was approved .* superseded .* by version 2 before it went live"):
+        answer_hold(killed, Answer("approve", "ann", "looked at"))
+    with pytest.raises(LedgerError, match="superseded"):
+        finish_approval(approved)  # of a run of the service that had read before
+    assert live(retrain) is None
+    assert [fault for fault in ledger.faults() if f" of {newer.model}" in fault.message] == []
+    answer_hold(find_hold(retrain.config.model), Answer("approve", "ann", "looked at"))
+    assert live(retrain) == newer.version
 
 
 def test_a_newer_challenger_supersedes_an_older_one(retrain: Retrain) -> None:

@@ -444,9 +444,13 @@ class Histories(RuleBasedStateMachine):
     def begin(self) -> None:
         self.model = new_model(self.folder)
         self.allowed: set[str] = set()
+        self.killed: list[tuple[str, Record, str | None]] = []
 
     def _attempt(self, version: str, record: Record, expected: str | None, dies: str) -> None:
-        """Move the champion, and die before or behind the alias, or not at all."""
+        """Move the champion, and die before the intent, before or behind the alias, or not at all."""
+        if dies == "ordered":
+            self.killed.append((version, record, expected))
+            return
         real = champion.move_alias
 
         def killing(model: str, name: str, number: str | None) -> None:
@@ -474,7 +478,7 @@ class Histories(RuleBasedStateMachine):
     def refuse(self, version: str, outcome: str) -> None:
         decided(self.model, outcome, version)
 
-    @rule(dies=st.sampled_from(["no", "before", "behind"]))
+    @rule(dies=st.sampled_from(["no", "ordered", "before", "behind"]))
     def approve(self, dies: str) -> None:
         holds = [hold for hold in standing(kept.records(self.model), self.model).holds if hold.state == "open"]
         if holds:
@@ -484,6 +488,12 @@ class Histories(RuleBasedStateMachine):
             record = kept.append("approval", self.model, body)
             self.allowed.add(version)
             self._attempt(version, record, decision.body["champion"], dies)
+
+    @rule(dies=st.sampled_from(["no", "before", "behind"]))
+    def same_answers_again(self, dies: str) -> None:
+        orders, self.killed = self.killed, []
+        for order in orders:
+            self._attempt(*order, dies)
 
     @rule(dies=st.sampled_from(["no", "before", "behind"]))
     def roll_back(self, dies: str) -> None:
@@ -509,6 +519,14 @@ class Histories(RuleBasedStateMachine):
         found = standing(kept.records(self.model), self.model)
         assert found.pending is None
         assert (found.champion is None) == (live is None)
+
+    @invariant()
+    def no_approval_moves_over_what_is_newer(self) -> None:
+        mine = kept.records(self.model) if hasattr(self, "model") else []
+        for intent in (each for each in mine if each.kind == "intent"):
+            [cause] = [each for each in mine if each.hash == intent.body["because"]]
+            between = {each.kind for each in mine if cause.sequence < each.sequence < intent.sequence}
+            assert cause.kind != "approval" or not between & {"decision", "rollback", "intent"}
 
     def teardown(self) -> None:
         assert find_faults(kept.records()) == ()

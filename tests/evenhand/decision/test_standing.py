@@ -158,3 +158,35 @@ def test_an_approval_that_was_killed_before_the_move_is_unfinished() -> None:
     assert unfinished(ledger) == (given,)
     ledger.add("intent", version="1", because=given.hash)
     assert unfinished(ledger) == ()
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        [("decision", {"outcome": "hold", "version": "2"})],
+        [("decision", {"outcome": "block", "version": "2"})],
+        [("rollback", {"from": "0", "to": "9"}), ("intent", {"version": "9"})],
+        [("intent", {"version": "2", "because": "e" * 64})],
+    ],
+    ids=["held", "blocked", "rolled-back", "moved"],
+)
+def test_an_approval_that_never_moved_is_superseded_by_what_came_after_it(newer: list) -> None:
+    ledger = Ledger()
+    held = ledger.add("decision", outcome="hold", version="1")
+    given = ledger.add("approval", decision=held.hash, version="1")
+    ledger.add("look", test_set="t", evidence="a")
+    assert [hold.state for hold in standing(ledger, "loans").holds] == ["approved"], "a look decides nothing"
+    first = next(iter([ledger.add(kind, **body) for kind, body in newer]))
+    hold = standing(ledger, "loans").holds[0]
+    assert (hold.state, hold.by, hold.approval) == ("superseded", first, given)
+    assert "version 1 was approved on 2026-01-02T00:00 and superseded on" in why_not_open(hold)
+    assert "before it went live" in why_not_open(hold)
+
+
+def test_an_approval_that_moved_stays_one_whatever_comes_after_it() -> None:
+    ledger = Ledger()
+    held = ledger.add("decision", outcome="hold", version="1")
+    given = ledger.add("approval", decision=held.hash, version="1")
+    ledger.add("intent", version="1", because=given.hash)
+    ledger.add("decision", outcome="hold", version="2")
+    assert standing(ledger, "loans").holds[0].state == "approved"
