@@ -136,9 +136,7 @@ def _version(what: VersionOnRows, audit: AuditConfig) -> _Prepared:
         "rows": f"{len(rows):,} of {rows.name}, digest {rows.digest[:12]}",
         "look": f"{look} of the audits of this model, by the ledger; it may spend {share:.3g} of each policy's level",
     }
-    spent = (
-        [] if share else ["The error of the planned looks at this model is spent, so no policy is judged: renew them."]
-    )
+    spent = [] if share else [_SPENT]
     return _Prepared(detector, f"Audit of {known.name}", facts, [*spent, *repeated, *_overlap(known, rows)], share)
 
 
@@ -161,6 +159,9 @@ def _hold(known: Registered, rows: Dataset) -> None:
     tally.check([promise.name for promise in promises if promise.name not in present], present)
 
 
+_SPENT = (
+    "The error that audits of this model share is spent, so no policy is judged: only one of another name has its own."
+)
 _ANY_ROWS = {"audit": "any rows"}
 """Audits of one model share one error, whatever rows they are of: the data of every week are others."""
 

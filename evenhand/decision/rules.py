@@ -214,7 +214,7 @@ def about_policies(
 
 def _about_rule(rule: Mapping[str, Any], subject: str, look: int, share: float, few: Collection[str]) -> RuleResult:
     if share <= 0:
-        said = f"look {look} at this test set is beyond the planned ones: its error is spent, renew the test set"
+        said = f"look {look} at this test set may spend nothing: its error is spent, renew the test set"
         return RuleResult("fairness", subject, "INCONCLUSIVE", said)
     shown, hidden = "", [group for group in rule.get("pair") or () if group in few]
     if hidden:

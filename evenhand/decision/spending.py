@@ -1,10 +1,12 @@
 """How much error a model's audit may spend at each look, so that a year of looks errs no more than one should."""
 
+from collections.abc import Sequence
+from math import fsum
 from typing import Literal
 
 from evenhand.exceptions import ConfigError, Problem
 
-__all__ = ["Spending", "level_text", "share_of_error"]
+__all__ = ["Spending", "level_text", "next_share", "share_of_error"]
 
 Spending = Literal["open_ended", "planned"]
 
@@ -49,6 +51,46 @@ def share_of_error(look: int, method: Spending = "open_ended", planned: int = 52
     if method == "planned":
         return 1 / planned if look <= planned else 0.0
     return 1 / (look * (look + 1))
+
+
+def next_share(spent: Sequence[float | None], method: Spending = "open_ended", planned: int = 52) -> float:
+    """The share of alpha that the look after these may use: what its plan gives, or what is left where that is less.
+
+    Plans may change from look to look, and versions of one model have plans of their own: each plan's shares add up to
+    one at most, and those of several together need not.
+
+    Parameters
+    ----------
+    spent
+        The share that each look so far was given, in order; None where its record does not say: the larger one of what
+        this plan and an open-ended one give is counted.
+    method, planned
+        How this look's configuration shares, as :func:`share_of_error` has it.
+
+    Returns
+    -------
+    float
+        0 when nothing is left.
+
+    Examples
+    --------
+    >>> next_share([]), next_share([1.0]), next_share([0.5], "planned", 2)
+    (0.5, 0.0, 0.5)
+    >>> round(next_share([0.5, 0.45], "planned", 3), 6)
+    0.05
+    """
+    known = [
+        max(share_of_error(look), share_of_error(look, method, planned)) if share is None else share
+        for look, share in enumerate(spent, start=1)
+    ]
+    plan, left = share_of_error(len(known) + 1, method, planned), 1 - fsum(known)
+    if plan <= left + _ROUNDING:
+        return plan
+    return left if left > _ROUNDING else 0.0
+
+
+_ROUNDING = 1e-12
+"""Shares such as 1/52 are rounded: the last one of a plan is not to fall short for that."""
 
 
 def level_text(alpha: float, share: float | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from evenhand.config import GateConfig
 from evenhand.decision.ledger import Record
 from evenhand.decision.selection import judged_as
-from evenhand.decision.spending import share_of_error
+from evenhand.decision.spending import next_share, share_of_error
 from evenhand.decision.standing import Standing, look_number
 from evenhand.store import digest_file, digest_json
 from tasks.ledger.table import append, records
@@ -40,6 +40,8 @@ def take_look(
 ) -> Look:
     """The number of this look, and the share of alpha that it may spend; the same look again is the first one.
 
+    The record keeps the share. The same look again may spend less, where the configuration gives less by now.
+
     Parameters
     ----------
     model
@@ -70,14 +72,17 @@ def take_look(
         for record in mine:
             if record.kind == "look" and (record.body["test_set"], record.body["evidence"]) == (test_set, evidence):
                 return record
+        before = [record.body for record in mine if record.kind == "look" and record.body["test_set"] == test_set]
         number = look_number(mine, model, test_set)
-        return {**by, "test_set": test_set, "evidence": evidence, "look": number}
+        share = next_share([each.get("share") for each in before], gate.looks, gate.planned_looks)
+        return {**by, "test_set": test_set, "evidence": evidence, "look": number, "share": share}
 
     record = append("look", model, body)
     look = int(record.body["look"])
+    given = record.body.get("share", share_of_error(look))
     elsewhere = any(
         each.kind == "look" and "run" in each.body and each.body["test_set"] != test_set
         for each in records(model)
         if each.sequence < record.sequence
     )
-    return Look(look, share_of_error(look, gate.looks, gate.planned_looks), elsewhere)
+    return Look(look, min(given, share_of_error(look, gate.looks, gate.planned_looks)), elsewhere)

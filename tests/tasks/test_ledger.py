@@ -431,6 +431,34 @@ def test_a_ledger_that_does_not_answer_is_one_clear_error(monkeypatch) -> None:
     assert "secret" not in str(caught.value)
 
 
+def look_at(model: str, seen: str, **gate: object) -> kept.Look:
+    config = {"data": {"source": {}, "target": "y"}, "gate": gate}
+    return kept.take_look(model, config, rows="any", seen=seen, policies=[], by={"audit": "1"})
+
+
+def test_versions_that_share_the_error_differently_spend_no_more_than_all_of_it(place: Path) -> None:
+    """One planned look took all of alpha, and the audits of another version went on at shares of their own."""
+    model = new_model(place)
+    assert look_at(model, "a", looks="planned", planned_looks=1).share == 1
+    for seen in "bc":
+        assert look_at(model, seen).share == look_at(model, seen, looks="planned", planned_looks=9).share == 0
+    other = new_model(place)
+    shares = [look_at(other, str(k), looks="planned", planned_looks=k).share for k in range(1, 20)]
+    assert shares == [1.0] + [0.0] * 18, "a plan that grows by one with each look"
+    third = new_model(place)
+    assert [look_at(third, "a").share, look_at(third, "b", looks="planned", planned_looks=2).share] == [0.5, 0.5]
+    assert look_at(third, "c") == (3, 0.0, False)
+    assert [each.body["share"] for each in kept.records(third)] == [0.5, 0.5, 0.0]
+
+
+def test_the_same_look_again_spends_no_more_than_it_was_given(place: Path) -> None:
+    model = new_model(place)
+    for gate in ({}, {"looks": "planned", "planned_looks": 1}):
+        assert look_at(model, "a", **gate).share == 0.5
+    assert look_at(model, "a", looks="planned", planned_looks=52).share == 1 / 52
+    assert len(kept.records(model)) == 1
+
+
 class KilledError(BaseException):
     """Stands for the end of the process: nothing after it runs."""
 
@@ -488,6 +516,12 @@ class Histories(RuleBasedStateMachine):
             record = kept.append("approval", self.model, body)
             self.allowed.add(version)
             self._attempt(version, record, decision.body["champion"], dies)
+
+    @rule(version=st.integers(1, VERSIONS).map(str), newer=st.sampled_from(["hold", "block", "promote"]))
+    def approve_and_decide_anew_before_the_move(self, version: str, newer: str) -> None:
+        decided(self.model, "hold", version)
+        self.approve("ordered")
+        decided(self.model, newer, version)
 
     @rule(dies=st.sampled_from(["no", "before", "behind"]))
     def same_answers_again(self, dies: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenhand.decision.spending import share_of_error
+from evenhand.decision.spending import next_share, share_of_error
 from evenhand.exceptions import ConfigError
 from evenhand.fairness.statistics.margins import beyond_p_values, within_p_values
 from evenhand.fairness.statistics.rates_by_group import Rates, pairs_of
@@ -19,6 +19,31 @@ def test_the_shares_add_up_to_one_at_most(looks: int, planned: int) -> None:
         shares = [share_of_error(k, method, planned) for k in range(1, looks + 1)]
         assert sum(shares) <= 1 + 1e-12
         assert all(before >= after for before, after in pairwise(shares))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["open_ended", "planned"]), st.integers(1, 60)), max_size=80))
+def test_shares_of_plans_that_change_from_look_to_look_add_up_to_one_at_most(plans: list) -> None:
+    spent: list[float] = []
+    for method, planned in plans:
+        share = next_share(spent, method, planned)
+        assert 0 <= share <= share_of_error(len(spent) + 1, method, planned)
+        spent.append(share)
+    assert sum(spent) <= 1 + 1e-9
+
+
+@given(st.integers(1, 400), st.sampled_from(["open_ended", "planned"]), st.integers(1, 400))
+def test_a_plan_that_does_not_change_is_given_its_shares(looks: int, method: str, planned: int) -> None:
+    spent: list[float] = []
+    for _ in range(looks):
+        spent.append(next_share(spent, method, planned))
+    assert spent == [share_of_error(look, method, planned) for look in range(1, looks + 1)]
+
+
+def test_a_look_whose_record_keeps_no_share_counts_with_the_larger_one() -> None:
+    assert next_share([None], "planned", 52) == 1 / 52
+    assert next_share([None, None], "open_ended") == 1 / 12
+    assert next_share([None], "planned", 1) == 0
+    assert next_share([None] * 6, "planned", 4) == 0, "1/2 and four times no less than 1/4"
 
 
 def test_what_makes_no_sense_is_refused() -> None:
