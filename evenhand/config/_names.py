@@ -6,6 +6,7 @@ from math import inf
 
 from pydantic import BaseModel
 
+from evenhand.config._bounded import check_bounded
 from evenhand.config._errors import shown
 from evenhand.config.root import Config
 from evenhand.exceptions import ConfigError, Problem, nearest
@@ -91,7 +92,7 @@ def _plan(config: Config) -> Found:
     for name in plan.may_change:
         yield from _path("gate.plan.may_change", name)
     for name, bounds in plan.within.items():
-        yield from _path("gate.plan.within", name)
+        yield from list(_path("gate.plan.within", name)) or check_bounded(name, config)
         yield from _bounds(f"gate.plan.within.{name}", bounds)
         if not any(name == path or name.startswith(f"{path}.") for path in plan.may_change):
             yield Problem("gate.plan.within", f"{shown(name)} may not change at all", "name it in may_change too")

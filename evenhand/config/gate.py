@@ -18,7 +18,7 @@ class PlanConfig(Section):
     """Paths of the configuration: `search` for all of a section, `search.trials` for one key, `data.source`."""
 
     within: dict[str, list[float]] = {}
-    """Bounds for numbers that may change: {search.trials: [20, 200]}."""
+    """Bounds for what may change: {search.trials: [20, 200]}; of lists each number, of ranges both ends."""
 
     candidates: list[str] = []
     """The candidates of which the search may select; empty for those that are configured."""

@@ -83,6 +83,7 @@ def about_plan(
     allowed, changes = dict(plan or {}), changed_paths(before, after)
     outside = [
         *_outside_configuration(allowed, changes),
+        *_outside_bounds(allowed.get("within") or {}, before, after),
         *(told for path, told in changed_files(*files, renamed=tuple(changes)) if not _may_change(allowed, path)),
         *_outside_features(allowed.get("features", "fixed"), *features),
         *_outside_rows(allowed.get("rows") or (), *rows),
@@ -107,11 +108,44 @@ def _outside_configuration(plan: Mapping[str, Any], changes: Mapping[str, tuple[
             outside += _outside_floors(str(plan.get("floors", "stricter")), old or {}, new or {})
         elif not _may_change(plan, path):
             outside.append(f"{path} went from {' to '.join(_shown(old, new))}")
-        elif path in (plan.get("within") or {}):
-            low, high = plan["within"][path]
-            if not (isinstance(new, int | float) and low <= new <= high):
-                outside.append(f"{path} is {_cut(repr(new), 0)}, not within {low:g} to {high:g}")
     return outside
+
+
+def _outside_bounds(
+    within: Mapping[str, Sequence[float]], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> list[str]:
+    """What changed to something that is not inside its bounds, be it a number, a list, a range or a floor."""
+    outside = []
+    for path, (low, high) in within.items():
+        old, new = _at(before, path), _at(after, path)
+        if old != new and not _inside(new, low, high):
+            outside.append(f"{path} is {_cut(repr(new), 0)}, not within {low:g} to {high:g}")
+    return outside
+
+
+def _at(configuration: Mapping[str, Any], path: str) -> Any:
+    """The value at a path; None when there is none."""
+    value: Any = configuration
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _inside(value: Any, low: float, high: float) -> bool:
+    """Whether all numbers of a value lie in the bounds; of a range its ends count, and what is no number never does.
+
+    Examples
+    --------
+    >>> [_inside(value, 0.1, 1) for value in (0.5, [0.1, 1.0], {"low": 0.1, "high": 0.9, "log": True}, {"f1": 0.7})]
+    [True, True, True, True]
+    >>> [_inside(value, 0.1, 1) for value in (2, [0.1, 2], {"low": 0.01, "high": 0.9}, {}, "0.5", None, True)]
+    [False, False, False, False, False, False, False]
+    """
+    if isinstance(value, Mapping):
+        value = [value["low"], value["high"]] if {"low", "high"} <= value.keys() else list(value.values())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return bool(value) and all(_inside(each, low, high) for each in value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
 def _may_change(plan: Mapping[str, Any], path: str) -> bool:

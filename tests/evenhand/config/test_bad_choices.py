@@ -53,6 +53,59 @@ WRONG: dict[str, tuple[Change, str, str]] = {
         "gate.plan.within.search.trials",
         "9, 1 is no least and greatest value",
     ),
+    "bounds of a section": (
+        {"gate.plan": {"may_change": ["search"], "within": {"search": [1, 2]}}},
+        "gate.plan.within",
+        "'search' is no number, list of numbers or range",
+    ),
+    "bounds of a text": (
+        {"gate.plan": {"may_change": ["search"], "within": {"search.scorer": [1, 2]}}},
+        "gate.plan.within",
+        "'search.scorer' is no number",
+    ),
+    "bounds below a number": (
+        {"gate.plan": {"may_change": ["search"], "within": {"search.trials.least": [1, 2]}}},
+        "gate.plan.within",
+        "'search.trials.least' is no number",
+    ),
+    "bounds of bounds": (
+        {"gate.plan": {"may_change": ["gate"], "within": {"gate.plan.within.search.trials": [1, 2]}}},
+        "gate.plan.within",
+        "'gate.plan.within.search.trials' is no number",
+    ),
+    "bounds of a floor of no figure": (
+        {"gate.plan": {"may_change": ["gate"], "within": {"gate.floors.acuracy": [0.6, 0.9]}}},
+        "gate.plan.within",
+        "did you mean 'accuracy'?",
+    ),
+    "bounds of no limit": (
+        {"gate.plan": {"may_change": ["mitigate"], "within": {"mitigate.limits.parity": [0.1, 0.2]}}},
+        "gate.plan.within",
+        "'mitigate.limits.parity' names nothing that mitigate.limits can hold",
+    ),
+    "bounds of no attribute": (
+        {"gate.plan": {"may_change": ["data"], "within": {"data.sensitive.height.bins": [1, 2]}}},
+        "gate.plan.within",
+        "'data.sensitive.height.bins' names nothing that data.sensitive can hold",
+    ),
+    "bounds of a candidate that does not compete": (
+        {
+            "search.candidates": ["logistic"],
+            "gate.plan": {"may_change": ["search"], "within": {"search.space.boosting.max_depth": [1, 9]}},
+        },
+        "gate.plan.within",
+        "'search.space.boosting.max_depth' is about a candidate that does not compete",
+    ),
+    "bounds of no parameter": (
+        {"gate.plan": {"may_change": ["search"], "within": {"search.space.logistic.D": [1, 9]}}},
+        "gate.plan.within",
+        "'search.space.logistic.D': the classifier has no such parameter",
+    ),
+    "bounds of no end of a range": (
+        {"gate.plan": {"may_change": ["search"], "within": {"search.space.logistic.C.least": [1, 9]}}},
+        "gate.plan.within",
+        "'search.space.logistic.C.least' is no end of a range",
+    ),
     "one bound": ({"gate.plan": {"rows": [0.5]}}, "gate.plan.rows", "0.5 is no least and greatest value"),
     "a plan for a candidate that does not compete": (
         {"search.candidates": ["logistic"], "gate.plan": {"candidates": ["boosting"]}},

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from evenhand.config import Config, parse_config
 from evenhand.decision.plan import about_plan, changed_paths
+from evenhand.exceptions import ConfigError
 
 BASE: dict[str, Any] = {
     "seed": 0,
@@ -54,6 +56,95 @@ def test_the_plan_allows_what_it_names_within_its_bounds() -> None:
     assert ask({"may_change": ["sea"]}, changed(search={"trials": 50})).status == "HOLD", (
         "a path is no prefix of letters"
     )
+
+
+RANGE = {"low": 0.2, "high": 0.8, "log": True}
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [
+        ({"low": 0.1, "high": 1.0, "log": False}, "PASS"),
+        ({"low": 1e-9, "high": 0.8, "log": True}, "HOLD"),
+        ({"low": 0.2, "high": 1e6, "log": True}, "HOLD"),
+        ([0.1, 0.5, 1], "PASS"),
+        ([0.1, 5], "HOLD"),
+        (["l1", "l2"], "HOLD"),
+        (0.3, "PASS"),
+        (2, "HOLD"),
+        (None, "HOLD"),  # the default range, whatever that is by now
+    ],
+)
+@pytest.mark.parametrize("bound", ["search.space.logistic.C", "search.space.logistic", "search.space"])
+def test_a_range_or_a_list_lies_in_its_bounds_with_all_that_it_has(value: Any, status: str, bound: str) -> None:
+    plan = {"may_change": ["search"], "within": {bound: [0.1, 1]}}
+    before = changed(search={"space": {"logistic": {"C": RANGE}}})
+    after = changed(search={"space": {"logistic": {"C": value}} if value is not None else {}})
+    found = about_plan(plan, before, after, features=(["a"], ["a"]), rows=(10, 10), candidate="logistic")
+    assert found.status == status, found.reason
+    assert status == "PASS" or f"{bound} is " in found.reason
+    same = about_plan(plan, after, after, features=(["a"], ["a"]), rows=(10, 10), candidate="logistic")
+    assert same.status == "PASS", "what does not change is the champion's"
+
+
+@pytest.mark.parametrize("bound", ["gate.floors.roc_auc", "gate.floors"])
+@pytest.mark.parametrize(("floor", "status"), [(0.6, "PASS"), (0.1, "HOLD"), (None, "HOLD")])
+def test_a_floor_lies_in_its_bounds(bound: str, floor: float | None, status: str) -> None:
+    plan = {"may_change": ["gate.floors"], "floors": "any", "within": {bound: [0.5, 0.9]}}
+    floors = {"roc_auc": floor, "log_loss": 0.5} if floor is not None else {}
+    assert ask(plan, changed(gate={"floors": floors})).status == status
+
+
+def test_no_bound_of_an_earlier_plan_is_passed_over() -> None:
+    """Plans took bounds of sections, and of what changes neither the model nor how it is judged."""
+    assert (
+        ask({"may_change": ["search"], "within": {"search": [1, 2]}}, changed(search={"trials": 50})).status == "HOLD"
+    )
+    plan = {"may_change": ["monitor"], "within": {"monitor.looks": [1, 20]}}
+    assert ask(plan, {**BASE, "monitor": {"looks": 50}}).status == "HOLD"
+    assert ask(plan, {**BASE, "monitor": {"looks": 20}}).status == "PASS"
+
+
+def _loaded(**more: Any) -> Config:
+    data = {"source": {"path": "a.csv"}, "target": "y", "favorable_label": 1, "sensitive": {"age": {"bins": [40]}}}
+    space = {"logistic": {"C": {"low": 0.1, "high": 1}}}
+    sections = {"model": "m", "data": data, "search": {"space": space}, "mitigate": {"limits": LIMITS}, **more}
+    return parse_config(sections)
+
+
+LIMITS = {"demographic_parity_difference": 0.1}
+
+
+def _paths(value: dict[str, Any], above: str = "") -> list[str]:
+    """Every path of a configuration, those of sections, mappings and ranges too."""
+    found = []
+    for name, each in value.items():
+        found += [f"{above}{name}", *(_paths(each, f"{above}{name}.") if isinstance(each, dict) else [])]
+    return found
+
+
+def _put(whole: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    name, _, rest = path.partition(".")
+    return {**whole, name: _put(whole.get(name) or {}, rest, value) if rest else value}
+
+
+def test_every_bound_that_a_configuration_takes_is_kept() -> None:
+    whole = _loaded().model_dump(mode="json")
+    whole["gate"]["plan"] = {"rows": []}
+    taken = []
+    for path in [*_paths(whole), "gate.floors.accuracy", "search.space.boosting.max_depth.low"]:
+        plan = {"may_change": [path], "floors": "any", "within": {path: [-2, -1]}}
+        try:
+            _loaded(gate={"plan": plan})
+        except ConfigError:
+            continue
+        taken.append(path)
+        for value in (99, [-1.5, 99], {"low": -1.5, "high": 99}, "99", 0.5):
+            after = _put(whole, path, value)
+            told = about_plan(plan, whole, after, features=(["a"], ["a"]), rows=(10, 10), candidate="logistic").reason
+            assert after == whole or f"{path} is " in told, (path, value)
+    assert {"search.trials", "search.space.logistic.C", "gate.floors", "gate.floors.accuracy"} < set(taken)
+    assert not {"search", "data.source", "search.scorer", "search.prune", "record.tags"} & set(taken)
 
 
 @pytest.mark.parametrize(
