@@ -63,7 +63,7 @@ def verify(text: str, signature: str, who: str, allowed: Path, *, at: datetime |
     Parameters
     ----------
     text, signature
-        What was signed, and the signature.
+        What was signed, and the signature. A file with Windows line ends, or without the last one, says the same lines.
     who
         The person, as the list names them.
     allowed
@@ -80,13 +80,28 @@ def verify(text: str, signature: str, who: str, allowed: Path, *, at: datetime |
         raise LedgerError(f"the list of approvers {allowed} is not there: `gate.approvers` names it")
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "signature"
-        file.write_text(signature.strip() + "\n", encoding="utf-8")
+        file.write_text("\n".join([*signature.strip().splitlines(), ""]), encoding="utf-8")
         words = ["-Y", "verify", "-n", NAMESPACE, "-f", str(allowed), "-I", who, "-s", str(file)]
         if at is not None:
             words += ["-O", f"verify-time={at.astimezone():%Y%m%d%H%M%S}"]
-        done = _keygen(words, text)
-    if done.returncode:
-        raise LedgerError(f"the signature is not one of {shorten(who)} for this answer: {_said(done)}")
+        tried = []
+        for same in _spellings(text):
+            tried.append(_keygen(words, same))
+            if not tried[-1].returncode:
+                return
+    raise LedgerError(f"the signature is not one of {shorten(who)} for this answer: {_said(tried[0])}")
+
+
+def _spellings(text: str) -> list[str]:
+    r"""The same lines as editors write them; no two texts that are signed share a spelling.
+
+    Examples
+    --------
+    >>> _spellings("one\ntwo\n")
+    ['one\ntwo\n', 'one\ntwo', 'one\r\ntwo\r\n', 'one\r\ntwo']
+    """
+    lines = text.removesuffix("\n").split("\n")
+    return [end.join(lines) + last for end in ("\n", "\r\n") for last in (end, "")]
 
 
 def _keygen(words: list[str], text: str) -> subprocess.CompletedProcess[str]:

@@ -43,6 +43,27 @@ def test_another_text_or_decision_is_refused(people: Path) -> None:
             verify(text, signed, "ann", people / "allowed")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("pasted", ["\n", "\r\n"])
+def test_the_lines_count_as_any_editor_ends_them(people: Path, end: str, last: bool, pasted: str) -> None:
+    """Signed on Windows, or from a file without its last line end, the answer was refused as falsely signed."""
+    file = people / "lines"
+    file.write_bytes((end.join(TEXT.splitlines()) + (end if last else "")).encode())
+    subprocess.run(["ssh-keygen", "-Y", "sign", "-q", "-n", "evenhand", "-f", people / "ann", file], check=True)
+    signed = (people / "lines.sig").read_text().replace("\n", pasted)
+    verify(TEXT, signed, "ann", people / "allowed")
+    for text, who in ((statement(HELD, "3", "reject"), "ann"), (TEXT, "bob")):
+        with pytest.raises(LedgerError, match="not one of"):
+            verify(text, signed, who, people / "allowed")
+
+
+@pytest.mark.parametrize("said", [TEXT + "\n", TEXT.replace(" ", "  "), TEXT.upper(), TEXT.splitlines()[0], f" {TEXT}"])
+def test_other_lines_are_other_lines(people: Path, said: str) -> None:
+    with pytest.raises(LedgerError, match="not one of 'ann'"):
+        verify(TEXT, sign(said, people / "ann"), "ann", people / "allowed")
+
+
 def test_a_stranger_and_another_namespace_are_refused(people: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(people / "eve")], check=True)
     with pytest.raises(LedgerError, match="signature"):
