@@ -4,13 +4,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-__all__ = ["Array", "Bools", "Floats", "Ints", "divide", "unmasked"]
+__all__ = ["Array", "Bools", "Floats", "Ints", "divide", "exact_frame", "unmasked"]
 
 Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+_WIDE = 64  # bits: narrower whole numbers are all exact as floats
 
 
 def unmasked(values: Any) -> Any:
@@ -29,6 +32,41 @@ def unmasked(values: Any) -> Any:
     plain = values.data.astype(float if number else object)
     plain[np.ma.getmaskarray(values)] = np.nan if number else None
     return plain
+
+
+def exact_frame(table: Any) -> pd.DataFrame:
+    """A table, batch or column of Arrow as a frame in which whole numbers are exact, also those beside a null.
+
+    Pandas makes such a column floats, and from 2**53 on several whole numbers are one float.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> exact_frame(pa.table({"g": [2**60, 2**60 + 1, None]}))["g"].nunique()
+    2
+    """
+    if not hasattr(table, "schema"):
+        column = _exact_column(table)
+        return column.to_frame(name="sensitive_feature" if column.name is None else column.name)
+    frame: pd.DataFrame = table.to_pandas()
+    for place, name in enumerate(table.schema.names):
+        column = table.column(place)
+        if name in frame and _rounds(column):
+            frame[name] = _exact_column(column).array
+    return frame
+
+
+def _rounds(column: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(column.null_count and pa.types.is_integer(column.type) and column.type.bit_width == _WIDE)
+
+
+def _exact_column(column: Any) -> pd.Series:
+    nullable = {"int64": pd.Int64Dtype(), "uint64": pd.UInt64Dtype()}
+    kinds = (lambda kind: nullable.get(str(kind))) if _rounds(column) else None
+    found: pd.Series = column.to_pandas(types_mapper=kinds)
+    return found
 
 
 def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import combinations, pairwise
 from numbers import Number
 from typing import Any
@@ -255,7 +255,13 @@ def _encode_column(column: pd.Series, name: str, *, part: bool) -> Coded:
 
 def _texts(coded: Coded) -> list[str]:
     """The labels as they are shown; a blank says as little as a missing value."""
-    return [str(label) if str(label).strip() else UNKNOWN for label in coded.labels]
+    return [text if (text := _text(label)).strip() else UNKNOWN for label in coded.labels]
+
+
+def _text(label: Any) -> str:
+    """A label as text; a day is one text, whether its column is of days or of times at midnight."""
+    day = isinstance(label, datetime) and label.tzinfo is None and label == datetime.combine(label.date(), time())
+    return str(label.date() if day else label)
 
 
 def group_texts(column: pd.Series) -> npt.NDArray[Any]:

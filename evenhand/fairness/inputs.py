@@ -12,7 +12,7 @@ from evenhand.data.alignment import refuse_reordered
 from evenhand.data.dataset import Dataset, are_favorable, favorable_labels
 from evenhand.exceptions import DataError, ModelError, nearest, shorten
 from evenhand.fairness.answers import asked, check_proba
-from evenhand.fairness.arrays import unmasked
+from evenhand.fairness.arrays import exact_frame, unmasked
 from evenhand.fairness.assess import Task
 from evenhand.fairness.counts import CountTable, merge_labels, single_label
 from evenhand.fairness.labels import refuse_other_terms, refuse_strangers
@@ -168,8 +168,10 @@ def as_frame(sensitive: Any) -> pd.DataFrame:
         return sensitive
     if isinstance(sensitive, Mapping):
         return _by_position(sensitive)
-    if callable(getattr(sensitive, "to_pandas", None)):  # tables and columns of pyarrow and polars
-        return as_frame(sensitive.to_pandas())
+    if callable(getattr(sensitive, "to_arrow", None)):  # a frame of polars; its columns know how to become one
+        return exact_frame((sensitive.to_frame() if hasattr(sensitive, "to_frame") else sensitive).to_arrow())
+    if callable(getattr(sensitive, "to_pandas", None)):  # tables and columns of Arrow
+        return exact_frame(sensitive)
     array = np.asarray(unmasked(sensitive))
     if array.ndim != 1:
         raise DataError("sensitive_features must name its columns: give a DataFrame, a Series or a dict of columns")

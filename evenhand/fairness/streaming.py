@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from evenhand.exceptions import DataError, nearest, shorten
+from evenhand.fairness.arrays import exact_frame
 from evenhand.fairness.counts import CountTable, merge
 from evenhand.fairness.groups import encode_groups, encode_values, refuse_identifiers
 from evenhand.fairness.rows import count_rows
@@ -57,7 +59,11 @@ def count_parquet(
 
     def count(batch: pd.DataFrame) -> CountTable:
         def column(name: str | None) -> Any:
-            return None if name is None else batch[name].to_numpy()
+            if name is None:
+                return None
+            numbers = batch[name]
+            # Whole numbers beside a null, which the count refuses by what it calls values that are not finite.
+            return numbers.to_numpy(dtype=float, na_value=np.nan) if numbers.hasnans else numbers.to_numpy()
 
         return count_rows(
             encode_groups(batch[[*sensitive_features, *legitimate_factors]], bins=bins, part=True),
@@ -118,4 +124,5 @@ def _batches(files: Sequence[Path], columns: Sequence[str], rows: int) -> Iterat
                 options = {"batch_size": rows, "row_groups": [group], "columns": list(dict.fromkeys(columns))}
                 for batch in file.iter_batches(use_threads=False, **options):
                     if batch.num_rows:
-                        yield batch.to_pandas()
+                        # What pandas notes beside a table may make a column its index.
+                        yield exact_frame(batch.replace_schema_metadata(None))

@@ -1,7 +1,11 @@
 """Parquet in parts gives what the rows in memory give."""
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from evenhand.exceptions import DataError
@@ -87,3 +91,54 @@ def test_wrong_files(frame, tmp_path):
     frame.to_parquet(tmp_path / "rows.parquet")
     with pytest.raises(DataError, match="did you mean 'race'"):
         BiasDetector.from_parquet(tmp_path / "rows.parquet", **columns(sensitive_features=["rase"]))
+
+
+def write(path, **sensitive):
+    n = len(next(iter(sensitive.values())))
+    pq.write_table(pa.table({"y": [0, 1] * (n // 2), "p": [0, 0, 1, 1] * (n // 4), **sensitive}), path)
+
+
+def sizes(found, name="g"):
+    return {
+        label: group.n for label, group in found.detect_bias(policies=[], intervals=False).audits[name].groups.items()
+    }
+
+
+KINDS = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
+GIVEN = {"y_true": "y", "y_pred": "p", "sensitive_features": ["g"], "favorable_label": 1}
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint64()])
+def test_large_whole_numbers_beside_a_null_stay_groups_of_their_own(tmp_path, kind):
+    """Above 2**53 several whole numbers are one float, and a part with a null would read them as floats."""
+    groups = pa.array([2**60, 2**60 + 1, 2**60 + 2, None] * 10, type=kind)
+    write(tmp_path / "a.parquet", g=groups)
+    expected = {str(2**60 + at): 10 for at in range(3)} | {"unknown": 10}
+    for rows in (3, 40):
+        assert sizes(BiasDetector.from_parquet(tmp_path, **GIVEN, batch_rows=rows)) == expected
+    for given in (pa.table({"g": groups}), groups, pd.DataFrame({"g": groups.to_pandas(types_mapper=KINDS.get)})):
+        found = BiasDetector.from_predictions(
+            [0, 1] * 20, [0, 0, 1, 1] * 10, sensitive_features=given, favorable_label=1
+        )
+        assert sizes(found, found.counts.attributes[0]) == expected
+
+
+def test_a_day_is_one_group_whether_a_part_has_dates_or_times(tmp_path):
+    days = [dt.date(2020, 1, 1), dt.date(2020, 1, 2)] * 20
+    write(tmp_path / "a.parquet", g=pa.array(days))
+    write(tmp_path / "b.parquet", g=pa.array(days).cast(pa.timestamp("us")))
+    noon = [pd.Timestamp("2020-01-01 12:00"), None] * 20
+    write(tmp_path / "c.parquet", g=pa.array(noon, type=pa.timestamp("ns")))
+    expected = {"2020-01-01": 40, "2020-01-01 12:00:00": 20, "2020-01-02": 40, "unknown": 20}
+    assert sizes(BiasDetector.from_parquet(tmp_path, **GIVEN, batch_rows=7)) == expected
+
+
+def test_a_column_that_pandas_stored_as_the_index_is_a_column(frame, tmp_path):
+    frame.set_index("race").to_parquet(tmp_path / "rows.parquet")
+    assert BiasDetector.from_parquet(tmp_path / "rows.parquet", **columns()).counts.n == len(frame)
+
+
+def test_whole_weights_beside_a_null_are_refused_by_their_number(tmp_path):
+    write(tmp_path / "a.parquet", g=["a", "b"] * 20, w=pa.array([1, None] * 20))
+    with pytest.raises(DataError, match="frequency_weight has 20 values below 0 or not finite"):
+        BiasDetector.from_parquet(tmp_path, **GIVEN, frequency_weight="w")
