@@ -166,6 +166,8 @@ def _print(found: dict[str, Any], out: Console) -> None:
     for judged in found["policies"]:
         line = f"  {plain(judged['policy'])}: {judged['verdict'] or 'no limits'}"
         out.print(Text(line + (f" ({plain(judged['reason'])})" if judged["reason"] else "")), soft_wrap=True)
+        for sentence in judged["settles"]:
+            out.print(Text(f"    {plain(sentence)}"), soft_wrap=True)
     out.print(Text(f"  {plain(found['said'])}"), soft_wrap=True)
     for sentence in found["notes"]:
         out.print(Text(f"  {plain(sentence)}", style="dim"), soft_wrap=True)

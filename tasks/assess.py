@@ -100,7 +100,16 @@ def assess(
         "title": ready.title,
         "verdict": worst_verdict(found),
         "policies": [
-            {"policy": judged["policy"]["name"], "verdict": judged["verdict"], "reason": judged["reason"]}
+            {
+                "policy": judged["policy"]["name"],
+                "verdict": judged["verdict"],
+                "reason": judged["reason"],
+                "settles": [
+                    f"{rule['metric']} by {rule['attribute']}, {rule['settles']}"
+                    for rule in judged["rules"]
+                    if rule["settles"] and judged["verdict"] == "INCONCLUSIVE"
+                ],
+            }
             for judged in found["policies"]
         ],
         "said": audit_sentence(found),

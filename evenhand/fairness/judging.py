@@ -108,7 +108,8 @@ def _unjudged(found: PolicyAssessment) -> PolicyAssessment:
     """What is left of an assessment for a look that may spend no error: the estimates, and no verdict on them."""
     nothing: dict[str, Any] = dict.fromkeys(("low", "high", "p_within", "p_beyond", "detectable", "more_rows"))
     rules = tuple(
-        replace(rule, verdict="INCONCLUSIVE", alpha=0.0, reason=_SPENT, notes=(), **nothing) for rule in found.rules
+        replace(rule, verdict="INCONCLUSIVE", alpha=0.0, reason=_SPENT, notes=(), settles="", **nothing)
+        for rule in found.rules
     )
     told = replace(found, policy=replace(found.policy, alpha=0.0), rules=rules)
     return replace(told, verdict="INCONCLUSIVE", reason=_SPENT) if rules else told
@@ -178,6 +179,8 @@ def _rule(found: Disparity, rules: Sequence[tuple[str, RuleVerdict]]) -> Dispari
         left = ", ".join(f"{group} ({why})" for group, why in worst.reported.items())
         everybody = "undefined" if np.isnan(found.value) else f"{found.value:.4g}"
         reason += f"; not part of the verdict: {left}; the value with them is {everybody}"
+    if worst.settles:
+        reason += f"; {worst.settles}"
     if worst.value is None:
         # No two groups take part: what is shown is over all of them, and the verdict says nothing about it.
         return replace(found, verdict=worst.verdict, reason=reason)

@@ -99,8 +99,9 @@ def _rule(rule: Mapping[str, Any]) -> str:
     if rule["value"] is not None and rule["low"] is not None:
         value += f" <small>[{rule['low']:.3f}, {rule['high']:.3f}]</small>"
     pair = f" ({escape(' / '.join(rule['pair']))})" if rule["pair"] else ""
+    said = [part for part in (rule["reason"], *rule["notes"], rule["settles"]) if part]
     return (
         f"<tr><td>{escape(rule['attribute'])}</td><td>{mark(rule['verdict'])}</td>"
         f"<td>{escape(rule['metric'].replace('_', ' '))}{pair}</td><td>{side} {rule['limit']:g}</td><td>{value}</td>"
-        f'<td class="long">{escape("; ".join([rule["reason"], *rule["notes"]]))}</td></tr>'
+        f'<td class="long">{escape("; ".join(said))}</td></tr>'
     )

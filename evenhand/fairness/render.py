@@ -9,6 +9,7 @@ import pandas as pd
 from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.policy_html import policies_html
 from evenhand.fairness.report import AttributeAudit, AuditReport, Disparity, MetricValue
+from evenhand.fairness.statistics.reasons import SETTLING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -136,13 +137,18 @@ def _disparity_table(audit: AttributeAudit) -> str:
     rows = "".join(
         f"<tr><td>{escape(found.name.replace('_', ' '))}</td><td>{_shown(found)}</td>"
         f"<td>{'' if found.p_value is None else f'{found.p_value:.3g}'}</td><td>{escape(found.verdict or '')}</td>"
-        f"<td>{escape(' / '.join(found.between or ()))}</td><td>{escape(found.reason)}</td></tr>"
+        f"<td>{escape(' / '.join(found.between or ()))}</td><td>{escape(_why(found))}</td></tr>"
         for found in audit.disparities.values()
         if found.name.startswith(_SHOWN) or found.verdict
     )
     names = ("disparity", "value", "p", "verdict", "between", "reason")
     header = "".join(f"<th>{name}</th>" for name in names)
     return f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _why(found: Disparity) -> str:
+    """The reason; what would settle it stands with the policy's rule."""
+    return found.reason.partition(f"; {SETTLING}")[0]
 
 
 def plot_rates(

@@ -1,6 +1,7 @@
 """An audit of what is there: a registered version on any rows, judged at its share of error; or predictions."""
 
 import json
+from html import escape
 from pathlib import Path
 
 import mlflow
@@ -88,6 +89,10 @@ def test_a_version_on_other_rows(steps: Steps, known: Registered, loans: pd.Data
     assert any("was trained on" in note for note in found["notes"])
     page = Path(found["page"]).read_text(encoding="utf-8")
     assert found["verdict"] in page
+    assert any(judged["verdict"] == "INCONCLUSIVE" for judged in found["policies"])
+    for judged in found["policies"]:
+        assert bool(judged["settles"]) == (judged["verdict"] == "INCONCLUSIVE")
+        assert all(escape(said.partition(", to settle")[2]) in page for said in judged["settles"])
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"audit.html", "audit.json", "groups.csv"}
     logged = client().get_run(run.run_id)
     assert logged.data.tags["evenhand.verdict"] == found["verdict"]

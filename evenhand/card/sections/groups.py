@@ -163,9 +163,14 @@ def _flag(audited: Mapping[str, Any], min_cell: int) -> tuple[Block, ...]:
 
 
 def _reason(gap: Mapping[str, Any], audited: Mapping[str, Any], min_cell: int) -> str:
-    """Why a verdict is what it is; where rates are withheld, without the value over everybody, which rests on them."""
-    said, mark, with_them = plain(gap["reason"]).partition("; the value with them is ")
-    return said if few_groups(audited, min_cell) else said + mark + with_them
+    """Why a verdict is what it is; where rates are withheld, without what rests on them.
+
+    These are the value over everybody, and the rows that would settle the verdict at the rates seen.
+    """
+    told = plain(gap["reason"])
+    if not few_groups(audited, min_cell):
+        return told
+    return told.partition("; the value with them is ")[0].partition("; to settle it: ")[0]
 
 
 def _attribute(inputs: Inputs, name: str, audited: Mapping[str, Any], place: int, kind: str) -> Section:

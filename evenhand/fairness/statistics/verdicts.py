@@ -16,7 +16,7 @@ from evenhand.fairness.statistics.gaps import Limits, many_limits, undefined_gro
 from evenhand.fairness.statistics.margins import SOME_EXPECTED, beyond_p_values, too_few, within_p_values
 from evenhand.fairness.statistics.power import detectable_gap, more_rows
 from evenhand.fairness.statistics.rates_by_group import Pairs, Rates, pairs_of
-from evenhand.fairness.statistics.reasons import Reading, missing, told
+from evenhand.fairness.statistics.reasons import Reading, missing, settling, told
 from evenhand.fairness.statistics.stepdown import holm_shares
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -106,6 +106,8 @@ class RuleVerdict:
         Groups that are shown and not part of the verdict, and why.
     notes
         Remarks that the policy asks for.
+    settles
+        What would settle an INCONCLUSIVE verdict, in a sentence; "" for the others and where nothing was compared.
     """
 
     metric: str
@@ -128,6 +130,7 @@ class RuleVerdict:
     undefined: dict[str, str] = field(default_factory=dict)
     reported: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    settles: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -233,8 +236,11 @@ def _conclude(test: _Test, level: float, adjusted: float, interval: tuple[float,
     value = float(pairs.gaps(claim.kind)[worst.at]) * claim.span
     low, high = (end * claim.span for end in interval)
     open_question = verdict == "INCONCLUSIVE"
-    detectable = detectable_gap(pairs, claim.tested, claim.kind, level) if open_question else None
-    settled = not open_question or test.shown_within()
+    within = test.shown_within()
+    gap = detectable_gap(pairs, claim.tested, claim.kind, level) if open_question else None
+    detectable = None if gap is None else gap * claim.span
+    settled = not open_question or within
+    more = None if settled else more_rows(claim.rates, claim.tested, claim.kind, claim.alpha, level)
     return RuleVerdict(
         *common,
         verdict,
@@ -247,9 +253,10 @@ def _conclude(test: _Test, level: float, adjusted: float, interval: tuple[float,
         adjusted,
         len(pairs),
         told(claim, pairs, verdict, test.reading(), undefined),
-        None if detectable is None else detectable * claim.span,
-        None if settled else more_rows(claim.rates, claim.tested, claim.kind, claim.alpha, level),
+        detectable,
+        more,
         undefined,
+        settles=settling(claim, more, detectable, undefined, within=within) if open_question else "",
     )
 
 

@@ -1,6 +1,7 @@
 """What the card says of a policy: where it comes from, its verdicts and its tables, and of small categories no rate."""
 
 import json
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -211,12 +212,18 @@ def test_a_verdict_on_few_people_withholds_its_figure_and_its_remarks():
     for said in (render_json(card), render_markdown(card), render_html(card)):
         assert "0.278" not in said
         assert "the value with them" not in said
+        assert "to settle it" not in said
 
 
 def test_the_value_with_those_that_are_reported_stays_where_nobody_is_few():
     many = {("a", "f"): (200, 120), ("b", "f"): (200, 110), (None, "f"): (100, 50)}
-    card = build_card(model={"name": "m"}, audit=_audit(many))
+    audit = _audit(many)
+    rules = [rule for judged in audit["policies"] for rule in judged["rules"] if rule["settles"]]
+    card = build_card(model={"name": "m"}, audit=audit)
     assert any("the value with them is" in block.text for block in card.blocks() if isinstance(block, Text))
+    assert rules
+    assert all(render_html(card).count(escape(rule["settles"])) <= 1 for rule in rules)
+    assert any(rule["settles"] in render_json(card) for rule in rules)
 
 
 def test_a_table_that_cannot_be_made_is_said():

@@ -1,5 +1,6 @@
 """An audit's page, its table and its verdict: complete, escaped, and never better than its worst rule."""
 
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,23 @@ def test_the_tables_that_a_policy_asks_for_stand_on_the_page(frame: pd.DataFrame
         assert f"<td>{row['impact_ratio']:.3f}" in notebook
     assert page.count("<h3>") == notebook.count("<h3>") == 1, "each policy once"
     assert "<script" not in page
+
+
+def test_what_would_settle_a_verdict_stands_once_on_the_page(frame: pd.DataFrame) -> None:
+    few = frame[:60]
+    given_ = {"sensitive_features": few[["race"]], "favorable_label": 1}
+    found = BiasDetector.from_predictions(few["y"], few["decided"], **given_).detect_bias(replicates=100)
+    open_ = [rule for rule in found.to_dict()["policies"][0]["rules"] if rule["verdict"] == "INCONCLUSIVE"]
+    assert open_
+    for rule in open_:
+        assert rule["settles"].startswith("to settle it: of ")
+        assert found.disparity(rule["metric"], "race").reason.endswith(rule["settles"])
+        reasons = found.disparities_frame().query("disparity == @rule['metric'] and method == 'between_groups'")[
+            "reason"
+        ]
+        assert reasons.str.endswith(rule["settles"]).all()
+        for page in (render_page(found, title="t", facts={}), found._repr_html_()):
+            assert page.count(escape(rule["settles"])) == 1
 
 
 def test_the_tables_of_all_policies_are_one_table(frame: pd.DataFrame) -> None:

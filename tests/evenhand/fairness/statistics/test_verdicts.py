@@ -133,6 +133,32 @@ def test_an_open_rule_says_what_would_settle_it():
     assert verdict([400, 500], [1000, 1000]).more_rows is None
 
 
+def test_the_sentence_of_what_would_settle_it_says_what_the_figures_say():
+    def told(k, n, unit="no rows", **options):
+        rate = Rates(np.array(k), np.array(n), tuple("abcde"[: len(k)]), undefined=unit)
+        return judge([Claim("m", "race", (rate,) * options.pop("times", 1), **options)])[0]
+
+    rule = {"kind": "difference", "limit": 0.1}
+    found = told([50, 9], [100, 20], kind="difference", limit=0.2)
+    assert found.settles == (
+        f"to settle it: of b about {found.more_rows['b']:,} more rows; "
+        f"a difference of at least {found.detectable:.3g} would have shown"
+    )
+    favorable = told([45, 41], [100, 100], unit="no rows with a favorable label", kind="ratio", limit=0.8)
+    assert "more rows with a favorable label, of " in favorable.settles
+    assert favorable.settles.endswith(f"; a ratio of at most {favorable.detectable:.3g} would have shown")
+    assert "more rows that each rate is taken over" in told([50, 9], [100, 20], times=2, **rule).settles
+    five = told([17, 18, 16, 17, 18], [30, 30, 30, 30, 30], kind="difference", limit=0.2)
+    assert len(five.more_rows) == 5
+    assert ", and some of further groups; a difference" in five.settles
+    # On the limit no number of rows helps; a group without the rate needs rows that have it.
+    assert "no number of rows" in told([400, 500], [1000, 1000], kind="ratio", limit=0.8).settles
+    assert told([500, 510, 0], [1000, 1000, 0], kind="ratio", limit=0.8).settles == "to settle it: of c some rows"
+    assert "no ratio, however small, would have shown" in told([2, 2], [4, 4], kind="ratio", limit=0.8).settles
+    # What is settled, or compares nothing, has none.
+    assert {told([500, 510], [1000, 1000], kind="ratio", limit=0.8).settles, told([1], [2], **rule).settles} == {""}
+
+
 def test_detectable_gap_is_shown_with_the_promised_power():
     rng = np.random.default_rng(2)
     for kind, limit in (("difference", 0.1), ("ratio", 0.8)):
