@@ -214,7 +214,7 @@ class _Tables:
         joint = column.codes.astype(np.intp) * cells + self._pairs()
         tables = np.bincount(joint, minlength=len(column.labels) * cells).reshape(len(column.labels), -1)
         present = [(str(label), table) for label, table in zip(column.labels, tables, strict=True) if table.any()]
-        return {label: self._flips(table, least=self.min_cell) for label, table in sorted(present, key=lambda p: p[0])}
+        return {label: self._flips(table, least=self.min_cell) for label, table in present}
 
     def overall(self) -> Flips:
         return self._flips(np.bincount(self._pairs(), minlength=len(self.classes) ** 2), least=0)

@@ -17,6 +17,7 @@ from evenhand.decision.difference_lines import (
     short_text,
 )
 from evenhand.decision.difference_page import render_difference_html, render_difference_markdown
+from evenhand.order import group_order
 
 __all__ = ["Row", "difference", "render_difference_html", "render_difference_markdown"]
 
@@ -103,7 +104,8 @@ def _data(both: Pair, min_cell: int) -> Iterator[Line]:
 
 def _sizes(groups: Values, min_cell: int) -> str:
     return ", ".join(
-        f"{plain(name)} {count(n) if n >= min_cell else f'under {min_cell}'}" for name, n in sorted(groups.items())
+        f"{plain(name)} {count(groups[name]) if groups[name] >= min_cell else f'under {min_cell}'}"
+        for name in sorted(groups, key=group_order)
     )
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from evenhand.data.dataset import are_favorable, favorable_labels
 from evenhand.explain.attributions import Attributions
 from evenhand.explain.bands import Bands
+from evenhand.order import group_order
 
 __all__ = ["Answer", "Around", "Case", "CaseFeature", "Chosen", "choose_cases", "publish_case", "withhold_case"]
 
@@ -110,7 +111,7 @@ def choose_cases(
     def pick(kind: Kind, among: npt.NDArray[np.bool_], score: npt.NDArray[np.float64], none: str) -> Iterator[Chosen]:
         for attribute in sensitive.columns:
             groups = sensitive[attribute].astype(str).to_numpy()
-            for group in sorted(set(groups)):
+            for group in sorted(set(groups), key=group_order):
                 inside = np.flatnonzero((groups == group) & among)
                 row = int(inside[np.argmax(score[inside])]) if len(inside) else None
                 size = int((groups == group).sum())

@@ -9,6 +9,7 @@ import pandas as pd
 
 from evenhand.data.dataset import UNKNOWN
 from evenhand.explain.bands import fit_bands
+from evenhand.order import group_order
 
 __all__ = ["Proxy", "ProxyReport", "find_proxies"]
 
@@ -100,8 +101,9 @@ def find_proxies(
         Groups with fewer rows (and at least fewer than the folds) are left out, counted together.
     """
     names = sensitive.astype(str).reset_index(drop=True)
-    counts = names[names != UNKNOWN].value_counts().sort_index()
-    groups = [str(group) for group, count in counts.items() if count >= max(min_cell, _FOLDS)]
+    counts = names[names != UNKNOWN].value_counts()
+    large = counts[counts >= max(min_cell, _FOLDS)]
+    groups = sorted(map(str, large.index), key=group_order)
     keep = names.isin(groups).to_numpy()
     unknown = int((names == UNKNOWN).sum())
     sizes = {group: int(counts[group]) for group in groups}

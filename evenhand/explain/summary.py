@@ -9,6 +9,7 @@ import pandas as pd
 
 from evenhand.explain.attributions import Attributions
 from evenhand.explain.bands import Bands, shown_cells
+from evenhand.order import group_order
 
 __all__ = [
     "BandSummary",
@@ -142,7 +143,8 @@ def summarise_groups(attributions: Attributions, sensitive: pd.DataFrame, *, min
 
 
 def _groups(attributions: Attributions, groups: pd.Series, min_cell: int) -> list[GroupSummary]:
-    counts = groups.astype(str).value_counts().sort_index()
+    counts = groups.astype(str).value_counts()
+    counts = counts.reindex(sorted(counts.index, key=group_order))
     made = []
     for (group, count), show in zip(counts.items(), shown_cells(counts.tolist(), min_cell), strict=True):
         if not show:

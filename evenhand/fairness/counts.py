@@ -16,6 +16,7 @@ from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.arrays import Floats, Ints
 from evenhand.fairness.groups import joined
 from evenhand.fairness.scores import ScoreSums
+from evenhand.order import group_order
 
 __all__ = ["CountTable", "Marginal", "check_rows", "check_weights", "merge", "merge_labels", "single_label"]
 
@@ -32,7 +33,7 @@ class Marginal:
     attributes
         Their names.
     groups
-        The combinations of labels that occur, sorted.
+        The combinations of labels that occur, in the order of :func:`evenhand.order.group_order`.
     counts
         int64, shape (g, k, k): rows by group, label and predicted label.
     weights, squares
@@ -141,11 +142,11 @@ class CountTable:
         if not axes:
             everybody = np.zeros(len(self.cells), dtype=np.int64)
             return Marginal((), ((),), *self._parts(lambda part: _fold(part, everybody, 1)))
-        # Codes in the order of the labels keep groups sorted by name.
-        orders = [np.argsort(np.argsort(np.asarray(self.labels[axis], dtype=str))) for axis in axes]
+        # Codes in the order of the labels keep the groups in that order.
+        named = [sorted(self.labels[axis], key=group_order) for axis in axes]
+        orders = [_places(self.labels[axis], order) for axis, order in zip(axes, named, strict=True)]
         keys = np.stack([order[self.cells[:, axis]] for order, axis in zip(orders, axes, strict=True)], axis=1)
         found, inverse = np.unique(keys, axis=0, return_inverse=True)
-        named = [sorted(self.labels[axis]) for axis in axes]
         groups = tuple(tuple(named[i][code] for i, code in enumerate(row)) for row in found)
         index = inverse.reshape(-1)
         return Marginal(tuple(attributes), groups, *self._parts(lambda part: _fold(part, index, len(found))))
@@ -269,11 +270,15 @@ def _fold(part: Any, index: Ints, size: int) -> Any:
     return out
 
 
+def _places(labels: Sequence[str], order: Sequence[str]) -> Ints:
+    place = {label: code for code, label in enumerate(order)}
+    return np.array([place[label] for label in labels], dtype=np.int64)
+
+
 def _recode(table: CountTable, labels: Sequence[Sequence[str]]) -> Ints:
     columns = []
     for axis, (own, new) in enumerate(zip(table.labels, labels, strict=True)):
-        place = {label: code for code, label in enumerate(new)}
-        columns.append(np.array([place[label] for label in own], dtype=np.int64)[table.cells[:, axis]])
+        columns.append(_places(own, new)[table.cells[:, axis]])
     return np.stack(columns, axis=1)
 
 

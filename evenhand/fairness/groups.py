@@ -14,6 +14,7 @@ import pandas as pd
 from evenhand.data.dataset import UNKNOWN
 from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.arrays import unmasked
+from evenhand.order import group_order
 
 __all__ = [
     "JOINT",
@@ -245,11 +246,12 @@ def _encode_column(column: pd.Series, name: str, *, part: bool) -> Coded:
     if not part:
         refuse_identifiers(len(coded.present), len(coded.codes), name)
     labels = _texts(coded)
-    if len(set(labels)) == len(labels):
-        return Coded(coded.codes, tuple(labels))
     # 1 and "1" in one column are one group, and so are all that is unknown.
-    unique = sorted(set(labels))
-    recode = np.array([unique.index(label) for label in labels], dtype=_narrow(len(unique)))
+    unique = sorted(set(labels), key=group_order)
+    if unique == labels:
+        return Coded(coded.codes, tuple(labels))
+    place = {label: code for code, label in enumerate(unique)}
+    recode = np.array([place[label] for label in labels], dtype=_narrow(len(unique)))
     return Coded(recode[coded.codes], tuple(unique))
 
 

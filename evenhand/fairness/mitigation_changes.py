@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from evenhand.data.dataset import UNKNOWN, Dataset, are_favorable
+from evenhand.order import group_order
 
 __all__ = ["GroupChange", "group_changes", "is_favorable", "levelled_down", "paired_difference"]
 
@@ -102,7 +103,7 @@ def group_changes(
     changes = []
     for attribute in attributes:
         column = test.sensitive_features[attribute].to_numpy(dtype=object)
-        for group in sorted(set(column.tolist()), key=str):
+        for group in sorted(set(column.tolist()), key=lambda group: group_order(str(group))):
             for metric, event, first, second in rates:
                 rows = np.asarray((column == group) & event, dtype=bool)
                 changes.append(_change(attribute, str(group), metric, first[rows], second[rows], confidence))
