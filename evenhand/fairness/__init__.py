@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from evenhand.fairness.clarify import clarify_metrics
 from evenhand.fairness.counts import CountTable, merge
 from evenhand.fairness.detector import BiasDetector
+from evenhand.fairness.groups import as_groups
 from evenhand.fairness.report import AttributeAudit, AuditReport, Disparity, FourFifths, GroupResult, MetricValue
 from evenhand.fairness.rows import count_rows
 from evenhand.fairness.streaming import count_parquet
@@ -33,6 +34,7 @@ __all__ = [
     "GroupResult",
     "MetricValue",
     "MitigationResult",
+    "as_groups",
     "clarify_metrics",
     "count_parquet",
     "count_rows",

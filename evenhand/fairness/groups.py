@@ -19,6 +19,7 @@ from evenhand.order import group_order
 __all__ = [
     "JOINT",
     "Coded",
+    "as_groups",
     "band_labels",
     "encode_groups",
     "encode_values",
@@ -238,6 +239,45 @@ def encode_groups(
         edges = (bins or {}).get(name)
         coded[name] = _encode_column(column, name, part=part) if edges is None else _encode_bands(column, edges, name)
     return coded
+
+
+def as_groups(sensitive_features: pd.DataFrame, *, bins: Mapping[str, Sequence[float]] | None = None) -> pd.DataFrame:
+    """The sensitive columns as the groups that an audit names, which is what a mitigated model is fitted on.
+
+    Parameters
+    ----------
+    sensitive_features
+        Shape (n, a).
+    bins
+        For a continuous column the edges of its bands; one that holds the names of these bands is left as it is.
+
+    Raises
+    ------
+    DataError
+        As of :func:`encode_groups`.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"age": [20, 70, None], "sex": ["f", " ", "m"]})
+    >>> as_groups(people, bins={"age": [40]}).values.tolist()
+    [['under 40', 'f'], ['40 and over', 'unknown'], ['unknown', 'm']]
+    """
+    done = [
+        str(name)
+        for at, name in enumerate(sensitive_features.columns)
+        if str(name) in (bins or {}) and _banded(sensitive_features.iloc[:, at], (bins or {})[str(name)])
+    ]
+    open_ = {name: edges for name, edges in (bins or {}).items() if name not in done}
+    coded = encode_groups(sensitive_features, bins=open_)
+    texts = {at: np.array(one.labels, dtype=object)[one.codes] for at, one in enumerate(coded.values())}
+    return pd.DataFrame(texts, index=sensitive_features.index).set_axis(sensitive_features.columns, axis=1)
+
+
+def _banded(column: pd.Series, edges: Sequence[float]) -> bool:
+    if pd.api.types.is_numeric_dtype(column):
+        return False
+    cuts = _edges(edges, str(column.name)).tolist()
+    return set(group_texts(column).tolist()) <= {UNKNOWN, *band_labels(cuts)}
 
 
 def _encode_column(column: pd.Series, name: str, *, part: bool) -> Coded:

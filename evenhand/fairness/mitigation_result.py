@@ -1,7 +1,7 @@
 """What a mitigation came to: the model, before and after, and the log of every alternative."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from evenhand.data.dataset import Dataset
+from evenhand.fairness.groups import as_groups
 from evenhand.fairness.mitigation_alternatives import Alternative, Measure, predict_dataset
 from evenhand.fairness.mitigation_changes import GroupChange
 from evenhand.fairness.mitigation_limits import Limit
@@ -110,7 +111,15 @@ class MitigationResult:
         return self.selected.needs_sensitive_features
 
     def predict(self, dataset: Dataset) -> npt.NDArray[Any]:
-        """The selected model's labels for a data set, whether or not it needs the sensitive attributes."""
+        """The selected model's labels for a data set, whether or not it needs the sensitive attributes.
+
+        Numbers of which it was fitted on bands are cut into them.
+        """
+        if bins := self.settings.get("bins"):
+            people = dataset.sensitive_features.copy()
+            cut: list[Any] = [name for name in people if str(name) in bins]
+            people[cut] = as_groups(people[cut], bins=bins)
+            dataset = replace(dataset, sensitive_features=people)
         return np.array(predict_dataset(self.model, dataset, self.attributes).tolist())
 
     def to_frame(self) -> pd.DataFrame:

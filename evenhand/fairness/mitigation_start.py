@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from evenhand.data.dataset import Dataset, favorable_labels
 from evenhand.data.splits import SplitMethod, split_dataset
 from evenhand.exceptions import DataError, EvenhandError, ModelError, shorten
-from evenhand.fairness.groups import group_texts
+from evenhand.fairness.groups import as_groups, group_texts
 from evenhand.fairness.methods import MitigationMethod
 from evenhand.fairness.mitigation_alternatives import Alternative, Parts
 from evenhand.fairness.mitigation_plans import fit_plainly, is_fitted, template_of
@@ -33,23 +34,50 @@ def divide(
     *,
     sample_weight: Any,
     split: SplitMethod | None,
+    attributes: Sequence[Any],
+    bins: Mapping[str, Sequence[float]] | None,
     seed: int,
 ) -> Divided:
-    """Training, validation and test part with their groups as an audit names them, and the training weights."""
+    """Training, validation and test part with their groups as an audit names them, and the training weights.
+
+    Raises
+    ------
+    DataError
+        Neither a dataset nor all three parts, or attributes that an audit would refuse, such as ages without bands.
+    """
     given = [part for part in (train, validation, test) if part is not None]
     if (dataset is None) == (not given) or (given and len(given) < 3):
         raise DataError("give either one dataset or all of train=, validation= and test=")
     if train is not None and validation is not None and test is not None:
         _check_alike(train, {"validation": validation, "test": test})
-        return _named(train), _named(validation), _named(test), check_weights(sample_weight, len(train))
+        first, second, third = _banded([train, validation, test], attributes, bins)
+        return _named(first), _named(second), _named(third), check_weights(sample_weight, len(train))
     assert dataset is not None
     _check_labels(dataset)
+    [dataset] = _banded([dataset], attributes, bins)
     method: SplitMethod = split or ("group" if dataset.group is not None else "stratified")
     divided = split_dataset(dataset, method=method, seed=seed)
     weights = check_weights(sample_weight, len(dataset))
     rows = divided.rows("train")
     parts = [_named(dataset.take(divided.rows(part))) for part in ("train", "validation", "test")]
     return parts[0], parts[1], parts[2], None if weights is None else weights[rows]
+
+
+def _banded(
+    parts: Sequence[Dataset], attributes: Sequence[Any], bins: Mapping[str, Sequence[float]] | None
+) -> list[Dataset]:
+    """The parts with bands in place of numbers, after what an audit refuses of all rows together."""
+    every = pd.concat([part.sensitive_features[list(attributes)] for part in parts], ignore_index=True)
+    groups = as_groups(every, bins=bins)
+    done, start = [], 0
+    for part in parts:
+        people, rows = part.sensitive_features.copy(), slice(start, start + len(part))
+        start = rows.stop
+        for name in attributes:
+            if str(name) in (bins or {}):
+                people[name] = groups[name].to_numpy()[rows]
+        done.append(replace(part, sensitive_features=people))
+    return done
 
 
 def _named(part: Dataset) -> Dataset:

@@ -54,6 +54,9 @@ class BiasMitigator:
         each attribute.
     sample_weight
         Training weights of the rows of `dataset` (or of `train`), shape (n,).
+    bins
+        For a continuous attribute the edges of its bands, as in :class:`~evenhand.fairness.BiasDetector`. A model that
+        needs the groups takes the bands (:func:`evenhand.fairness.as_groups`); the result's `predict` makes them.
     split
         How `dataset` is divided: ``stratified`` by default, ``group`` where rows have one.
     seed
@@ -62,7 +65,7 @@ class BiasMitigator:
     Raises
     ------
     DataError
-        Neither `dataset` nor all three parts, or attributes that do not exist.
+        Neither `dataset` nor all three parts, attributes that do not exist, or numbers without bands.
 
     Examples
     --------
@@ -88,21 +91,22 @@ class BiasMitigator:
         test: Dataset | None = None,
         attributes: Sequence[str] | None = None,
         sample_weight: npt.ArrayLike | None = None,
+        bins: Mapping[str, Sequence[float]] | None = None,
         split: SplitMethod | None = None,
         seed: int = 0,
     ) -> None:
         self._seed = seed
+        self._bins = {} if bins is None else dict(bins)
+        self._attributes = _chosen(train if dataset is None else dataset, attributes)
+        how: dict[str, Any] = {
+            "sample_weight": sample_weight,
+            "split": split,
+            "attributes": self._attributes,
+            "bins": self._bins,
+        }
         self._train, self._validation, self._test, self._weights = divide(
-            dataset, train, validation, test, sample_weight=sample_weight, split=split, seed=seed
+            dataset, train, validation, test, **how, seed=seed
         )
-        known = list(self._train.sensitive_features.columns)
-        chosen = known if attributes is None else list(attributes)
-        for name in chosen:
-            if name not in known:
-                raise DataError(f"attributes names {shorten(name)}: {nearest(name, known)}")
-        if not chosen:
-            raise DataError("the data have no sensitive attribute: name one under data.sensitive")
-        self._attributes = tuple(chosen)
         self._model, self._as_given = model, dataset is None
 
     def mitigate_bias(
@@ -190,6 +194,7 @@ class BiasMitigator:
             "confidence": confidence,
             "replicates": replicates,
             "seed": self._seed,
+            **({"bins": self._bins} if self._bins else {}),
         }
         before = assess_model(final[0].model, parts, settings)
         after = before if best == 0 else assess_model(final[best].model, parts, settings)
@@ -230,6 +235,19 @@ class BiasMitigator:
             for rows in self._train.sensitive_features.reset_index(drop=True).groupby(name).indices.values()
         ]
         return float(np.clip((1 - limit.bound) * max(rates), 0.01, 0.99))
+
+
+def _chosen(rows: Dataset | None, attributes: Sequence[str] | None) -> tuple[str, ...]:
+    if rows is None:
+        return ()
+    known = list(rows.sensitive_features.columns)
+    chosen = known if attributes is None else list(attributes)
+    for name in chosen:
+        if name not in known:
+            raise DataError(f"attributes names {shorten(name)}: {nearest(name, known)}")
+    if not chosen:
+        raise DataError("the data have no sensitive attribute: name one under data.sensitive")
+    return tuple(chosen)
 
 
 def _check_seconds(seconds: Any) -> None:

@@ -18,7 +18,7 @@ from sklearn.neural_network import MLPClassifier
 from evenhand.data.dataset import Dataset
 from evenhand.data.splits import split_dataset
 from evenhand.exceptions import DataError, ModelError
-from evenhand.fairness import BiasDetector, BiasMitigator, MitigationResult
+from evenhand.fairness import BiasDetector, BiasMitigator, MitigationResult, as_groups
 from evenhand.fairness.mitigation_changes import GroupChange, levelled_down, paired_difference
 from evenhand.fairness.mitigation_limits import Limit, Reading, as_limits, as_policy, read_disparities, steering
 from evenhand.fairness.mitigation_plans import METHODS
@@ -615,3 +615,55 @@ def test_options_are_checked_before_anything_is_fitted(dataset, options, told):
 
     with pytest.raises(DataError, match=told):
         BiasMitigator(Never(), dataset).mitigate_bias(**options)
+
+
+@pytest.fixture(scope="module")
+def of_ages():
+    rng = np.random.default_rng(0)
+    n = 900
+    age = pd.Series(rng.integers(18, 90, n)).astype("Int64")
+    x = rng.normal(size=n) + age.to_numpy(dtype=float) / 30
+    age[:20] = pd.NA
+    people = pd.DataFrame({"age": age, "sex": rng.choice(["f", "m"], n)})
+    return Dataset(
+        pd.DataFrame({"x": x}), pd.Series((x + rng.normal(size=n) > 2).astype(int)), people, favorable_label=1
+    )
+
+
+def _divided(data):
+    return {name: data.take(np.arange(at, len(data), 3)) for at, name in enumerate(("train", "validation", "test"))}
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_ages_are_banded_as_in_an_audit(of_ages, in_parts):
+    bins, methods = {"age": [30, 60]}, ["group_thresholds"]
+    given = _divided(of_ages) if in_parts else {"dataset": of_ages}
+    found = BiasMitigator(LogisticRegression(), **given, attributes=["age"], bins=bins).mitigate_bias(
+        methods=methods, **QUICK
+    )
+    bands = ["under 30", "30 to under 60", "60 and over", "unknown"]
+    assert list(found.after.audit.audit("age").groups) == bands
+    assert list(dict.fromkeys(found.changes_frame()["group"])) == bands
+    assert found.settings["bins"] == bins
+    banded = replace(of_ages, sensitive_features=as_groups(of_ages.sensitive_features, bins=bins))
+    assert banded.sensitive_features["age"].isin(bands).all()
+    # Numbers and the bands that they are in are decided on alike.
+    assert list(found.predict(of_ages)) == list(found.predict(banded))
+    # The same people, banded beforehand: the same result.
+    given = _divided(banded) if in_parts else {"dataset": banded}
+    plain = BiasMitigator(LogisticRegression(), **given, attributes=["age"]).mitigate_bias(methods=methods, **QUICK)
+    assert [one.reason for one in plain.alternatives] == [one.reason for one in found.alternatives]
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_ages_without_bands_are_refused_as_by_the_detector(of_ages, in_parts):
+    with pytest.raises(DataError) as expected:
+        BiasDetector(lambda X: (X["x"] > 2).astype(int), of_ages)
+    given = _divided(of_ages) if in_parts else {"dataset": of_ages}
+    with pytest.raises(DataError) as told:
+        BiasMitigator(LogisticRegression(), **given)
+    assert str(told.value) == str(expected.value)
+    assert "say how to band them, as in bins={'age'" in str(told.value)
+    with pytest.raises(DataError, match="bins names 'ago'"):
+        BiasMitigator(LogisticRegression(), **given, bins={"ago": [40]})
+    BiasMitigator(LogisticRegression(), **given, attributes=["sex"])  # what is not asked for is not looked at
