@@ -132,6 +132,8 @@ def _drift(looks: Sequence[Look], limit: float, sheet: _Sheet) -> Chart | None:
 
 
 def _circle(axes: Any, places: Sequence[int], values: Sequence[float], alarms: Sequence[bool]) -> None:
+    if not any(alarms):
+        return  # an empty line that is not clipped has no place, and the second layout of its figure fails
     at = [place for place, alarm in zip(places, alarms, strict=True) if alarm]
     found = [value for value, alarm in zip(values, alarms, strict=True) if alarm]
     axes.plot(at, found, "o", markersize=9, markerfacecolor="none", markeredgecolor=PALETTE[1], markeredgewidth=1.6)

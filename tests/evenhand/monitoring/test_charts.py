@@ -11,7 +11,7 @@ import pytest
 from evenhand.monitoring.charts import Chart, draw_charts
 from evenhand.monitoring.looks import Look
 from evenhand.monitoring.page import render_html
-from evenhand.plotting import laid_out
+from evenhand.plotting import figure_to_png, laid_out
 
 FIRST = datetime(2026, 3, 1, 3, 0, 5, tzinfo=UTC)
 
@@ -54,6 +54,16 @@ def test_looks_of_one_day_have_a_time_and_others_only_their_day() -> None:
 def test_looks_of_one_minute_are_told_apart() -> None:
     found = days(drawn(timedelta(0), timedelta(seconds=20), timedelta(minutes=5))[0])
     assert found == ["01 Mar 2026\n03:00:05", "01 Mar 2026\n03:00:25", "01 Mar 2026\n03:05"]
+
+
+def test_a_picture_without_an_alarm_is_laid_out_as_often_as_it_is_written() -> None:
+    """A file and a page are made of one figure; an empty ring collapsed the second."""
+    quiet = look(1, timedelta(0))
+    signals = tuple({**quiet.signals[0], "name": f"x{number}", "alarm": False} for number in range(6))
+    charts = draw_charts([replace(quiet, signals=signals)], drift=0.1)
+    for chart in charts:
+        figure_to_png(chart.figure)
+    assert "Drift over time" in render_html(quiet, charts, false_alarms=0.05, looks=52)
 
 
 def test_a_phone_has_pictures_as_wide_as_its_screen() -> None:
