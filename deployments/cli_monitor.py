@@ -86,7 +86,8 @@ def print_look(found: dict[str, Any]) -> None:
     if rows:
         out.print(table)
     for policy in look.policies:
-        out.print(Text(plain(f"{policy['verdict'] or 'no limit'}  {policy['policy']}: {policy['reason']}")))
+        said = f"{policy['policy']}, by {policy['evidence']}: {policy['reason']}"
+        out.print(Text(plain(f"{policy['verdict'] or 'no limit'}  {said}")))
     for each in look.unjudged:
         out.print(Text(plain(each), style=_TONES["open"]))
     for each in (*look.schema, *look.notes):

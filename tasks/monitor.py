@@ -1,7 +1,7 @@
 """Judge a look at the model that is live, record it, and send the events of its alarms."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,10 +11,9 @@ import pandas as pd
 
 from evenhand.config import AuditConfig, MonitorConfig
 from evenhand.exceptions import ServiceError
-from evenhand.fairness import BiasDetector
 from evenhand.fairness.judging import DEFAULT_POLICY
-from evenhand.fairness.report import AuditReport
 from evenhand.monitoring import (
+    Judged,
     Latency,
     Level,
     Look,
@@ -25,11 +24,10 @@ from evenhand.monitoring import (
     Signal,
     assess_signals,
     events_of,
-    judge_fairness,
+    judge_look,
     latency,
     level_of,
     read_latencies,
-    unjudged,
 )
 from evenhand.monitoring.charts import Chart, draw_charts
 from evenhand.monitoring.looks import DRIFT, FAIRNESS, SCHEMA
@@ -95,8 +93,18 @@ def assess_look(
     signals = assess_signals(reference, observation, outcomes, alpha=level.alpha, **asked)
     if not fresh:
         signals = tuple(signal for signal in signals if signal.kind == "performance")
-    policies, report = _judge(observation if fresh else None, outcomes, reference, audit, monitor, level, seed)
     counts = read_json(store().folder(joined) / "outcomes.json")
+    spent = level.alpha is None  # such a look measures, and judges nothing
+    judged = _judge(
+        observation if fresh and not spent else None,
+        None if spent else outcomes,
+        reference,
+        audit,
+        monitor,
+        covered=counts["new"] == counts["known"] == observation.n,
+        seed=seed,
+    )
+    policies = judged.policies
     look = Look(
         number=1 + max((each.number for each in looks), default=0),
         at=at,
@@ -113,14 +121,9 @@ def assess_look(
         schema=tuple(str(problem) for problem in observation.schema) if fresh else (),
         unknown=_unknown(observation) if fresh else {},
         metrics=_metrics(signals),
-        groups=_groups(report, monitor.min_cell, {each.evidence for each in policies}),
+        groups=_groups(judged, monitor.min_cell),
         notes=_notes(observation, counts, level, signals),
-        unjudged=unjudged(
-            audit.policies or [DEFAULT_POLICY],
-            policies,
-            declared=reference.groups,
-            seen=report.audits if report else (),
-        ),
+        unjudged=judged.unjudged,
         kept=joined.to_dict(),
     )
     broken = tuple(str(problem) for problem in observation.broken) if fresh else ()
@@ -144,33 +147,20 @@ def _judge(
     reference: Reference,
     audit: AuditConfig,
     monitor: MonitorConfig,
-    level: Level,
+    *,
+    covered: bool,
     seed: int,
-) -> tuple[tuple[PolicyLook, ...], AuditReport | None]:
-    """Every policy once: with outcomes where there are enough, else those of its rules that need none."""
-    if level.alpha is None:
-        return (), None
-    policies = audit.policies or [DEFAULT_POLICY]
-    given: dict[str, Any] = {
+) -> Judged:
+    """Every policy, by the new rows' decisions and by the outcomes that became known."""
+    asked: dict[str, Any] = {
         "looks": monitor.looks,
+        "min_rows": monitor.min_rows,
+        "covered": covered,
         "depth": min(audit.depth, 2),
         "min_group_size": audit.min_group_size,
         "seed": seed,
     }
-    favorable = reference.favorable_label
-    if outcomes is not None and len(outcomes) >= monitor.min_rows and len(outcomes.people.columns):
-        detector = BiasDetector.from_predictions(
-            outcomes.y_true,
-            outcomes.y_pred,
-            sensitive_features=outcomes.people,
-            favorable_label=favorable,
-            classes=reference.classes,
-        )
-        return judge_fairness(detector, policies, evidence="outcomes", **given)
-    if observation is None or observation.decisions is None or observation.n < monitor.min_rows or favorable is None:
-        return (), None
-    detector = BiasDetector.from_counts(observation.decisions, favorable_label=favorable)
-    return judge_fairness(detector, policies, evidence="decisions", **given)
+    return judge_look(observation, outcomes, reference, audit.policies or [DEFAULT_POLICY], **asked)
 
 
 def _latency(log_file: str) -> tuple[Latency, ...]:
@@ -193,20 +183,18 @@ def _metrics(signals: Sequence[Signal]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _groups(report: AuditReport | None, min_cell: int, evidence: Collection[str]) -> tuple[dict[str, Any], ...]:
+def _groups(judged: Judged, min_cell: int) -> tuple[dict[str, Any], ...]:
     """Each group's rates, without outcomes that of decisions alone; of few people nothing is told."""
-    if report is None:
-        return ()
-    shown = _SHOWN if "outcomes" in evidence else _SHOWN[:1]
     rows = []
-    for audited in report.audits.values():
-        for group in audited.groups.values():
-            told = group.n >= min_cell
-            found = {name: group.metrics[name].to_dict() for name in shown if told and name in group.metrics}
-            kept = {name: {end: each.get(end) for end in ("value", "low", "high")} for name, each in found.items()}
-            rows.append(
-                {"attribute": audited.name, "group": group.group, "n": group.n if told else None, "metrics": kept}
-            )
+    for evidence, report in judged.reports.items():
+        shown = _SHOWN if evidence == "outcomes" else _SHOWN[:1]
+        for audited in report.audits.values():
+            for group in audited.groups.values():
+                told = group.n >= min_cell
+                found = {name: group.metrics[name].to_dict() for name in shown if told and name in group.metrics}
+                kept = {name: {end: each.get(end) for end in ("value", "low", "high")} for name, each in found.items()}
+                who = {"attribute": audited.name, "group": group.group, "n": group.n if told else None}
+                rows.append({**who, "metrics": kept, "evidence": evidence})
     return tuple(rows)
 
 
@@ -223,7 +211,7 @@ def _with_alarms(
 ) -> Look:
     found = {
         DRIFT: tuple(each.sentence for each in sorted(signals, key=lambda each: -(each.effect or 0.0)) if each.alarm),
-        FAIRNESS: tuple(f"{policy.policy}: {policy.reason}" for policy in policies if policy.verdict == "FAIL"),
+        FAIRNESS: tuple(policy.sentence for policy in policies if policy.verdict == "FAIL"),
         SCHEMA: broken,
     }
     return Look(**{**vars(look), "alarms": {event: said for event, said in found.items() if said}})
@@ -293,6 +281,8 @@ def _figures(look: Look) -> dict[str, float]:
     for policy in look.policies:
         for rule in policy["rules"]:
             name = metric_name("fairness", policy["policy"], rule["attribute"], rule["metric"])
+            if f"{name}{_ENDS[0][0]}" in found:  # by the new rows' decisions already
+                name = metric_name("fairness", policy["policy"], rule["attribute"], rule["metric"], "outcomes")
             found |= {f"{name}{end}": rule[key] for end, key in _ENDS if rule[key] is not None}
     found |= {metric_name("unknown", name): share for name, share in look.unknown.items()}
     found |= {f"latency/p{each['percentile']}": each["value"] for each in look.latency}

@@ -164,6 +164,8 @@ def _write(
     pd.concat([counted, done.astype({"key": "UInt64"})]).to_parquet(folder / "counted.parquet", index=False)
     counts: dict[str, Any] = {
         "labelled": int(known.sum()),
+        "known": len(labelled),
+        "new": int((labelled["at"] == at).sum()) if new is not None else 0,
         "matched": matched,
         "waiting": len(still),
         "notes": notes + several,

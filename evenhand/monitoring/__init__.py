@@ -20,11 +20,12 @@ from evenhand.monitoring.reference import (
     make_watcher,
 )
 from evenhand.monitoring.signals import Outcomes, Signal, assess_signals
-from evenhand.monitoring.verdicts import PolicyLook, judge_fairness, spread, unjudged
+from evenhand.monitoring.verdicts import Judged, PolicyLook, judge_fairness, judge_look, spread, unjudged
 
 __all__ = [
     "ColumnProfile",
     "Drift",
+    "Judged",
     "Latency",
     "Layout",
     "Level",
@@ -40,6 +41,7 @@ __all__ = [
     "events_of",
     "favorable_score",
     "judge_fairness",
+    "judge_look",
     "latency",
     "level_of",
     "make_watcher",

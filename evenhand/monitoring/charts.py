@@ -160,13 +160,18 @@ def _performance(looks: Sequence[Look], sheet: _Sheet) -> Chart | None:
     return Chart("performance", "Performance over time", f"At the last look: {last or 'no outcomes'}.", figure)
 
 
-def _rules(looks: Sequence[Look]) -> Iterator[tuple[str, list[tuple[int, dict[str, Any]]]]]:
-    found: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+_BESIDE = 0.2
+"""Where a look has judged a rule by outcomes, too, their mark stands so far to the right of that by decisions."""
+
+
+def _rules(looks: Sequence[Look]) -> Iterator[tuple[str, list[tuple[float, dict[str, Any]]]]]:
+    found: dict[str, list[tuple[float, dict[str, Any]]]] = {}
     for at, look in enumerate(looks):
         for policy in look.policies:
             for rule in policy["rules"]:
                 name = f"{policy['policy']}: {rule['metric'].replace('_', ' ')} by {rule['attribute']}"
-                found.setdefault(name, []).append((at, rule))
+                marks = found.setdefault(name, [])
+                marks.append((at + _BESIDE if marks and marks[-1][0] == at else at, rule))
     yield from list(found.items())[:_MOST_RULES]
 
 
@@ -188,12 +193,15 @@ def _verdicts(looks: Sequence[Look], sheet: _Sheet) -> Chart | None:
             for name, (mark, colour) in _MARKS.items()
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=3)
-    failed = sum(rule["verdict"] == "FAIL" for _, each in rules for at, rule in each if at == len(looks) - 1)
-    alt = f"Every declared limit with its interval; dashed: the limit. {failed} of {len(rules)} fail at the last look."
+    failed = sum(rule["verdict"] == "FAIL" for _, each in rules for at, rule in each if at >= len(looks) - 1)
+    last = sum(at >= len(looks) - 1 for _, each in rules for at, _ in each)
+    alt = f"Every declared limit with its interval; dashed: the limit. {failed} of {last} fail at the last look."
+    if any(at % 1 for _, each in rules for at, _ in each):
+        alt += " A look's second mark is by outcomes, its first by the decisions of the new rows."
     return Chart("verdicts", "Verdicts over time", alt, figure)
 
 
-def _draw_rule(panel: Any, each: Sequence[tuple[int, dict[str, Any]]]) -> None:
+def _draw_rule(panel: Any, each: Sequence[tuple[float, dict[str, Any]]]) -> None:
     for at, rule in each:
         if rule["value"] is None:
             continue

@@ -36,7 +36,7 @@ def headline(look: Look) -> tuple[str, str]:
         return f"Alarm: {'; '.join(said[:3])}{f'; and {len(said) - 3} more' if len(said) > 3 else ''}.", "flag"
     if not look.counted:
         return "Measured and not tested: " + (look.notes[0] if look.notes else "too few rows") + ".", "open"
-    undecided = [policy["policy"] for policy in look.policies if policy["verdict"] == "INCONCLUSIVE"]
+    undecided = dict.fromkeys(policy["policy"] for policy in look.policies if policy["verdict"] == "INCONCLUSIVE")
     if look.unjudged:
         return f"No alarm; {'; '.join(look.unjudged)}.", "open"
     if undecided:
@@ -71,6 +71,7 @@ def _policy_rows(look: Look) -> list[dict[str, str]]:
         {
             "policy": policy["policy"],
             "rule": f"{rule['metric'].replace('_', ' ')} by {rule['attribute']}",
+            "judged by": f"{policy.get('evidence', 'decisions')} of {policy.get('n', look.rows):,} rows",
             "verdict": rule["verdict"],
             "value": "undefined" if rule["value"] is None else f"{rule['value']:.3f}",
             "interval": ""
@@ -84,6 +85,9 @@ def _policy_rows(look: Look) -> list[dict[str, str]]:
     ]
 
 
+_OF = {"decisions": "new rows", "outcomes": "rows with an outcome"}
+
+
 def _group_rows(look: Look) -> list[dict[str, str]]:
     def shown(group: Mapping[str, Any], name: str) -> str:
         found = group["metrics"].get(name)
@@ -93,8 +97,10 @@ def _group_rows(look: Look) -> list[dict[str, str]]:
         return f"{found['value']:.3f}{ends}"
 
     names = list(dict.fromkeys(name for group in look.groups for name in group["metrics"]))
+    both = len({group.get("evidence") for group in look.groups}) > 1
     return [
         {"attribute": group["attribute"], "group": group["group"], "rows": group["n"] or "few"}
+        | ({"of": _OF[group["evidence"]]} if both else {})
         | {name.replace("_", " "): shown(group, name) for name in names}
         for group in look.groups
     ]

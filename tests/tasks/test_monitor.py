@@ -38,19 +38,19 @@ class Looks:
         self.data = steps.config.data.model_copy(update={"key": "number"})
         self.live, self.about = live_model("small", version.version)
 
-    def look(self, new: Path, labels: Path | None = None, *, day: int, log: str = "") -> dict[str, Any]:
-        config, at = self.steps.config, f"2026-01-{day:02d}T03:00:00+00:00"
+    def look(self, new: Path, labels: Path | None = None, *, day: int, log: str = "", **changes: Any) -> dict[str, Any]:
+        config, watched, at = self.steps.config, WATCHED.model_copy(update=changes), f"2026-01-{day:02d}T03:00:00+00:00"
         past = past_looks("small", "small monitor")
-        seen = observe_batch.fn(self.live, self.about, SourceConfig(path=str(new)), self.data, WATCHED, seed=1)
+        seen = observe_batch.fn(self.live, self.about, SourceConfig(path=str(new)), self.data, watched, seed=1)
         digest = read_json(store().folder(seen) / "observation.json")["digest"]
         fresh = all(each["data"] != digest for each in past)
         outcomes = None if labels is None else SourceConfig(path=str(labels))
         waiting = past[-1]["kept"] if past else None
         told = {"version": self.live, "at": at, "fresh": fresh}
-        joined = join_outcomes.fn(seen, waiting, outcomes, self.data, WATCHED, **told)
+        joined = join_outcomes.fn(seen, waiting, outcomes, self.data, watched, **told)
         run = open_run(experiment="small monitor", name=f"day {day}", model="small", tags={"evenhand.model": "small"})
         found = assess_look.fn(
-            self.live, self.about, seen, joined, log, config.audit, WATCHED,
+            self.live, self.about, seen, joined, log, config.audit, watched,
             past=past, at=at, fresh=fresh, seed=1, run=run,
         )  # fmt: skip
         finish_run(run, "FINISHED")
@@ -93,7 +93,8 @@ def test_three_looks(looks: Looks, rows: pd.DataFrame, tmp_path: Path) -> None:
     accuracy = second["metrics"]["accuracy"]
     assert accuracy["value"] == pytest.approx(right)
     assert accuracy["low"] < right < accuracy["high"]
-    assert {policy["evidence"] for policy in second["policies"]} == {"outcomes"}
+    assert [policy["evidence"] for policy in second["policies"]] == ["decisions", "outcomes"]
+    assert {policy["n"] for policy in second["policies"]} == {400}
     assert "true_positive_rate" in {name for group in second["groups"] for name in group["metrics"]}
     assert second["latency"][0]["value"] == pytest.approx(0.034)
     assert set(labelled.columns) == {"prediction", "score", "group:race", "group:sex", "at", "version", "target"}
@@ -145,6 +146,28 @@ def test_a_column_that_is_gone_is_told_and_the_others_are_watched(
     assert any("the model needs obrat" in note for note in found["notes"])
     assert any("sex is not watched" in note for note in found["notes"])
     assert "loanamt" in {signal["name"] for signal in found["signals"] if signal["kind"] == "feature"}
+
+
+def test_outcomes_of_older_rows_do_not_hide_what_the_new_decisions_do(
+    looks: Looks, rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    """This week's outcomes are of last week's decisions: this week's are judged as if none had come."""
+    weeks = [rows.iloc[start : start + 400].drop(columns="approve") for start in (0, 400)]
+    fair = weeks[0].assign(said=1, number=weeks[0]["number"] + 50_000)
+    unfair = weeks[1].assign(said=weeks[1]["male"].eq(1).astype(int), number=weeks[1]["number"] + 50_000)
+    fair.to_csv(tmp_path / "fair.csv", index=False)
+    unfair.to_csv(tmp_path / "unfair.csv", index=False)
+    fair[["number"]].assign(approve=1).to_csv(tmp_path / "became.csv", index=False)
+    looks.look(tmp_path / "fair.csv", day=24, prediction="said")
+    found = looks.look(tmp_path / "unfair.csv", tmp_path / "became.csv", day=25, prediction="said")
+    by = {policy["evidence"]: policy for policy in found["policies"]}
+    assert (by["decisions"]["verdict"], by["outcomes"]["verdict"]) == ("FAIL", "INCONCLUSIVE")
+    assert [policy["alpha"] for policy in found["policies"]] == pytest.approx([0.05 / WATCHED.looks / 2] * 2)
+    assert found["alarms"]["evenhand.fairness.fail"][0].startswith("statistical, by decisions: ")
+    assert _code(found) == 4
+    page = (Path(found["folder"]) / "monitor.html").read_text()
+    assert "decisions of 400 rows" in page
+    assert "outcomes of 400 rows" in page
 
 
 @pytest.mark.parametrize(

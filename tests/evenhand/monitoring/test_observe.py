@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from evenhand.monitoring import (
     build_reference,
     favorable_score,
     judge_fairness,
+    judge_look,
     observe,
     open_batch,
 )
@@ -176,6 +178,20 @@ def test_rules_that_need_outcomes_wait_for_them(reference: Reference) -> None:
     assert {rule.metric for rule in policy.rules} == {"demographic_parity_ratio"}
     assert policy.verdict == "FAIL"
     assert policy.alpha == pytest.approx(0.05 / 52)
+
+
+def test_rows_that_all_have_their_outcome_are_judged_once_and_too_few_new_ones_are_told(reference: Reference) -> None:
+    observation, outcomes = World().look(400, 3, reference)
+    asked: dict[str, Any] = {"looks": 52, "min_rows": 200}
+    policies = ["statistical", "us-four-fifths"]
+    found = judge_look(observation, outcomes, reference, policies, covered=True, **asked)
+    assert {(each.evidence, each.alpha) for each in found.policies} == {("outcomes", 0.05 / 52)}
+    few, _ = World().look(150, 4, reference)
+    found = judge_look(few, outcomes, reference, policies, **asked)
+    assert {(each.evidence, each.alpha) for each in found.policies} == {("outcomes", 0.05 / 52)}
+    assert found.unjudged == tuple(
+        f"{name} was not judged by the new rows: 150 are fewer than 200" for name in policies
+    )
 
 
 def test_several_favorable_labels_are_watched_together() -> None:

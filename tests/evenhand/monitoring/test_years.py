@@ -1,13 +1,18 @@
 """Years of weekly looks: an unchanged world raises no more alarms than stated, a changed one is found."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from evenhand.monitoring import Observation, Outcomes, Reference, assess_signals, level_of
+from evenhand.fairness.groups import encode_groups, encode_values
+from evenhand.fairness.policies import Rule, load_policy
+from evenhand.fairness.rows import count_rows
+from evenhand.monitoring import Observation, Outcomes, Reference, assess_signals, judge_look, level_of
 from tests.evenhand.monitoring.worlds import World
 
 LOOKS, YEARS, ALARMS = 52, 24, 0.05
@@ -79,3 +84,31 @@ def test_the_quick_look_of_these_tests_counts_what_the_real_one_does() -> None:
     real, _ = World().look(400, 2, reference)
     for role in ("features", "groups", "prediction", "score", "target"):
         assert getattr(quick, role) == getattr(real, role)
+
+
+def decided(sizes: dict[str, int], rates: dict[str, float], seed: int) -> pd.DataFrame:
+    """People with their group and a decision, selected at the rates."""
+    rng = np.random.default_rng(seed)
+    parts = [pd.DataFrame({"sex": sex, "said": rng.random(n) < rates[sex]}) for sex, n in sizes.items()]
+    return pd.concat(parts, ignore_index=True).astype({"said": "int"}).astype("str")
+
+
+def test_decisions_and_outcomes_of_a_look_err_together_no_more_than_the_look_may() -> None:
+    """At the limit itself a FAIL is an error: judged twice at the whole level, looks err almost twice as often."""
+    reference, seeds, looks, level = World().reference(REFERENCE, 0), count(1), 120, 0.2
+    rules = (Rule("demographic_parity_ratio", 0.8, attributes=("sex",)),)
+    policy = replace(load_policy("statistical"), rules=rules, alpha=level)
+    sizes, rates = {"f": 1500, "m": 1500}, {"f": 0.4, "m": 0.5}
+    failed = both = 0
+    for _ in range(looks):
+        new, old = (decided(sizes, rates, next(seeds)) for _ in range(2))
+        coded = encode_values(new["said"], name="prediction")
+        table = count_rows(encode_groups(new[["sex"]]), coded, coded)
+        observation = Observation(len(new), features={}, groups={}, decisions=table)
+        outcomes = Outcomes(old["said"], old["said"], None, old[["sex"]])
+        found = judge_look(observation, outcomes, reference, [policy], looks=1, min_rows=200)
+        assert [each.evidence for each in found.policies] == ["decisions", "outcomes"]
+        verdicts = [each.verdict == "FAIL" for each in found.policies]
+        failed, both = failed + any(verdicts), both + sum(verdicts)
+    assert failed <= binom.ppf(0.999, looks, level)
+    assert both > 0.3 * level * looks  # and the level is used
