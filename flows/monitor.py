@@ -9,11 +9,12 @@ from prefect.runtime import flow_run
 
 from evenhand.config import AuditConfig, Config, DataConfig, MonitorConfig, RecordConfig, SourceConfig
 from evenhand.events import Event
+from evenhand.monitoring import same_looks
 from evenhand.provenance import code_version
 from evenhand.store import Ref, digest_json
 from flows.lock import one_at_a_time
 from flows.session import resumed_run, watched
-from tasks.monitor import assess_look, past_looks
+from tasks.monitor import assess_look, declared_digest, past_looks
 from tasks.observe import kinds_of, live_model, observe_batch
 from tasks.outcomes import join_outcomes
 from tasks.registry import Version
@@ -88,17 +89,23 @@ def _look(
     experiment = f"{config.record.experiment or config.model} monitor"
     past = past_looks(config.model, experiment)
     digest = read_json(store().folder(seen) / "observation.json")["digest"]
-    same = [look for look in past if look["data"] == digest and look["version"] == live.version]
-    if same and labels is None and not log:
-        emit(Event("note", message=f"look {same[-1]['number']} was at these rows: its result stands"))
-        return {**same[-1], "folder": str(home() / "monitoring" / config.model / f"{same[-1]['number']:04d}")}
+    declared = declared_digest(config.data, config.audit, config.monitor, config.seed)
+    done, owed = same_looks(past, digest, live.version, declared)
+    if done and labels is None and not log and not any(look["labelled"] for look in owed):
+        emit(Event("note", message=f"look {done[-1]['number']} was at these rows: its result stands"))
+        return {**done[-1], "folder": str(home() / "monitoring" / config.model / f"{done[-1]['number']:04d}")}
     at, waiting = datetime.now(UTC).isoformat(timespec="seconds"), past[-1]["kept"] if past else None
     classes = tuple(about["reference"]["classes"])
-    told: dict[str, Any] = {"version": live, "at": at, "fresh": not same, "classes": classes}
+    told: dict[str, Any] = {"version": live, "at": at, "fresh": not (done or owed), "classes": classes}
     told["known"] = kinds_of(about, config.data)
     joined = join_outcomes(seen, waiting, labels, config.data, config.monitor, **told)
-    done = [seen.digest, joined.digest, log]
-    work = digest_json({"monitor": config.model_dump(mode="json"), "work": done, "code": code_version()})
+    work = digest_json(
+        {
+            "monitor": config.model_dump(mode="json"),
+            "work": [seen.digest, joined.digest, log, declared],
+            "code": code_version(),
+        }
+    )
     tags = {"evenhand.model": config.model, "evenhand.version": live.version}
     with resumed_run(work, experiment=experiment, name=experiment, model=config.model, tags=tags) as run:
         return assess_look(
@@ -110,8 +117,10 @@ def _look(
             config.audit,
             config.monitor,
             past=past,
+            owed=owed,
             at=at,
-            fresh=not same,
+            fresh=not done,
+            declared=declared,
             seed=config.seed,
             run=run,
         )

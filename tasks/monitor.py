@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from evenhand.config import AuditConfig, MonitorConfig
-from evenhand.exceptions import ServiceError
+from evenhand.config import AuditConfig, DataConfig, MonitorConfig
+from evenhand.exceptions import ServiceError, StoreError
 from evenhand.fairness.judging import DEFAULT_POLICY
+from evenhand.fairness.policies import load_policy
 from evenhand.monitoring import (
     Judged,
     Latency,
@@ -33,13 +34,13 @@ from evenhand.monitoring.charts import Chart, draw_charts
 from evenhand.monitoring.looks import DRIFT, FAIRNESS, SCHEMA
 from evenhand.monitoring.page import headline, render_html, render_markdown, signal_rows
 from evenhand.plotting import figure_to_png
-from evenhand.store import Ref, write_text
+from evenhand.store import Ref, digest_json, write_text
 from tasks.registry import Version
 from tasks.step import home, in_flow, markdown, note, places_hold, read_json, step, store, table
 from tasks.tracking import File, Metrics, Params, RunRef, Series, Table, Tags, client, log, metric_name, reachable
 from tasks.tracking.delivery import ask
 
-__all__ = ["assess_look", "past_looks"]
+__all__ = ["assess_look", "declared_digest", "past_looks"]
 
 _SHOWN_LOOKS = 52
 _SHOWN = ("selection_rate", "true_positive_rate", "false_positive_rate", "accuracy")
@@ -56,8 +57,10 @@ def assess_look(
     monitor: MonitorConfig,
     *,
     past: Sequence[Mapping[str, Any]],
+    owed: Sequence[Mapping[str, Any]] = (),
     at: str,
     fresh: bool,
+    declared: str = "",
     seed: int,
     run: RunRef,
 ) -> dict[str, Any]:
@@ -75,10 +78,16 @@ def assess_look(
         The configuration's sections.
     past
         Earlier looks at the model, as JSON values.
+    owed
+        Those of them at the same rows that were judged by something else: the outcomes that became known at them
+        count here, too.
     at
         The time of this look.
     fresh
-        Whether the data is looked at for the first time: a second look at the same rows tests outcomes only.
+        Whether the data is judged by what is declared for the first time: a second look at the same rows tests
+        outcomes only.
+    declared
+        The digest of what it is judged by, as :func:`declared_digest` has it.
     seed
         Of the audit.
     run
@@ -86,7 +95,8 @@ def assess_look(
     """
     looks = [Look.from_dict(each) for each in past]
     observation = Observation.from_dict(found := read_json(store().folder(seen) / "observation.json"))
-    outcomes = _outcomes(joined)
+    labelled, new, silent = _labelled(joined, owed)
+    outcomes = _outcomes(labelled)
     level = level_of(monitor.false_alarms, monitor.looks, looks, datetime.fromisoformat(at))
     reference = Reference.from_dict(about["reference"])
     asked: dict[str, Any] = {"drift": monitor.drift, "drop": monitor.drop, "min_rows": monitor.min_rows}
@@ -101,7 +111,7 @@ def assess_look(
         reference,
         audit,
         monitor,
-        covered=counts["new"] == counts["known"] == observation.n,
+        covered=new == len(labelled) == observation.n,
         seed=seed,
     )
     policies = judged.policies
@@ -112,7 +122,7 @@ def assess_look(
         version=version.version,
         data=found["digest"],
         rows=observation.n if fresh else 0,
-        labelled=len(outcomes) if outcomes is not None else 0,
+        labelled=counts["known"],
         alpha=level.alpha,
         counted=level.alpha is not None and (bool(policies) or any(each.adjusted is not None for each in signals)),
         signals=tuple(signal.to_dict() for signal in signals),
@@ -122,17 +132,32 @@ def assess_look(
         unknown=_unknown(observation) if fresh else {},
         metrics=_metrics(signals),
         groups=_groups(judged, monitor.min_cell),
-        notes=_notes(observation, counts, level, signals),
+        notes=(*_notes(observation, counts, level, signals), *silent),
         unjudged=judged.unjudged,
         kept=joined.to_dict(),
+        declared=declared,
     )
     broken = tuple(str(problem) for problem in observation.broken) if fresh else ()
     look = events_of(_with_alarms(look, signals, policies, broken), looks, timedelta(days=monitor.cool_down_days))
     return _record([*looks, look], monitor, run)
 
 
-def _outcomes(joined: Ref) -> Outcomes | None:
-    rows = pd.read_parquet(store().folder(joined) / "labelled.parquet")
+def _labelled(joined: Ref, owed: Sequence[Mapping[str, Any]]) -> tuple[pd.DataFrame, int, list[str]]:
+    """The rows whose outcome became known here and at the looks owed, how many are new ones, and what is gone."""
+    folders, silent = [store().folder(joined)], list[str]()
+    for look in owed:
+        if not look["labelled"]:
+            continue
+        try:
+            folders.append(store().folder(Ref.from_dict(look["kept"])))
+        except StoreError:
+            silent.append(f"the outcomes that became known at look {look['number']} are not in this store")
+    rows = [pd.read_parquet(folder / "labelled.parquet") for folder in folders]
+    new = sum(read_json(folder / "outcomes.json").get("new", 0) for folder in folders)
+    return pd.concat([each for each in rows if len(each)] or rows[:1], ignore_index=True), new, silent
+
+
+def _outcomes(rows: pd.DataFrame) -> Outcomes | None:
     if not len(rows):
         return None
     people = rows[[name for name in rows.columns if name.startswith("group:")]]
@@ -304,6 +329,23 @@ def _send(look: Look) -> None:
             resource={"prefect.resource.id": f"evenhand.model.{look.model}", "prefect.resource.name": look.model},
             payload={"version": look.version, "look": look.number, "said": list(look.alarms[event])[:20]},
         )
+
+
+def declared_digest(data: DataConfig, audit: AuditConfig, monitor: MonitorConfig, seed: int) -> str:
+    """The digest of everything that a look's rows are judged by: policies by what they say, levels, limits, columns.
+
+    Parameters
+    ----------
+    data, audit, monitor, seed
+        The configuration's.
+    """
+    policies = [repr(load_policy(each)) for each in audit.policies or [DEFAULT_POLICY]]
+    groups = audit.model_dump(mode="json", include={"depth", "min_group_size"})
+    columns = data.model_dump(mode="json", include={"target", "target_above", "sensitive", "key", "group"})
+    # What becomes of outcomes, of events and of cells at registration is not what rows are judged by.
+    apart = {"cool_down_days", "wait_days", "labels", "bins"}
+    watched = monitor.model_dump(mode="json", exclude=apart)
+    return digest_json({"policies": policies, "audit": groups, "data": columns, "monitor": watched, "seed": seed})
 
 
 def past_looks(model: str, experiment: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ stated rate of false alarms.
 from evenhand.monitoring.batches import open_batch
 from evenhand.monitoring.drift import Drift, measure_drift, population_stability_index
 from evenhand.monitoring.latency import Latency, latency, read_latencies
-from evenhand.monitoring.looks import Level, Look, events_of, level_of
+from evenhand.monitoring.looks import Level, Look, events_of, level_of, same_looks
 from evenhand.monitoring.observation import Layout, Observation
 from evenhand.monitoring.observe import observe
 from evenhand.monitoring.profile import ColumnProfile, profile_column
@@ -51,6 +51,7 @@ __all__ = [
     "population_stability_index",
     "profile_column",
     "read_latencies",
+    "same_looks",
     "spread",
     "unjudged",
 ]

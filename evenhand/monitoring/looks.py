@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-__all__ = ["DRIFT", "FAIRNESS", "SCHEMA", "Level", "Look", "events_of", "level_of"]
+__all__ = ["DRIFT", "FAIRNESS", "SCHEMA", "Level", "Look", "events_of", "level_of", "same_looks"]
 
 _YEAR = timedelta(days=365)
 
@@ -72,6 +72,8 @@ class Look:
         What of the declared policies has no verdict, in sentences.
     kept
         Where the rows without outcome wait for it, as the store's reference.
+    declared
+        The digest of what the look was judged by; "" of a look that an earlier version of the code made.
     """
 
     number: int
@@ -95,6 +97,7 @@ class Look:
     notes: tuple[str, ...] = ()
     unjudged: tuple[str, ...] = ()
     kept: Mapping[str, str] | None = None
+    declared: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; :meth:`from_dict` is the way back."""
@@ -167,3 +170,27 @@ def events_of(look: Look, past: Sequence[Look], cool_down: timedelta) -> Look:
         ago = f"less than {cool_down.days} days ago"
         said = f"look {recent[-1].number} has sent an alarm {ago}: this one starts no retrain"
     return replace(look, events=sent, notes=(*look.notes, said))
+
+
+def same_looks(
+    past: Sequence[Mapping[str, Any]], data: str, version: str, declared: str
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """Earlier looks at the same rows that were judged by the same, and those after them that were not.
+
+    Parameters
+    ----------
+    past
+        Earlier looks at the model, in order.
+    data, version, declared
+        The digest of the rows, the version that was watched, and the digest of what it is judged by.
+
+    Examples
+    --------
+    >>> looks = [{"number": n, "data": "d", "version": "1", "declared": by} for n, by in enumerate("aab")]
+    >>> done, owed = same_looks(looks, "d", "1", "a")
+    >>> [each["number"] for each in done], [each["number"] for each in owed]
+    ([0, 1], [2])
+    """
+    same = [look for look in past if look["data"] == data and look["version"] == version]
+    at = [number for number, look in enumerate(same) if look.get("declared", "") == declared]
+    return [same[number] for number in at], same[at[-1] + 1 if at else 0 :]

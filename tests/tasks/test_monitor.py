@@ -14,11 +14,11 @@ from deployments.cli_monitor import _code
 from evenhand.config import DataConfig, MonitorConfig, SourceConfig
 from evenhand.data.sources import read_source
 from evenhand.exceptions import DataError, ModelError
-from evenhand.monitoring.looks import DRIFT, Look
+from evenhand.monitoring.looks import DRIFT, Look, same_looks
 from evenhand.monitoring.page import headline
 from evenhand.monitoring.plain import hash_keys, hash_people
 from evenhand.store import Ref
-from tasks.monitor import assess_look, past_looks
+from tasks.monitor import assess_look, declared_digest, past_looks
 from tasks.observe import _Live, live_model, observe_batch
 from tasks.outcomes import join_outcomes
 from tasks.reference import keep_reference
@@ -38,20 +38,31 @@ class Looks:
         self.data = steps.config.data.model_copy(update={"key": "number"})
         self.live, self.about = live_model("small", version.version)
 
-    def look(self, new: Path, labels: Path | None = None, *, day: int, log: str = "", **changes: Any) -> dict[str, Any]:
+    def look(
+        self,
+        new: Path,
+        labels: Path | None = None,
+        *,
+        day: int,
+        log: str = "",
+        policies: list[str] | None = None,
+        **changes: Any,
+    ) -> dict[str, Any]:
         config, watched, at = self.steps.config, WATCHED.model_copy(update=changes), f"2026-01-{day:02d}T03:00:00+00:00"
+        audit = config.audit if policies is None else config.audit.model_copy(update={"policies": policies})
         past = past_looks("small", "small monitor")
         seen = observe_batch.fn(self.live, self.about, SourceConfig(path=str(new)), self.data, watched, seed=1)
         digest = read_json(store().folder(seen) / "observation.json")["digest"]
-        fresh = all(each["data"] != digest for each in past)
+        declared = declared_digest(self.data, audit, watched, 1)
+        done, owed = same_looks(past, digest, self.live.version, declared)
         outcomes = None if labels is None else SourceConfig(path=str(labels))
         waiting = past[-1]["kept"] if past else None
-        told = {"version": self.live, "at": at, "fresh": fresh}
+        told = {"version": self.live, "at": at, "fresh": not (done or owed)}
         joined = join_outcomes.fn(seen, waiting, outcomes, self.data, watched, **told)
         run = open_run(experiment="small monitor", name=f"day {day}", model="small", tags={"evenhand.model": "small"})
         found = assess_look.fn(
-            self.live, self.about, seen, joined, log, config.audit, watched,
-            past=past, at=at, fresh=fresh, seed=1, run=run,
+            self.live, self.about, seen, joined, log, audit, watched,
+            past=past, owed=owed, at=at, fresh=not done, declared=declared, seed=1, run=run,
         )  # fmt: skip
         finish_run(run, "FINISHED")
         return found
@@ -168,6 +179,26 @@ def test_outcomes_of_older_rows_do_not_hide_what_the_new_decisions_do(
     page = (Path(found["folder"]) / "monitor.html").read_text()
     assert "decisions of 400 rows" in page
     assert "outcomes of 400 rows" in page
+
+
+def test_rows_that_were_looked_at_are_judged_by_another_policy_with_their_outcomes(
+    looks: Looks, rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    """What a look is judged by tells it from others: the result of one policy is not that of another."""
+    own = tmp_path / "own.yaml"
+    about = "name: own\ntitle: t\ndescription: d\nsource: me\njurisdiction: none\neffective: 2026-01-01\n"
+    rule = "rules:\n  - {{metric: demographic_parity_ratio, limit: {}}}\n"
+    own.write_text(about + rule.format(0.1))
+    rows.iloc[:500].assign(number=rows["number"] + 70_000).to_parquet(tmp_path / "whole.parquet")
+    first = looks.look(tmp_path / "whole.parquet", day=26, policies=[str(own)])
+    own.write_text(about + rule.format(0.99))  # under the same name
+    other = looks.look(tmp_path / "whole.parquet", day=27, policies=[str(own)])
+    assert [each["rules"][0]["limit"] for look in (first, other) for each in look["policies"]] == [0.1, 0.99]
+    assert (first["labelled"], other["labelled"]) == (500, 0)  # each outcome becomes known once
+    assert [(each["evidence"], each["n"]) for each in other["policies"]] == [("outcomes", 500)]
+    assert other["counted"]
+    again = looks.look(tmp_path / "whole.parquet", day=28, policies=[str(own)])
+    assert (again["policies"], again["counted"]) == ([], False)
 
 
 @pytest.mark.parametrize(
