@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Area", "area_of_histogram", "exact_areas"]
+__all__ = ["Area", "area_of_histogram", "exact_areas", "weighted_areas"]
 
 _BLOCK = 1 << 16
 _SCAN = 1 << 13  # what a block needs stays in the first two caches, and no dot product starts threads
@@ -83,11 +84,11 @@ class _AreaScan:
         return Area(value, variance, round(self.m), round(self.n), error)
 
 
-def area_of_histogram(rows: npt.ArrayLike) -> Area:
+def area_of_histogram(rows: npt.ArrayLike, *, ties: bool = False) -> Area:
     """Area from rows by label and bin, shape (2, b): rows of one bin count as ties.
 
     The exact area lies within ``error`` of it, half the share of pairs that fall into one bin: no order of the
-    rows inside a bin moves it further.
+    rows inside a bin moves it further. Where those of a bin have one score (``ties``), it is the exact one.
 
     Examples
     --------
@@ -98,10 +99,10 @@ def area_of_histogram(rows: npt.ArrayLike) -> Area:
     neg, pos = np.asarray(rows)
     m, n = pos.sum().item(), neg.sum().item()
     if not m or not n:
-        return Area(float("nan"), float("nan"), round(m), round(n))
+        return Area(float("nan"), float("nan"), ceil(m), ceil(n))
     scan = _AreaScan(m, n)
     scan.add(pos, neg)
-    return scan.area(float((pos / m) @ (neg / n)) / 2)
+    return scan.area(0.0 if ties else float((pos / m) @ (neg / n)) / 2)
 
 
 def exact_areas(
@@ -129,6 +130,43 @@ def exact_areas(
         own = keys[end - size : end]
         own.sort()
         yield _scan_keys(own)
+
+
+def weighted_areas(
+    score: npt.NDArray[Any],
+    favorable: npt.NDArray[np.bool_],
+    group: npt.NDArray[Any],
+    weight: npt.NDArray[np.float64],
+    groups: int,
+) -> Iterator[Area]:
+    """The exact area of each group where rows count for more than one, in the order of the codes.
+
+    Parameters
+    ----------
+    score
+        Scores in rising order, shape (n,).
+    favorable, group, weight
+        Of the same rows: whether the label is the favorable one, codes, and how many rows each stands for. The variance
+        is that of as many rows, so it holds for frequencies alone.
+    groups
+        How many there are.
+
+    Examples
+    --------
+    >>> score, favorable, weight = np.array([0.1, 0.1, 0.5]), np.array([False, True, True]), np.array([1.0, 1.0, 3.0])
+    >>> [area.value for area in weighted_areas(score, favorable, np.zeros(3, np.uint8), weight, 1)]
+    [0.875]
+    """
+    rows = np.argsort(group, kind="stable")
+    ends = np.cumsum(np.bincount(group, minlength=groups)).tolist()
+    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        own = rows[start:end]
+        known, heavy = score[own], weight[own]
+        starts = np.flatnonzero(np.diff(known, prepend=np.nan) != 0)
+        counts = np.zeros((2, len(starts)))
+        for label in (0, 1) if len(own) else ():
+            np.add.reduceat(heavy * (favorable[own] == label), starts, out=counts[label])
+        yield area_of_histogram(counts, ties=True)
 
 
 def _partition(score: Any, favorable: Any, group: Any, starts: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:

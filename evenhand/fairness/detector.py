@@ -58,8 +58,8 @@ class BiasDetector:
     clusters, strata
         Refused: the design of a survey needs variances that counts do not hold.
     score_bins
-        None keeps the scores and makes areas exact. A number, a multiple of ten, counts them into a histogram: it adds
-        up across tables, and its area says how far from the exact one it can be.
+        None keeps the scores and makes areas exact, those of weighted rows too. A number, a multiple of ten, counts
+        them into a histogram: it adds up across tables, and its area says how far from the exact one it can be.
 
     Raises
     ------

@@ -81,20 +81,17 @@ def count_given(given: Given, favorable_label: Any, classes: Any = None) -> Coun
     many = isinstance(score, pd.DataFrame) or np.ndim(score) == 2
     table, rows = _count(given, groups, true, predicted, None if many else score, favorable_label)
     by_label = _labels(given, groups, true, predicted, classes) if many else {}
-    return Counted(table, attributes, _seen_once(rows), by_label, _ranked(given, rows, many=many))
-
-
-def _seen_once(rows: ScoredRows | None) -> ScoredRows | None:
-    """The rows where each was observed once: other exact areas than theirs are not computed."""
-    return None if rows is None or rows.frequency is not None else rows
+    return Counted(table, attributes, rows, by_label, _ranked(given, rows, many=many))
 
 
 def _ranked(given: Given, rows: ScoredRows | None, *, many: bool) -> Ranked:
-    if given.y_score is None or rows is not None:
-        return Ranked(rows, "") if rows is not None else Ranked()
+    if given.y_score is None:
+        return Ranked()
     if many:
         return Ranked(reason="more than two labels have a score each")
-    return Ranked(reason="no median is taken under sampling weights" if given.sample_weight is not None else SUMS_ONLY)
+    if given.sample_weight is not None:
+        return Ranked(reason="no median is taken under sampling weights")
+    return Ranked(reason=SUMS_ONLY) if rows is None else Ranked(rows, "")
 
 
 def _groups(given: Given) -> tuple[dict[str, Coded], tuple[str, ...]]:
@@ -124,11 +121,14 @@ def _count(
         sampling_weight=given.sample_weight,
         frequency_weight=given.frequency_weight,
     )
-    if score is None or given.score_bins is not None or given.sample_weight is not None:
+    if score is None or given.score_bins is not None:
         return table, None
     codes = [at for at, label in enumerate(true.labels) if label == single_label(favorable_label)]
-    often = None if given.frequency_weight is None else np.asarray(unmasked(given.frequency_weight), dtype=float)
-    return table, ScoredRows(score, true.codes == (codes[0] if codes else -1), groups, often)
+    often, standing = (
+        None if weight is None else np.asarray(unmasked(weight), dtype=float)
+        for weight in (given.frequency_weight, given.sample_weight)
+    )
+    return table, ScoredRows(score, true.codes == (codes[0] if codes else -1), groups, often, standing)
 
 
 def _score(y_score: npt.ArrayLike, n: int, score_bins: int | None) -> tuple[npt.NDArray[Any], bool]:
@@ -148,7 +148,7 @@ def _labels(
     for label in frame.columns:
         own, answered = _against_rest(true, label), _against_rest(predicted, label)
         table, rows = _count(given, groups, own, answered, frame[label].to_numpy(), 1)
-        found[str(label)] = ScoredLabel(table, _seen_once(rows))
+        found[str(label)] = ScoredLabel(table, rows)
     return found
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from evenhand.fairness.areas import Area, area_of_histogram, exact_areas
+from evenhand.fairness.areas import Area, area_of_histogram, exact_areas, weighted_areas
 from evenhand.fairness.arrays import Array, Bools, Floats, Ints
 from evenhand.fairness.assess import Estimate
 from evenhand.fairness.counts import Marginal
@@ -43,21 +44,32 @@ class ScoredRows:
     groups
         Codes of each attribute.
     frequency
-        How often each row was observed, or None for once; the exact areas are of rows that were observed once.
+        How often each row was observed, or None for once.
+    sampling
+        How many people of the population each row stands for, or None.
     """
 
     score: Array
     favorable: Bools
     groups: dict[str, Coded]
     frequency: Array | None = None
+    sampling: Array | None = None
+
+    @cached_property
+    def _rising(self) -> Ints:
+        """The rows in the order of their scores, which every view of weighted rows shares."""
+        return np.argsort(self.score, kind="stable")
 
     def areas(self, marginal: Marginal) -> list[Area]:
         """The exact area of each group of a view, in its order."""
-        if not marginal.attributes:
-            one = np.zeros(1, dtype=np.uint8)
-            everybody = np.broadcast_to(one, self.score.shape)
-            return list(exact_areas(self.score, self.favorable, everybody, np.array([len(self.score)])))
-        return list(exact_areas(self.score, self.favorable, self.codes(marginal), marginal.n))
+        everybody = np.broadcast_to(np.zeros(1, dtype=np.uint8), self.score.shape)
+        codes = self.codes(marginal) if marginal.attributes else everybody
+        weight = self.frequency if self.sampling is None else self.sampling
+        if weight is None:
+            return list(exact_areas(self.score, self.favorable, codes, marginal.n))
+        at = self._rising
+        parts = (self.score[at], self.favorable[at], codes[at], weight[at])
+        return list(weighted_areas(*parts, len(marginal.groups)))
 
     def codes(self, marginal: Marginal) -> Array:
         """The position of each row's group among the groups of the view."""
@@ -102,14 +114,12 @@ class Ranked:
 def score_estimates(marginal: Marginal, rows: ScoredRows | None, options: Options) -> dict[str, Estimate]:
     """Estimates by metric; empty without scores."""
     found = {}
-    if rows is not None and marginal.weights is None:
-        found["roc_auc"] = _areas(rows.areas(marginal), marginal.n, options)
+    weighted = marginal.weights is not None
+    if rows is not None:
+        found["roc_auc"] = _areas(rows.areas(marginal), marginal.n, options, weighted=weighted)
     elif marginal.scores is not None:
-        tables = marginal.scores.rows
-        weighted = marginal.weights is not None
-        found["roc_auc"] = _areas(
-            [area_of_histogram(table) for table in tables], marginal.n, options, weighted=weighted
-        )
+        areas = [area_of_histogram(table) for table in marginal.scores.rows]
+        found["roc_auc"] = _areas(areas, marginal.n, options, weighted=weighted)
     if marginal.scores is not None:
         found["calibration_in_the_large"] = _large(marginal.scores, marginal, options)
         found["log_loss"] = _log_loss(marginal.scores, marginal, options)

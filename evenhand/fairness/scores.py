@@ -101,6 +101,7 @@ def score_metrics(sums: ScoreSums) -> dict[str, tuple[Floats, Floats]]:
     """
     n = sums.rows.sum(axis=(1, 2)).astype(float)
     hits = sums.rows[:, 1].sum(axis=-1).astype(float)
+    left = np.maximum(n - 1, 0)  # weights may add up to less than one row
     loss, loss2 = np.moveaxis(sums.moments.sum(axis=1), -1, 0)
     # Within a bin scores differ too little to show in a variance: rows stand at their bin's mean.
     squares = divide(sums.scores**2, sums.rows)
@@ -110,9 +111,9 @@ def score_metrics(sums: ScoreSums) -> dict[str, tuple[Floats, Floats]]:
     # (s - y)^2 summed: y is 1 exactly where the label is the favorable one.
     residual2 = squares - 2 * sums.scores[:, 1].sum(axis=-1) + hits
     return {
-        "calibration_in_the_large": (large, divide(np.maximum(divide(residual2, n) - large**2, 0), n - 1)),
+        "calibration_in_the_large": (large, divide(np.maximum(divide(residual2, n) - large**2, 0), left)),
         "expected_calibration_error": (calibration_error(sums.rows, sums.scores), np.full(len(n), np.nan)),
-        "log_loss": (mean_loss, divide(np.maximum(divide(loss2, n) - mean_loss**2, 0), n - 1)),
+        "log_loss": (mean_loss, divide(np.maximum(divide(loss2, n) - mean_loss**2, 0), left)),
     }
 
 

@@ -195,13 +195,58 @@ def test_scores_that_are_missing_are_refused(scored):
         detector(scored.assign(score=scored["score"].where(scored.index != 3)))
 
 
-def test_equal_weights_change_no_score_metric(scored):
-    plain = detector(scored, score_bins=1000).detect_bias().group("g", "a")
-    weighted = detector(scored, sample_weight=np.full(len(scored), 2.5)).detect_bias().group("g", "a")
+@pytest.mark.parametrize("bins", [None, 1000])
+def test_equal_weights_change_no_score_metric(scored, bins):
+    plain = detector(scored, score_bins=bins).detect_bias().group("g", "a")
+    weights = np.full(len(scored), 2.5)
+    weighted = detector(scored, sample_weight=weights, score_bins=bins).detect_bias().group("g", "a")
     for metric in ("roc_auc", "log_loss", "calibration_in_the_large", "expected_calibration_error"):
         assert weighted[metric].value == pytest.approx(plain[metric].value, abs=1e-12)
         assert weighted[metric].interval is None
         assert "weights" in weighted[metric].reason
+
+
+@pytest.mark.parametrize("decimals", [1, 17])
+@pytest.mark.parametrize("scale", [1.0, 40.0])
+def test_areas_of_weighted_rows_in_memory_are_exact(scored, decimals, scale):
+    """A histogram says how far its area may be from the exact one; rows at hand need none."""
+    rng = np.random.default_rng(1)
+    few = scored[:600].assign(score=scale * scored["score"][:600].round(decimals))
+    standing = rng.choice([0.0, 0.3, 50.0], len(few), p=[0.1, 0.8, 0.1])
+    often = rng.integers(0, 4, len(few))
+    for kind, weight in (("sample_weight", standing), ("frequency_weight", often)):
+        report = detector(few, **{kind: weight}).detect_bias(policies=[], intervals=False)
+        for group in ("a", "b", "unknown"):
+            at = (few["g"] == group).to_numpy()
+            expected = roc_auc_score(few["y"][at], few["score"][at], sample_weight=weight[at])
+            found = report.group("g", group)["roc_auc"]
+            assert found.value == pytest.approx(expected, abs=1e-12)
+            assert "within" not in found.reason
+        expected = roc_auc_score(few["y"], few["score"], sample_weight=weight)
+        assert report.overall["roc_auc"].value == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1.0, 40.0])
+def test_a_frequency_is_a_repeated_row_for_areas_and_their_verdicts(scored, scale):
+    often = np.random.default_rng(2).integers(0, 4, len(scored))
+    given = scored.assign(score=scale * scored["score"])
+    once = detector(given, frequency_weight=often).detect_bias(policies=[], replicates=50)
+    repeated = detector(given.loc[given.index.repeat(often)]).detect_bias(policies=[], replicates=50)
+    for group in ("a", "b", "unknown"):
+        found, expected = (report.group("g", group)["roc_auc"] for report in (once, repeated))
+        assert (found.value, *found.interval) == pytest.approx((expected.value, *expected.interval), abs=1e-12)
+        assert found.reason == expected.reason
+    found, expected = (report.disparity("roc_auc_difference", "g") for report in (once, repeated))
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (expected.value, expected.low, expected.high), abs=1e-9
+    )
+
+
+def test_weights_that_add_up_to_less_than_one_row_are_no_number_of_rows(scored):
+    light = np.where(scored["g"] == "b", 1e-6, 1.0)
+    found = detector(scored, sample_weight=light).detect_bias().group("g", "b")
+    assert found["log_loss"].value == pytest.approx(log_loss(*(scored[scored["g"] == "b"][c] for c in ("y", "score"))))
+    assert found["log_loss"].interval is None
 
 
 def test_scores_of_many_labels_are_audited_one_against_the_rest():
