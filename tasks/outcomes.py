@@ -1,6 +1,7 @@
 """Join outcomes that became known to the predictions that waited for them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def join_outcomes(
     data, monitor
         The configuration's sections: the key's and the target's columns, and how long a row waits.
     version
-        What is watched: rows that another version decided say nothing about it, and are let go.
+        What is watched: rows that another version decided say nothing about it, and wait on for a look at that one.
     at
         The time of the look.
     fresh
@@ -137,8 +138,9 @@ def _write(
     at: str,
     said: list[str],
 ) -> None:
-    rows, counted, notes = _held(waiting, version, monitor, at)
-    notes = said + notes
+    held, notes = _held(waiting, monitor, at)
+    rows, others = held.of(version.version)
+    counted, notes = held.counted[held.counted["version"] == version.version], said + notes
     if new is not None:
         fresh = pd.read_parquet(store().folder(new) / "rows.parquet").assign(at=at, version=version.version)
         rows, repeated = _joined(rows, fresh, counted["key"])
@@ -152,16 +154,16 @@ def _write(
         found = rows["key"].map(outcomes.set_index("key")["target"])
         matched = int(found.notna().sum())
         rows["target"] = rows["target"].where(rows["target"].notna(), found)
-        notes += _unmatched(outcomes, rows)
+        notes += _unmatched(outcomes, rows, others)
     known = rows["target"].notna() & rows["prediction"].notna()
     labelled, several = _one_each(rows[known])
     labelled.drop(columns=["key", "person"], errors="ignore").to_parquet(folder / "labelled.parquet", index=False)
     # Without a key no outcome can ever find its row, and without a prediction there is nothing to compare it with.
     named = rows["key"].notna() if "key" in rows.columns else pd.Series(data=False, index=rows.index)
     still = rows[~known & rows["prediction"].notna() & named]
-    still.drop(columns="target").to_parquet(folder / "waiting.parquet", index=False)
+    _together(still.drop(columns="target"), others).to_parquet(folder / "waiting.parquet", index=False)
     done = rows[known & named].assign(at=at).reindex(columns=_COUNTED)
-    pd.concat([counted, done.astype({"key": "UInt64"})]).to_parquet(folder / "counted.parquet", index=False)
+    pd.concat([held.counted, done.astype({"key": "UInt64"})]).to_parquet(folder / "counted.parquet", index=False)
     counts: dict[str, Any] = {
         "labelled": int(known.sum()),
         "known": len(labelled),
@@ -187,29 +189,45 @@ _COUNTED = ["key", "at", "version"]
 """What is kept of rows whose outcome was counted, so that it does not count again."""
 
 
-def _held(
-    waiting: Mapping[str, str] | None, version: Version, monitor: MonitorConfig, at: str
-) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """The rows that waited at the last look and may wait on, the keys that have counted, and what is told of them."""
+@dataclass(frozen=True)
+class _Held:
+    """What was kept at the last look, of every version: rows that may wait on, and the keys that have counted."""
+
+    waiting: pd.DataFrame
+    counted: pd.DataFrame
+
+    def of(self, version: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The rows that a version decided, and those of the others: a look at one lets none of another go."""
+        if "version" not in self.waiting.columns:
+            return self.waiting, self.waiting
+        mine = self.waiting["version"] == version
+        return self.waiting[mine], self.waiting[~mine]
+
+
+def _held(waiting: Mapping[str, str] | None, monitor: MonitorConfig, at: str) -> tuple[_Held, list[str]]:
+    """What was kept at the last look and may be kept on, and what is told of the rest."""
     nothing = pd.DataFrame(columns=_COUNTED).astype({"key": "UInt64", "at": "str", "version": "str"})
     if waiting is None:
-        return pd.DataFrame(), nothing, []
+        return _Held(pd.DataFrame(), nothing), []
     try:
         folder = store().folder(Ref.from_dict(waiting))
         rows = pd.read_parquet(folder / "waiting.parquet")
     except StoreError:
-        return pd.DataFrame(), nothing, ["the rows of earlier looks are not in this store: outcomes find new rows only"]
+        said = ["the rows of earlier looks are not in this store: outcomes find new rows only"]
+        return _Held(pd.DataFrame(), nothing), said
     rows = rows.astype({name: "UInt64" for name in ("key", "person") if name in rows.columns})
     # A look that an earlier version of the code made kept none.
     file = folder / "counted.parquet"
     counted = pd.read_parquet(file) if file.is_file() else nothing
     oldest = (datetime.fromisoformat(at) - timedelta(days=monitor.wait_days)).isoformat()
-    gone = rows["version"] != version.version
-    late = (rows["at"] < oldest) & ~gone
-    notes = [f"{gone.sum()} rows that another version decided wait no longer"] if gone.any() else []
-    notes += [f"{late.sum()} rows waited {monitor.wait_days} days without an outcome"] if late.any() else []
-    counted = counted[(counted["version"] == version.version) & (counted["at"] >= oldest)]
-    return rows[~(gone | late)], counted, notes
+    late = rows["at"] < oldest
+    notes = [f"{late.sum()} rows waited {monitor.wait_days} days without an outcome"] if late.any() else []
+    return _Held(rows[~late], counted[counted["at"] >= oldest]), notes
+
+
+def _together(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """Rows that wait, of the version that is watched and of others."""
+    return pd.concat([rows, others], ignore_index=True) if len(others) else rows
 
 
 def _joined(rows: pd.DataFrame, fresh: pd.DataFrame, counted: pd.Series) -> tuple[pd.DataFrame, list[str]]:
@@ -230,6 +248,10 @@ def _joined(rows: pd.DataFrame, fresh: pd.DataFrame, counted: pd.Series) -> tupl
     return both[~again].reset_index(drop=True), notes
 
 
-def _unmatched(outcomes: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
-    lost = int((~outcomes["key"].isin(rows["key"])).sum())
-    return [f"{lost} of {len(outcomes)} outcomes found no row that waits"] if lost else []
+def _unmatched(outcomes: pd.DataFrame, rows: pd.DataFrame, others: pd.DataFrame) -> list[str]:
+    lost = outcomes["key"][~outcomes["key"].isin(rows["key"])]
+    elsewhere = int(lost.isin(others["key"]).sum()) if "key" in others.columns else 0
+    notes = [f"{len(lost)} of {len(outcomes)} outcomes found no row that waits"] if len(lost) else []
+    if elsewhere:
+        notes.append(f"{elsewhere} of them are of rows that another version decided: watch that one with --version")
+    return notes

@@ -306,6 +306,22 @@ def test_a_row_that_is_sent_again_after_its_outcome_counted_does_not_count_again
     assert len(joins.known) == 100
 
 
+def test_a_look_at_another_version_lets_no_row_of_this_one_go(joins: Joins) -> None:
+    """Each version has its own rows, even of one key, and what has counted for it does not count again."""
+    joins.look(decided(range(100)), became(range(10)))
+    joins.look(decided(range(80, 120), "0"), became(range(20)), day=2, version="2")
+    assert (len(joins.known), joins.told["waiting"]) == (0, 40)
+    assert joins.told["notes"] == [
+        "20 of 20 outcomes found no row that waits",
+        "10 of them are of rows that another version decided: watch that one with --version",
+    ]
+    joins.look(decided(range(5)), became(range(100)), day=3)
+    assert (len(joins.known), set(joins.known["prediction"]), joins.told["waiting"]) == (90, {"1"}, 0)
+    assert "5 rows counted with their outcome before, and do not count again" in joins.told["notes"]
+    joins.look(None, became(range(120)), day=4, version="2")
+    assert (len(joins.known), set(joins.known["prediction"])) == (40, {"0"})
+
+
 def test_of_a_person_one_outcome_counts_at_a_look_whichever_look_brought_the_row(joins: Joins) -> None:
     """Rows of one person depend on one another; who is missing, or came before persons were told, stands for itself."""
 
