@@ -248,9 +248,8 @@ def roll_back(model: str, *, to: str | None, by: str, reason: str) -> Record:
     known = list(dict.fromkeys(live.version for live in found.history))
     target = to or (found.previous.version if found.previous is not None else None)
     if target is None and len(known) > 1:
-        raise LedgerError(
-            f"every other champion of {model} was rolled back from: name one with --to, {', '.join(known)}"
-        )
+        others = ", ".join(version for version in known if version != found.champion.version)
+        raise LedgerError(f"every other champion of {model} was rolled back from: name one with --to, {others}")
     if target is None:
         raise LedgerError(f"version {found.champion.version} is the only champion that {model} ever had")
     if target not in known:
