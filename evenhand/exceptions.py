@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import ClassVar
 
 __all__ = [
+    "AlteredError",
     "ConfigError",
     "ContractError",
     "DataError",
@@ -61,6 +62,10 @@ class MissingExtraError(EvenhandError):
 
 class StoreError(EvenhandError):
     """What a step left on disk is missing, half-written or altered."""
+
+
+class AlteredError(StoreError):
+    """What a step left on disk does not match its checksums."""
 
 
 class ServiceError(EvenhandError):

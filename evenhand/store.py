@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from evenhand.exceptions import StoreError
+from evenhand.exceptions import AlteredError, StoreError
 from evenhand.store_remote import RemoteStore
 
 __all__ = ["Ref", "Store", "canonical_json", "digest_bytes", "digest_file", "digest_json", "write_text"]
@@ -165,13 +165,15 @@ class Store:
         Raises
         ------
         StoreError
-            When it is not there, or is not what `ref` names.
+            When it is not there.
+        AlteredError
+            When it is there, and is not what `ref` names.
         """
         folder = self._folder(ref.step, ref.key)
         if not (folder / MANIFEST).is_file() and self._fetch(ref.step, ref.key, ref.digest) is None:
             raise StoreError(f"the result of step {ref.step!r} is gone from {folder}: run the command again")
         if self._verify(folder) != ref.digest:
-            raise StoreError(f"the result of step {ref.step!r} in {folder} is not the one that was referred to")
+            raise AlteredError(f"the result of step {ref.step!r} in {folder} is not the one that was referred to")
         return folder
 
     def _verify(self, folder: Path) -> str:
@@ -180,11 +182,11 @@ class Store:
             manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             expected: dict[str, str] = manifest["files"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"the manifest in {folder} cannot be read: {error}") from error
+            raise AlteredError(f"the manifest in {folder} cannot be read: {error}") from error
         found = {name: digest_file(folder / name) for name in _files(folder)}
         wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         if wrong:
-            raise StoreError(f"{folder} was altered: {', '.join(wrong)} do not match their checksums")
+            raise AlteredError(f"{folder} was altered: {', '.join(wrong)} do not match their checksums")
         return digest_json(expected)
 
     @contextmanager

@@ -17,7 +17,7 @@ from tasks.evaluate import evaluate_model
 from tasks.fit import fit_model
 from tasks.ingest import ingest_data
 from tasks.mitigate import mitigate_model
-from tasks.recall import recall_version
+from tasks.recall import in_place_of_snapshot, recall_version
 from tasks.split import split_rows
 from tasks.step import scratch_folder, store_apart
 from tasks.tracking import RunRef
@@ -48,10 +48,11 @@ def reproduce_version(model: str, version: str, tolerance: float) -> dict[str, A
         As :func:`reproduce` takes them.
     """
     with scratch_folder("reproduce") as folder:
-        known, rows = recall_version(model, version, folder)
+        known, rows, why = recall_version(model, version, folder)
         config = parse_config(known.config)
         with store_apart(folder):
-            rows = rows or ingest_data(config.data, known.contract, held=False)
+            with in_place_of_snapshot(why):
+                rows = rows or ingest_data(config.data, known.contract, held=False)
             with own_run(
                 experiment=f"{known.model} reproduce",  # apart from the trainings that may go live
                 name=f"reproduce {known.name}",
