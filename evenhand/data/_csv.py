@@ -131,7 +131,7 @@ def _parsed(
     except UnicodeDecodeError:
         raise DataError(f"{name} is not written in {encoding} throughout: set encoding to what wrote it") from None
     if not len(frame):
-        raise DataError(f"{name} has a header and no rows: give it at least a few hundred")
+        raise DataError(f"{name} has a header and no rows: give at least one, for a training a few hundred")
     return frame
 
 

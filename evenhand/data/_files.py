@@ -129,7 +129,7 @@ def _read_parquet(path: Path | str, name: str, system: Any = None) -> pd.DataFra
         one = system is None and Path(path).is_file()
         table = pq.ParquetFile(path).read() if one else pq.read_table(path, filesystem=system)
     if not table.num_rows:
-        raise DataError(f"{name} has columns and no rows: give it at least a few hundred")
+        raise DataError(f"{name} has columns and no rows: give at least one, for a training a few hundred")
     # An index with a name was a column before somebody made it the index; one without a name says nothing. The rest of
     # what pandas notes beside the table is not needed, and may be damaged.
     counters = named_ranges(table.schema.metadata or {}, table.num_rows)

@@ -21,6 +21,7 @@ from evenhand.store import digest_file, digest_json
 __all__ = ["Batch", "open_batch"]
 
 _ROWS = 1 << 18
+_WANTED = "give at least one; fewer than monitor.min_rows are measured and not tested"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def open_batch(source: dict[str, Any]) -> Iterator[Batch]:
 
 def _whole(frame: pd.DataFrame) -> Batch:
     if not len(frame):
-        raise DataError("the new data has no rows: give at least a few hundred")
+        raise DataError(f"the new data has no rows: {_WANTED}")
     return Batch(len(frame), tuple(map(str, frame.columns)), _frame=frame)
 
 
@@ -100,7 +101,7 @@ def _parquet(files: Sequence[Path | str], name: str, system: Any = None) -> Batc
         names = pq.read_schema(files[0], filesystem=system).names
     check_unique_names(names)
     if not rows:
-        raise DataError(f"{name} has columns and no rows: give it at least a few hundred")
+        raise DataError(f"{name} has columns and no rows: {_WANTED}")
     return Batch(rows, tuple(names), _files=tuple(files), _system=system)
 
 

@@ -11,6 +11,8 @@ import pytest
 from evenhand.data.contract import infer_contract
 from evenhand.data.dataset import Dataset
 from evenhand.data.sensitive import Sensitive
+from evenhand.data.sources import open_source
+from evenhand.exceptions import DataError
 from evenhand.explain import Attributions
 from evenhand.fairness import BiasDetector
 from evenhand.monitoring import (
@@ -214,3 +216,17 @@ def test_several_favorable_labels_are_watched_together() -> None:
     assert told.count(pd.Series(values[:, 0, 1:].sum(axis=1))).counts == told.counts
     assert favorable_score(proba, labels, ["fair"]).tolist() == proba[:, 1].tolist()
     assert favorable_score(proba, labels, []).tolist() == proba.max(axis=1).tolist()
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.parquet"])
+def test_new_data_without_a_row_are_refused_and_need_no_hundreds(tmp_path: Path, name: str) -> None:
+    """One row is measured and scored: only a training needs more."""
+    nothing, file = World().frame(5, 1).iloc[:0], tmp_path / name
+    if name.endswith("csv"):
+        nothing.to_csv(file, index=False)
+    else:
+        nothing.to_parquet(file)
+    with pytest.raises(DataError, match="no rows: give at least one"), open_source(path=str(file)):
+        pass
+    with pytest.raises(DataError, match="no rows: give at least one"), open_batch({"path": str(file)}):
+        pass
