@@ -88,6 +88,9 @@ def print_look(found: dict[str, Any]) -> None:
     for policy in look.policies:
         said = f"{policy['policy']}, by {policy['evidence']}: {policy['reason']}"
         out.print(Text(plain(f"{policy['verdict'] or 'no limit'}  {said}")))
+    if look.latency:
+        told = (f"{each['percentile']}% within {1e3 * each['value']:.1f} ms" for each in look.latency)
+        out.print(Text(f"latency of {look.latency[0]['n']:,} answers: {', '.join(told)}"))
     for each in look.unjudged:
         out.print(Text(plain(each), style=_TONES["open"]))
     for each in (*look.schema, *look.notes):

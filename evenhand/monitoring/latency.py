@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ _SECONDS = {
     **dict.fromkeys(("us", "microseconds", "duration_us", "latency_us"), 1e-6),
 }
 _PERCENTILES = (50, 90, 95, 99)
+_DELIMITERS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def read_latencies(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
     Parameters
     ----------
     path
-        JSON lines, or CSV with a header. The column says its unit: ``seconds``, ``latency_ms``, ``duration_us`` ...
+        JSON lines, from the first one that has a time on, or CSV with a header, with any of the usual delimiters. The
+        column says its unit: ``seconds``, ``latency_ms``, ``duration_us`` ...
 
     Raises
     ------
@@ -67,20 +69,30 @@ def read_latencies(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
 def _read(path: Path) -> tuple[str, np.ndarray[Any, np.dtype[np.float64]]]:
     """The column of times and what stands in it."""
     with path.open(encoding="utf-8") as stream:
-        first = stream.readline()
+        first = next((line for line in stream if line.strip()), "")
     if first.lstrip().startswith("{"):
-        return _from_lines(path, json.loads(first))
-    name = _column(path, pd.read_csv(path, nrows=0).columns.astype(str).tolist())
-    return name, pd.to_numeric(pd.read_csv(path, usecols=[name])[name], errors="coerce").to_numpy(dtype=np.float64)
+        return _from_lines(path)
+    names = {each: _names(path, each) for each in _DELIMITERS}
+    delimiter = next((each for each, found in names.items() if _known(found)), _DELIMITERS[0])
+    name = _column(path, names[delimiter])
+    values = pd.read_csv(path, sep=delimiter, usecols=[name], skipinitialspace=True)[name]
+    if delimiter != "," and not pd.api.types.is_numeric_dtype(values):
+        values = values.str.replace(",", ".")  # where a comma parts no cells, it is that of a decimal number
+    return name, pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
 
 
-def _from_lines(path: Path, first: dict[str, Any]) -> tuple[str, np.ndarray[Any, np.dtype[np.float64]]]:
-    name = _column(path, list(first))
+def _names(path: Path, delimiter: str) -> list[str]:
+    return pd.read_csv(path, sep=delimiter, nrows=0, skipinitialspace=True).columns.astype(str).tolist()
+
+
+def _from_lines(path: Path) -> tuple[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    """From the first line with a time on: a service says other things before it answers anybody."""
+    start, name = _first_time(path)
 
     def values() -> Iterator[float]:
         with path.open(encoding="utf-8") as stream:
             for number, line in enumerate(stream, start=1):
-                if line.strip():
+                if number >= start and line.strip():
                     try:
                         yield float(json.loads(line)[name])
                     except (ValueError, KeyError, TypeError) as error:
@@ -89,10 +101,26 @@ def _from_lines(path: Path, first: dict[str, Any]) -> tuple[str, np.ndarray[Any,
     return name, np.fromiter(values(), dtype=np.float64)
 
 
+def _first_time(path: Path) -> tuple[int, str]:
+    """The first line that has a time, and what it is called there."""
+    names: dict[str, None] = {}
+    with path.open(encoding="utf-8") as stream:
+        for number, line in enumerate(stream, start=1):
+            said = json.loads(line) if line.strip() else {}
+            if isinstance(said, dict):
+                if _known(said):
+                    return number, _known(said)[0]
+                names |= dict.fromkeys(said)
+    return 0, _column(path, list(names))
+
+
+def _known(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.lower() in _SECONDS]
+
+
 def _column(path: Path, names: list[str]) -> str:
-    for name in names:
-        if name.lower() in _SECONDS:
-            return name
+    if there := _known(names):
+        return there[0]
     known = ", ".join(sorted(name for name in _SECONDS if len(name) > 2))
     raise DataError(f"{path} has no column of times: name one {known}")
 

@@ -14,6 +14,9 @@ from evenhand.monitoring import latency, read_latencies
     [
         ("path,latency_ms\n/a,250\n/b,1000\n", [0.25, 1.0]),
         ("seconds\n0.25\n1\n", [0.25, 1.0]),
+        ("path;latency_ms\n/a;250,0\n/b;1000\n", [0.25, 1.0]),
+        ("path\tlatency_ms\n/a\t250\n/b\t1000\n", [0.25, 1.0]),
+        ('\n{"msg": "start"}\n{"msg": "ready"}\n{"latency_ms": 250}\n{"latency_ms": 1000}\n', [0.25, 1.0]),
         ('{"duration_us": 250000}\n\n{"duration_us": 1000000, "more": 1}\n', [0.25, 1.0]),
     ],
 )
@@ -37,6 +40,9 @@ def test_what_is_no_log_at_all_is_an_error(tmp_path: Path, content: bytes) -> No
         ("when,path\n1,/a\n", "no column of times"),
         ("seconds\n0.1\nslow\n-1\n", "2 of 3 entries are no time"),
         ('{"seconds": 1}\n{"second": 2}\n', "line 2 of"),
+        ('{"msg": "start"}\n{"seconds": 1}\n{"msg": "end"}\n', "line 3 of .* has no number 'seconds'"),
+        ('{"msg": "start"}\n{"msg": "end"}\n', "no column of times"),
+        ("when;latency_ms\n1;1.234,5\n", "1 of 1 entries are no time"),
     ],
 )
 def test_what_is_no_time_is_an_error(tmp_path: Path, text: str, said: str) -> None:
