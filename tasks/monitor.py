@@ -95,7 +95,7 @@ def assess_look(
     """
     looks = [Look.from_dict(each) for each in past]
     observation = Observation.from_dict(found := read_json(store().folder(seen) / "observation.json"))
-    labelled, new, silent = _labelled(joined, owed)
+    labelled, new, told = _labelled(joined, owed)
     outcomes = _outcomes(labelled)
     level = level_of(monitor.false_alarms, monitor.looks, looks, datetime.fromisoformat(at))
     reference = Reference.from_dict(about["reference"])
@@ -132,7 +132,7 @@ def assess_look(
         unknown=_unknown(observation) if fresh else {},
         metrics=_metrics(signals),
         groups=_groups(judged, monitor.min_cell),
-        notes=(*_notes(observation, counts, level, signals), *silent),
+        notes=(*_notes(observation, counts, level, signals), *told),
         unjudged=judged.unjudged,
         kept=joined.to_dict(),
         declared=declared,
@@ -143,18 +143,20 @@ def assess_look(
 
 
 def _labelled(joined: Ref, owed: Sequence[Mapping[str, Any]]) -> tuple[pd.DataFrame, int, list[str]]:
-    """The rows whose outcome became known here and at the looks owed, how many are new ones, and what is gone."""
-    folders, silent = [store().folder(joined)], list[str]()
+    """The rows whose outcome became known here and at the looks owed, how many are new ones, and what is told."""
+    folders, told = [store().folder(joined)], list[str]()
     for look in owed:
         if not look["labelled"]:
             continue
         try:
             folders.append(store().folder(Ref.from_dict(look["kept"])))
         except StoreError:
-            silent.append(f"the outcomes that became known at look {look['number']} are not in this store")
+            told.append(f"the outcomes that became known at look {look['number']} are not in this store")
+        else:
+            told.append(f"the {look['labelled']:,} outcomes that became known at look {look['number']} count here, too")
     rows = [pd.read_parquet(folder / "labelled.parquet") for folder in folders]
     new = sum(read_json(folder / "outcomes.json").get("new", 0) for folder in folders)
-    return pd.concat([each for each in rows if len(each)] or rows[:1], ignore_index=True), new, silent
+    return pd.concat([each for each in rows if len(each)] or rows[:1], ignore_index=True), new, told
 
 
 def _outcomes(rows: pd.DataFrame) -> Outcomes | None:

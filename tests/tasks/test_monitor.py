@@ -196,6 +196,7 @@ def test_rows_that_were_looked_at_are_judged_by_another_policy_with_their_outcom
     assert [each["rules"][0]["limit"] for look in (first, other) for each in look["policies"]] == [0.1, 0.99]
     assert (first["labelled"], other["labelled"]) == (500, 0)  # each outcome becomes known once
     assert [(each["evidence"], each["n"]) for each in other["policies"]] == [("outcomes", 500)]
+    assert f"the 500 outcomes that became known at look {first['number']} count here, too" in other["notes"]
     assert other["counted"]
     again = looks.look(tmp_path / "whole.parquet", day=28, policies=[str(own)])
     assert (again["policies"], again["counted"]) == ([], False)
