@@ -1,0 +1,25 @@
+"""What the terminal says of a look."""
+
+from typing import Any
+
+import pytest
+
+from deployments.cli_monitor import print_look
+from evenhand.monitoring import Look, latency
+
+
+def test_a_look_says_by_what_a_policy_was_judged_and_how_long_answers_took(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    policy: dict[str, Any] = {"policy": "own", "verdict": "PASS", "reason": "all rules pass", "rules": ()}
+    look = Look(
+        number=2, at="2026-01-05T03:00:00+00:00", model="loans", version="1", data="d", rows=300, counted=True,
+        policies=tuple({**policy, "evidence": each, "n": 300} for each in ("decisions", "outcomes")),
+        latency=tuple(each.to_dict() for each in latency([number / 1000 for number in range(1, 1001)])),
+    )  # fmt: skip
+    print_look({**look.to_dict(), "folder": "0002"})
+    said = capsys.readouterr().out
+    assert "PASS  own, by decisions: all rules pass" in said
+    assert "PASS  own, by outcomes: all rules pass" in said
+    assert "latency of 1,000 answers: 50% within 500.0 ms, 90% within 900.0 ms, 95% within 950.0 ms, 99%" in said
