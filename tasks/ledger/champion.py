@@ -14,7 +14,7 @@ from evenhand.decision.standing import Standing, standing, why_not_open
 from evenhand.exceptions import ModelError, ServiceError
 from tasks.ledger.recorded import altered
 from tasks.ledger.signed import forged
-from tasks.ledger.stamps import another_ledger, refuse_cut, stamps_of
+from tasks.ledger.stamps import all_stamps, another_ledger, refuse_cut, stamps_of
 from tasks.ledger.table import (
     ATTEMPTS,
     append,
@@ -25,7 +25,7 @@ from tasks.ledger.table import (
     records,
     unknown_model,
 )
-from tasks.registry import LEDGER, STAMP, alias_version, has_version, ledger_stamps, move_alias, tag_version
+from tasks.registry import LEDGER, STAMP, alias_version, has_version, mark_model, move_alias, tag_version
 from tasks.step import home
 from tasks.tracking import say
 
@@ -37,6 +37,7 @@ __all__ = [
     "live_version",
     "move_champion",
     "settle",
+    "stamp_look",
     "stamp_version",
     "where_stands",
 ]
@@ -226,6 +227,24 @@ def stamp_version(model: str, version: str, record: Record, tags: Mapping[str, s
     tag_version(model, version, {**(tags or {}), STAMP: record.hash, LEDGER: identity()})
 
 
+def stamp_look(model: str) -> None:
+    """Let a model carry its newest record after a look, so that the error that was spent does not come back unseen.
+
+    A look may come before the first version. Of several at once the last one to stamp has read the newest record: the
+    stamp never goes back.
+
+    Raises
+    ------
+    LedgerError
+        When the model or a version of it names a record that is gone.
+    ServiceError
+        When the ledger or MLflow does not answer.
+    """
+    with _moving(model):
+        _check_whole(model)
+        mark_model(model, identity(), records(model)[-1].hash)
+
+
 def _check_whole(model: str) -> None:
     stamps = stamps_of(model)  # before the records
     refuse_cut(records(model), stamps, identity())
@@ -260,7 +279,7 @@ def faults() -> tuple[Fault, ...]:
         When the ledger or MLflow does not answer.
     """
     guards = lost_guards()
-    stamps = ledger_stamps()  # before the records
+    stamps = all_stamps(identity())  # before the records
     everything = records(edited="keep")
     found = list(find_faults(everything, stamps))
     found += [] if found else forged(everything)

@@ -1,6 +1,7 @@
 """Looks at a test set: counted in the ledger before anything is seen, each with its share of the error."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +10,9 @@ from evenhand.decision.ledger import Record
 from evenhand.decision.selection import judged_as
 from evenhand.decision.spending import next_share, share_of_error
 from evenhand.decision.standing import Standing, look_number
+from evenhand.exceptions import ServiceError
 from evenhand.store import digest_file, digest_json
+from tasks.ledger.champion import stamp_look
 from tasks.ledger.table import append, records
 
 __all__ = ["Look", "take_look"]
@@ -59,6 +62,8 @@ def take_look(
 
     Raises
     ------
+    LedgerError
+        When the ledger's tail was cut.
     ServiceError
         When the ledger does not answer.
     """
@@ -78,6 +83,8 @@ def take_look(
         return {**by, "test_set": test_set, "evidence": evidence, "look": number, "share": share}
 
     record = append("look", model, body)
+    with suppress(ServiceError):  # while MLflow is silent the next stamp covers this look too
+        stamp_look(model)
     look = int(record.body["look"])
     given = record.body.get("share", share_of_error(look))
     elsewhere = any(

@@ -4,25 +4,47 @@ from collections.abc import Sequence
 
 from evenhand.decision.ledger import LedgerError, Record, Stamp
 from evenhand.exceptions import ServiceError
-from tasks.registry import ledger_stamps
+from tasks.registry import ledger_stamps, look_stamps
 
-__all__ = ["another_ledger", "refuse_cut", "stamps_of"]
+__all__ = ["all_stamps", "another_ledger", "refuse_cut", "stamps_of"]
 
 
 def stamps_of(model: str) -> list[Stamp]:
-    """The records that a model's versions name; none while MLflow does not answer.
+    """The records that a model and its versions name; none while MLflow does not answer.
 
     While it does not, no stamp can be overwritten either: what was cut off shows when it answers again.
     """
     try:
-        return ledger_stamps(model)
+        return [*ledger_stamps(model), *look_stamps(model)]
     except ServiceError:
         return []
 
 
+def all_stamps(ledger: str) -> list[Stamp]:
+    """The records that all models and versions name; of looks those of this ledger, or of any while it is empty.
+
+    A version that another ledger decided about is a fault; that somebody looked with a ledger of their own is none.
+
+    Parameters
+    ----------
+    ledger
+        The hash of this ledger's first record; "" while it has none.
+
+    Raises
+    ------
+    ServiceError
+        When MLflow does not answer.
+    """
+    return [*ledger_stamps(), *(stamp for stamp in look_stamps() if ledger in ("", stamp.ledger))]
+
+
 def another_ledger(model: str, ledger: str) -> str:
     """Why a model's decisions stand in more than one ledger; "" when they do not, as far as MLflow answers."""
-    for stamp in stamps_of(model):
+    try:
+        stamps = ledger_stamps(model)
+    except ServiceError:
+        return ""
+    for stamp in stamps:
         if stamp.ledger not in ("", ledger):
             return (
                 f"{stamp.where} was decided about in another ledger, which begins with {stamp.ledger[:12]}...: "
@@ -37,7 +59,7 @@ def refuse_cut(mine: Sequence[Record], stamps: Sequence[Stamp], ledger: str) -> 
     Parameters
     ----------
     mine
-        A model's records, read after the stamps: a version is stamped after its record was added.
+        A model's records, read after the stamps: what is stamped is stamped after its record was added.
     stamps
         Of :func:`stamps_of`. Those of another ledger do not count: a machine may have its own and share MLflow.
     ledger

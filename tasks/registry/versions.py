@@ -14,7 +14,7 @@ from tasks.tracking import client, reachable
 from tasks.tracking.delivery import ask
 from tasks.tracking.reading import fetch_artifacts, model_file
 from tasks.tracking.service import possible_version, unknown
-from tasks.tracking.writing import alias_holder, set_alias
+from tasks.tracking.writing import alias_holder, create_name, set_alias
 
 __all__ = [
     "LEDGER",
@@ -25,6 +25,8 @@ __all__ = [
     "has_version",
     "ledger_stamps",
     "load_registered",
+    "look_stamps",
+    "mark_model",
     "move_alias",
     "run_files",
     "run_version",
@@ -36,6 +38,9 @@ STAMP = "evenhand.ledger_head"
 
 LEDGER = "evenhand.ledger"
 """The tag beside it with the ledger's first record, which tells another ledger from one that was cut."""
+
+_LOOKS = f"{STAMP}."
+"""Begins a registered model's tag for looks, which may come before any version; the ledger's first record ends it."""
 
 
 def load_registered(model: str, version_or_alias: str, *, recorded: str | None = None) -> Any:
@@ -251,6 +256,50 @@ def ledger_stamps(model: str | None = None) -> list[Stamp]:
             page = versions.token
             if not page:
                 return found
+
+
+def look_stamps(model: str | None = None) -> list[Stamp]:
+    """The newest record at each ledger's last look that registered models name, of one model or of all.
+
+    Raises
+    ------
+    ServiceError
+        When MLflow does not answer.
+    """
+    with reachable():
+        ask()
+        models = [] if model is None else client().search_registered_models(f"name = '{model}'")
+        page = "" if model is None else None
+        while page is not None:
+            found = client().search_registered_models(max_results=200, page_token=page or None)
+            models, page = [*models, *found], found.token or None
+    return [
+        Stamp(record, f"the tag of {each.name}", name.removeprefix(_LOOKS))
+        for each in models
+        for name, record in each.tags.items()
+        if name.startswith(_LOOKS)
+    ]
+
+
+def mark_model(model: str, ledger: str, record: str) -> None:
+    """Let a registered model carry the hash of a ledger's newest record; it is made where there is none yet.
+
+    Raises
+    ------
+    ServiceError
+        When MLflow does not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    with reachable():
+        ask()
+        try:
+            client().set_registered_model_tag(model, f"{_LOOKS}{ledger}", record)
+        except MlflowException as error:
+            if not unknown(error):
+                raise
+            create_name(model)
+            client().set_registered_model_tag(model, f"{_LOOKS}{ledger}", record)
 
 
 def _find(model: str, version_or_alias: str) -> Any:

@@ -118,7 +118,7 @@ def _version(model: str, version: str | None) -> Any:
 def _no_version(model: str, version: str | None) -> str:
     known = client().search_model_versions(f"name = '{model}'") if "'" not in model else []
     if not known:
-        names = [each.name for each in client().search_registered_models(max_results=200)]
+        names = [each.name for each in client().search_registered_models(max_results=200) if each.name != model]
         return f"there is no model {shorten(model)}: {nearest(model, names)}"
     numbers = sorted((str(each.version) for each in known), key=int)
     if version:

@@ -13,7 +13,7 @@ from evenhand.exceptions import EvenhandError, ServiceError
 from tasks.tracking.outbox import Outbox, Record
 from tasks.tracking.service import artifact_location, client, unknown
 
-__all__ = ["RunGoneError", "alias_holder", "set_alias", "write"]
+__all__ = ["RunGoneError", "alias_holder", "create_name", "set_alias", "write"]
 
 T = TypeVar("T")
 
@@ -222,7 +222,7 @@ def _show_figures(run: Any, model_id: str) -> None:
 def _write_version(record: Record, receipts: Mapping[str, str], *, late: bool) -> dict[str, str]:
     """Register the run's model once, and see that the alias stands at the newest version."""
     model, alias, run_id = record.body["model"], record.body["alias"], receipts["run_id"]
-    _create_name(model)
+    create_name(model)
     found = client().search_model_versions(f"name = '{model}' and run_id = '{run_id}'")
     version = found[0] if found else _create(record, receipts, late=late)
     _move_alias(model, alias)
@@ -230,7 +230,8 @@ def _write_version(record: Record, receipts: Mapping[str, str], *, late: bool) -
     return {"version": str(version.version)}
 
 
-def _create_name(model: str) -> None:
+def create_name(model: str) -> None:
+    """Make a registered model without versions, where there is none of that name."""
     from mlflow.exceptions import MlflowException
 
     try:

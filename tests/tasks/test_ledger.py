@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -457,6 +458,62 @@ def test_the_same_look_again_spends_no_more_than_it_was_given(place: Path) -> No
         assert look_at(model, "a", **gate).share == 0.5
     assert look_at(model, "a", looks="planned", planned_looks=52).share == 1 / 52
     assert len(kept.records(model)) == 1
+
+
+@pytest.mark.parametrize("registered", [True, False], ids=["versions", "no-version-yet"])
+def test_looks_that_were_cut_off_are_found_and_their_error_does_not_come_back(
+    place: Path, own: Path, registered: bool
+) -> None:
+    """Only versions were stamped, and only by decisions: what audits and killed runs had spent was there again."""
+    decided("older", "hold", "1")
+    model = new_model(place) if registered else f"unborn-{next(_names)}"
+    assert [look_at(model, seen).number for seen in "abc"] == [1, 2, 3]
+    assert mine(model) == []
+    spoil(own, "DELETE FROM evenhand_ledger WHERE sequence > 3")
+    for _ in range(2):
+        assert mine(model) == ["truncated"]
+        with pytest.raises(LedgerError, match=rf"the tag of {model} names record .* was cut"):
+            look_at(model, "d")
+    spoil(own, "DELETE FROM evenhand_ledger")
+    assert "truncated" in mine(model), "also when no record is left"
+
+
+def test_a_look_that_was_killed_before_its_stamp_has_that_of_the_next(
+    place: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = new_model(place)
+
+    def silent(*_: object) -> None:
+        raise ServiceError("MLflow does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(champion, "mark_model", silent)
+        assert look_at(model, "a").share == 0.5
+    assert registry.look_stamps(model) == []
+    look_at(model, "a")  # the same look again
+    [stamp] = registry.look_stamps(model)
+    assert (stamp.hash, stamp.ledger) == (kept.records(model)[-1].hash, kept.identity())
+
+
+def test_looks_with_a_ledger_of_one_s_own_are_no_fault_of_another(
+    place: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = new_model(place)
+    look_at(model, "a")
+    before = registry.look_stamps(model)
+    monkeypatch.setenv("EVENHAND_LEDGER", f"sqlite:///{own.parent / 'notebook.db'}")
+    assert look_at(model, "b").number == 1
+    assert mine(model) == []
+    promote(model, "1")
+    assert set(before) < set(registry.look_stamps(model)), "each ledger has a stamp of its own"
+
+
+def test_of_looks_at_once_the_stamp_is_the_newest(place: Path, own: Path) -> None:
+    model = new_model(place)
+    with ThreadPoolExecutor(4) as pool:
+        numbers = list(pool.map(lambda place: look_at(model, str(place)).number, range(12)))
+    assert sorted(numbers) == list(range(1, 13))
+    assert [stamp.hash for stamp in registry.look_stamps(model)] == [kept.records(model)[-1].hash]
 
 
 class KilledError(BaseException):
