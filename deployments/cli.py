@@ -1,6 +1,6 @@
 """The command line. It imports next to nothing until a command needs it, so that `evenhand --help` answers at once."""
 
-import errno
+import logging
 import os
 import sys
 import traceback as tracebacks
@@ -14,8 +14,10 @@ from rich.text import Text
 
 from deployments import commands_after, commands_decide, commands_service, commands_train
 from deployments.cli_app import app
+from deployments.local import home_folder
 from deployments.screen import console, harden_output, plain
 from deployments.signals import Terminated
+from evenhand.disk import nearly_full, no_room
 from evenhand.exceptions import DataError, EvenhandError, StoreError
 
 __all__ = ["app", "main", "run"]
@@ -45,11 +47,9 @@ def _with_common_options(
     except CycloptsError as error:
         return _fail(error, 2, traceback=traceback, hint=f"`evenhand {_command(tokens)}--help` says what is possible")
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not no_room(error):
             raise
-        place = f" where {error.filename} was to be written" if error.filename else ""
-        said = StoreError(f"the disk is full{place}: make room, and give the same command again; it goes on")
-        said.__cause__ = error
+        said = _no_room(error)
         return _fail(said, said.exit_code, traceback=traceback)
     except UnicodeEncodeError as error:
         # Python keeps a byte of an argument that is no UTF-8 as half of a pair, which nobody can write.
@@ -70,6 +70,15 @@ def _command(tokens: Sequence[str]) -> str:
         if tokens and not tokens[0].startswith("-") and tokens[0] in {name for each in app for name in app[each].name}
         else ""
     )
+
+
+def _no_room(error: OSError) -> StoreError:
+    """What to do about a full disk, and where; what is written to an open file does not say its name."""
+    named = error.filename or (home_folder() if nearly_full(home_folder()) else None)
+    place = f" where {named} was to be written" if named else ""
+    said = StoreError(f"the disk is full{place}: make room, and give the same command again; it goes on")
+    said.__cause__ = error
+    return said
 
 
 def _fail(error: Exception, code: int, *, traceback: bool, hint: str = "") -> int:
@@ -114,6 +123,7 @@ def run(arguments: Sequence[str]) -> int:
 def main() -> None:
     """The console script."""
     harden_output()
+    logging.raiseExceptions = False  # the error says which service is away; not each line that it cannot take
     if "--traceback" not in sys.argv:
         sys.excepthook = _defect
     try:

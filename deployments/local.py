@@ -1,6 +1,5 @@
 """The local mode: where runs, stores and a temporary Prefect server live when no server is named."""
 
-import errno
 import importlib
 import os
 import socket
@@ -12,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deployments.health import answers
-from deployments.local_server import uncollected
+from deployments.local_server import NO_ROOM, uncollected
+from evenhand.disk import full_at, nearly_full, no_room
 from evenhand.exceptions import ConfigError, ServiceError
 
 __all__ = ["TELEMETRY_OFF", "default_addresses", "home_folder", "made_folder", "services"]
@@ -57,7 +57,7 @@ def made_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if no_room(error):
             raise
         raise ConfigError(
             f"{folder} cannot be made ({error.strerror}): name a folder that you may write to in EVENHAND_HOME"
@@ -92,6 +92,8 @@ def services() -> Iterator[None]:
     ------
     ConfigError
         When nothing can be written below the home.
+    OSError
+        When our own cannot start because the disk is full.
     ServiceError
         When a named Prefect server does not answer, or our own does not start. Without MLflow a run goes on: its
         records wait on disk.
@@ -166,5 +168,7 @@ def _wait(child: subprocess.Popen[bytes], address: str, log: Path) -> None:
     while not answers(address, seconds=1):
         if child.poll() is not None or time.monotonic() > deadline:
             child.kill()
+            if child.returncode == NO_ROOM or nearly_full(log.parent):
+                raise full_at(log.with_name("prefect"))
             raise ServiceError(f"Prefect's local server did not start; its log is {log}")
         time.sleep(0.05)

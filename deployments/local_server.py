@@ -4,6 +4,7 @@ As a child of one command it serves the API alone and ends when its standard inp
 its parent, however that one ended. `whole` is the service's server, with its page, schedules and automations.
 """
 
+import errno
 import gc
 import os
 import sys
@@ -13,9 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from evenhand.disk import full_disk
 from evenhand.whole_file import make_whole
 
-__all__ = ["create_database", "main", "uncollected"]
+__all__ = ["NO_ROOM", "create_database", "main", "uncollected"]
+
+NO_ROOM = errno.ENOSPC
+"""How the server of one command ends when the disk is full as it starts."""
 
 _DATABASES = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
 """Where a user may have named another database, which Prefect's server then migrates itself."""
@@ -118,8 +123,37 @@ def main(port: int, *, whole: bool = False) -> None:
         from prefect.server.api.server import create_app
 
         app = create_app(ephemeral=not whole, final=whole)
+    if not whole:
+        _tell_full_disk(app)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning" if whole else "error", access_log=False)
 
 
+def _tell_full_disk(server: Any) -> None:
+    """Answer 507 when the database has no room: Prefect's 500 is asked again for minutes, and says nothing of it."""
+    import sqlite3
+
+    from prefect.server.api.server import custom_internal_exception_handler
+    from sqlalchemy.exc import DBAPIError
+    from starlette.responses import JSONResponse
+
+    async def handle(request: Any, error: Exception) -> Any:
+        if full_disk(error, Path(os.environ["PREFECT_HOME"]), suspect=True) is None:
+            return await custom_internal_exception_handler(request, error)
+        return JSONResponse({"exception_message": "the disk is full"}, status_code=507)
+
+    for kind in (DBAPIError, sqlite3.Error):
+        server.api_app.add_exception_handler(kind, handle)
+
+
+def _or_no_room(port: int, *, whole: bool) -> None:
+    """Serve; a full disk has an exit code of its own, as the log may lie on the same disk."""
+    try:
+        main(port, whole=whole)
+    except (Exception, SystemExit) as error:
+        if whole or full_disk(error, Path(os.environ["PREFECT_HOME"]), suspect=True) is None:
+            raise
+        sys.exit(NO_ROOM)
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]), whole="whole" in sys.argv[2:])
+    _or_no_room(int(sys.argv[1]), whole="whole" in sys.argv[2:])

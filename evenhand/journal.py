@@ -4,7 +4,6 @@ A run writes one small file when it starts and removes it when it ends. A file w
 that was interrupted; whoever starts the same work next claims it by renaming it, which only one can do.
 """
 
-import errno
 import json
 import os
 import socket
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from evenhand.disk import no_room
 from evenhand.store import write_text
 
 __all__ = ["Entry", "Journal"]
@@ -116,7 +116,7 @@ class Journal:
             yield
         except OSError as error:
             # Its end may not have been recorded either: whoever comes next goes on with it.
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            full = no_room(error)
             raise
         finally:
             if not full:

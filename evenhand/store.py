@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from evenhand.disk import full_disk
 from evenhand.exceptions import AlteredError, StoreError
 from evenhand.store_remote import RemoteStore
 
@@ -211,6 +212,11 @@ class Store:
         try:
             yield draft
             self._commit(draft, target)
+        except OSError as error:
+            full = full_disk(error, target)  # what is written to an open file does not say its name
+            if full is None:
+                raise
+            raise full from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 

@@ -64,7 +64,7 @@ def resumed_run(work: str, *, experiment: str, name: str, model: str, tags: Mapp
         key=interrupted.run_key if interrupted else None,
     )
     starts = mine.run_count if mine is not None else 0
-    with journal.open(work, run.key, flow_run_id(), starts), _ended(run):
+    with journal.open(work, run.key, flow_run_id(), starts), _ended(run), prefect_answers():
         if interrupted is not None:
             emit(Event("note", message=f"going on with the interrupted run {run.name}"))
             close_left(interrupted, flow_run_id())

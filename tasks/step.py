@@ -23,6 +23,7 @@ from prefect.context import FlowRunContext, TaskRunContext
 from evenhand.config import SourceConfig, check_places
 from evenhand.data.dataset import Dataset
 from evenhand.data.snapshot import read_dataset
+from evenhand.disk import full_at, full_disk
 from evenhand.events import Event
 from evenhand.exceptions import ServiceError, shorten
 from evenhand.provenance import code_version
@@ -159,6 +160,8 @@ def prefect_answers() -> Iterator[None]:
 
     Raises
     ------
+    OSError
+        When the disk is full: the server of one command has its database below the home.
     ServiceError
         When it may work later.
     """
@@ -167,9 +170,21 @@ def prefect_answers() -> Iterator[None]:
     except httpx.HTTPError as error:
         if isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500:
             raise
+        full = _full(error)
+        if full is not None:
+            raise full from error
         address = os.environ.get("PREFECT_API_URL", "its address")
         said = shorten(str(error).partition("\n")[0] or type(error).__name__, limit=120)
         raise ServiceError(f"Prefect's server does not answer at {address}: {said}") from error
+
+
+def _full(error: httpx.HTTPError) -> OSError | None:
+    """The error of a full disk, where that is why the server of this command failed, or what it could not be told."""
+    if not os.environ.get("EVENHAND_LOCAL_SERVER"):
+        return None
+    status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
+    found = full_disk(error, home(), suspect=True)
+    return found or (full_at(home()) if status == httpx.codes.INSUFFICIENT_STORAGE else None)
 
 
 def _service_failed(_task: Any, _run: Any, state: Any) -> bool:

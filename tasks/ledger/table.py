@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Engine, create_engine, event, insert, select
@@ -13,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 
 from evenhand.decision.ledger import GENESIS, Kind, LedgerError, Record, seal
 from evenhand.decision.standing import Standing, standing
+from evenhand.disk import full_disk
 from evenhand.exceptions import ConfigError, ServiceError, shorten
 from tasks.ledger.schema import TABLE, knows_no_such, make_table, misshapen, unguarded
 from tasks.ledger.stamps import refuse_cut, stamps_of
@@ -98,6 +100,8 @@ def connected() -> Iterator[Connection]:
         When its address is none.
     LedgerError
         When somebody changed the columns of its table.
+    OSError
+        When it is a file, and its disk is full.
     ServiceError
         When its database does not answer.
     """
@@ -109,7 +113,15 @@ def connected() -> Iterator[Connection]:
     except DBAPIError as error:
         if knows_no_such(error):
             refuse_misshapen()
-        raise _silent(error) from error
+        raise _full(error) or _silent(error) from error
+
+
+def _full(error: DBAPIError) -> OSError | None:
+    """The error of a full disk, where the ledger is a file on it."""
+    url = make_url(ledger_address())
+    if url.drivername.partition("+")[0] != "sqlite" or not url.database:
+        return None
+    return full_disk(error, Path(url.database), suspect=True)
 
 
 def _silent(error: DBAPIError) -> ServiceError:
@@ -131,7 +143,7 @@ def refuse_misshapen() -> None:
         with _engine(ledger_address()).connect() as connection:
             reason = misshapen(connection)
     except DBAPIError as error:
-        raise _silent(error) from error
+        raise _full(error) or _silent(error) from error
     if reason:
         raise LedgerError(f"the ledger at {shown_address()} was altered: {reason}")
 

@@ -1,5 +1,6 @@
 """MLflow's client, asked with little patience: whether it answers is known in seconds, and said in one sentence."""
 
+import logging
 import os
 import urllib.error
 import urllib.request
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from evenhand.disk import full_disk, no_room
 from evenhand.exceptions import ServiceError, shorten
 from evenhand.whole_file import make_whole
 from tasks.step import home
@@ -82,6 +84,8 @@ def client() -> Any:
     """The MLflow client for :func:`address`."""
     for name, value in _QUICK.items():
         os.environ.setdefault(name, value)
+    # It shows the traceback of what it raises as well, with the rows that it was to write.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     return _client(address())
 
 
@@ -124,6 +128,8 @@ def reachable() -> Iterator[None]:
 
     Raises
     ------
+    OSError
+        When the disk is full on which the run itself is to go on: then nothing can wait there either.
     ServiceError
         When it may work later. What MLflow refuses for good stays MLflow's own error.
     """
@@ -133,13 +139,26 @@ def reachable() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise ServiceError(_silent(_short(error.orig))) from error
+        raise _full(error) or ServiceError(_silent(_short(error.orig))) from error
     except OSError as error:
+        if no_room(error):
+            raise
         raise ServiceError(_closed(error) or _silent(_short(error))) from error
     except MlflowException as error:
         if error.error_code not in _LATER and not isinstance(error.__cause__, OSError):
             raise
-        raise ServiceError(_closed(error) or _silent(_short(error))) from error
+        raise _full(error) or ServiceError(_closed(error) or _silent(_short(error))) from error
+
+
+def _full(error: Exception) -> OSError | None:
+    """The error of a full disk, where MLflow's store is a file on the disk of the home."""
+    where = address()
+    if not where.startswith("sqlite:///"):
+        return None
+    file = Path(where.removeprefix("sqlite:///")).absolute()
+    if file.parent.is_dir() and file.parent.stat().st_dev != home().stat().st_dev:
+        return None  # records can wait in the home until there is room elsewhere
+    return full_disk(error, file, suspect=True)
 
 
 def _closed(error: Exception) -> str:
@@ -160,6 +179,8 @@ def _closed(error: Exception) -> str:
 
 
 def _short(error: object) -> str:
+    if isinstance(error, Exception) and no_room(error):
+        return "its disk is full"
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return shorten(lines[0], limit=160).strip("'\"")
 

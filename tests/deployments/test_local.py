@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deployments.local import default_addresses, services
+from deployments.local import _wait, default_addresses, services
+from deployments.local_server import NO_ROOM
 from evenhand.exceptions import ConfigError, ServiceError
 
 
@@ -77,3 +78,16 @@ def test_the_server_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     gone, alive = psutil.wait_procs(children, timeout=15)
     assert not alive
     assert len(gone) == len(children)
+
+
+@pytest.mark.parametrize(("script", "kind"), [(f"raise SystemExit({NO_ROOM})", OSError), ("pass", ServiceError)])
+def test_a_server_that_cannot_start_on_a_full_disk_says_so_without_a_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, kind: type[Exception]
+) -> None:
+    child = subprocess.Popen([sys.executable, "-c", script])
+    child.wait()
+    monkeypatch.setattr("deployments.local.answers", lambda *_, **__: False)
+    with pytest.raises(kind) as caught:
+        _wait(child, "http://127.0.0.1:1", tmp_path / "prefect-server.log")
+    if isinstance(caught.value, OSError):
+        assert caught.value.filename == str(tmp_path / "prefect")
