@@ -5,7 +5,6 @@
 """
 
 import argparse
-import errno
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from evenhand.disk import no_room
 from evenhand.exceptions import DataError, EvenhandError, ServiceError
 
 __all__ = ["DATABASES", "Place", "back_up", "main", "restore"]
@@ -114,7 +114,7 @@ def _scratch_beside(path: Path) -> tempfile.TemporaryDirectory[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(prefix=".evenhand-backup-", dir=path.parent)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if no_room(error):
             raise
         raise DataError(f"{path} cannot be written ({error.strerror}): name a file in a folder of yours") from error
 

@@ -1,6 +1,5 @@
 """Where a service keeps what it knows: volumes of `docker compose`, or folder and databases of `evenhand up`."""
 
-import errno
 import os
 import shutil
 import sqlite3
@@ -12,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from deployments.folder_lock import occupied
+from evenhand.disk import no_room
 from evenhand.exceptions import DataError, ServiceError
 
 __all__ = ["Compose", "Files", "Postgres", "local_place"]
@@ -102,7 +102,7 @@ class _Local:
             self._folder.mkdir(exist_ok=True)
             self._folder.chmod(0o700)  # databases and artifacts are nobody else's, before anything is put there
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if no_room(error):
                 raise
             remedy = "name a folder that you may write to in EVENHAND_HOME"
             raise DataError(f"{self._folder} cannot be written to ({error.strerror}): {remedy}") from error

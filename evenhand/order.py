@@ -2,11 +2,12 @@
 
 import re
 
-__all__ = ["group_order"]
+__all__ = ["JOINT", "group_order"]
 
 _NUMBER = r"(-?[0-9]+(?:\.[0-9]+)?)"
 _BAND = re.compile(rf"under {_NUMBER}|{_NUMBER}(?: to under -?[0-9]+(?:\.[0-9]+)?| and over)?")
-_JOINT = " & "
+JOINT = " & "
+"""What joins the names of attributes and groups in an intersection: ``race & sex``, ``black & female``."""
 
 
 def group_order(group: str) -> tuple[tuple[int, float, str], ...]:
@@ -26,7 +27,7 @@ def group_order(group: str) -> tuple[tuple[int, float, str], ...]:
     >>> sorted(["10", "9", "b", "a & 10", "a & 9"], key=group_order)
     ['9', '10', 'a & 9', 'a & 10', 'b']
     """
-    return tuple(_place(part) for part in group.split(_JOINT))
+    return tuple(_place(part) for part in group.split(JOINT))
 
 
 def _place(label: str) -> tuple[int, float, str]:

@@ -14,10 +14,9 @@ import pandas as pd
 from evenhand.data.dataset import UNKNOWN
 from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.arrays import unmasked
-from evenhand.order import group_order
+from evenhand.order import JOINT, group_order
 
 __all__ = [
-    "JOINT",
     "Coded",
     "as_groups",
     "band_labels",
@@ -28,9 +27,6 @@ __all__ = [
     "refuse_identifiers",
     "views",
 ]
-
-JOINT = " & "
-"""What joins the names of attributes and groups in an intersection: ``race & sex``, ``black & female``."""
 
 _MOST_NUMBERS = 50
 _DATES = (date, time, timedelta, pd.Period)

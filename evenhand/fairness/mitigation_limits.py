@@ -12,11 +12,12 @@ import pandas as pd
 
 from evenhand.data.dataset import UNKNOWN
 from evenhand.exceptions import DataError, nearest, shorten
-from evenhand.fairness.groups import views
+from evenhand.fairness.groups import joined, views
 from evenhand.fairness.methods import Constraint
 from evenhand.fairness.policies import Policy
 from evenhand.fairness.policies.families import metric_names
 from evenhand.fairness.policies.model import Rule
+from evenhand.order import JOINT
 
 __all__ = ["Limit", "Reading", "as_limits", "as_policy", "counted_rows", "read_disparities", "steering"]
 
@@ -173,7 +174,7 @@ def as_policy(
     DataError
         A rule about an attribute or an intersection that is not among those looked at.
     """
-    known = [" & ".join(view) for view in views(attributes, depth)]
+    known = [joined(view) for view in views(attributes, depth)]
     for name in (name for limit in found for name in limit.attributes):
         if name not in known:
             raise DataError(f"the policy limits {shorten(name)}, which is not looked at: {nearest(name, known)}")
@@ -265,11 +266,12 @@ def read_disparities(
 
 def _groups_of(sensitive_features: pd.DataFrame, view: str) -> tuple[pd.Series, Flags]:
     """The group of each row for an attribute or an intersection, and which rows lack a value of it."""
-    names = [view] if view in sensitive_features.columns else view.split(" & ")
+    columns = list(sensitive_features.columns)
+    names = next(names for names in views(columns, len(columns)) if joined(names) == view)
     parts = [sensitive_features[name].astype(object) for name in names]
     unknown = np.logical_or.reduce([np.asarray(part == UNKNOWN, dtype=bool) for part in parts])
     texts = [part.where(part != UNKNOWN, _NO_VALUE).map(str) for part in parts]  # a group like others, where it counts
-    return pd.concat(texts, axis=1).agg(" & ".join, axis=1), unknown
+    return pd.concat(texts, axis=1).agg(JOINT.join, axis=1), unknown
 
 
 def _reading(disparity: Any, view: str) -> Reading:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from evenhand.exceptions import DataError, nearest, shorten
-from evenhand.fairness.groups import JOINT, joined
+from evenhand.fairness.groups import joined
 from evenhand.fairness.report_values import (
     AttributeAudit,
     Disparity,
@@ -18,6 +18,7 @@ from evenhand.fairness.report_values import (
     json_number,
     resolve,
 )
+from evenhand.order import JOINT
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -67,6 +67,8 @@ def shown_address() -> str:
 def _client(where: str) -> Any:
     from mlflow import MlflowClient
 
+    # It shows the traceback of what it raises as well, with the rows that it was to write.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     name = where.removeprefix("sqlite:///")
     if name not in (where, "", ":memory:"):
         make_whole(Path(name), _migrated)
@@ -84,8 +86,6 @@ def client() -> Any:
     """The MLflow client for :func:`address`."""
     for name, value in _QUICK.items():
         os.environ.setdefault(name, value)
-    # It shows the traceback of what it raises as well, with the rows that it was to write.
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     return _client(address())
 
 

@@ -383,6 +383,17 @@ def test_small_and_unknown_groups_take_no_part_in_a_limit():
     assert read(unknown="require", small_groups="require").value == 1
 
 
+def test_an_intersection_is_named_as_the_audit_names_it():
+    people = pd.DataFrame({"race & origin": ["a", "b"] * 40, "sex": ["f", "f", "m", "m"] * 20})
+    limit = Limit("demographic_parity_difference", 0.5, ('"race & origin" & sex',))
+    asked = {limit.metric: limit.bound}
+    policy = as_policy(asked, [limit], list(people), minimum_group=None, depth=2)
+    readings = read_disparities(
+        [1, 0] * 40, [1, 0, 0, 0] * 20, people, limits=[limit], policy=policy, favorable_label=1
+    )
+    assert readings[limit.name].value == 1
+
+
 RULED = Policy(
     name="ours",
     title="Ours",
