@@ -4,6 +4,7 @@ import contextlib
 import functools
 import math
 import os
+import queue
 import threading
 import time
 import warnings
@@ -200,7 +201,23 @@ def open_pool(workers: int) -> Iterator[Pool]:
             "with a trial log the same call goes on where it stood"
         ) from error
     finally:
+        if not finished:
+            _give_up_waiting(executor)
         executor.shutdown(wait=True, kill_workers=not finished)
+
+
+def _give_up_waiting(executor: Any) -> None:
+    """Take back what no helper has been given.
+
+    The thread of loky (joblib 1.4 to 1.6) that ends its helpers forgets all work, then looks up whose turn is next: a
+    KeyError with its traceback, or an InvalidStateError for work that was cancelled.
+    """
+    with contextlib.suppress(queue.Empty):
+        while True:
+            turn = executor._work_ids.get_nowait()  # noqa: SLF001 - loky has no public way
+            work = executor._pending_work_items.pop(turn, None)  # noqa: SLF001
+            if work is not None:
+                work.future.cancel()
 
 
 def _end_with_parent(parent: int) -> None:

@@ -476,3 +476,32 @@ if __name__ == "__main__":
             return
         time.sleep(0.1)
     pytest.fail("the helper still runs ten seconds after its caller was killed")
+
+
+@pytest.mark.parametrize(("seconds", "cancelled"), [(0.01, 0), (30, 1)])
+def test_an_interrupted_pool_ends_its_helpers_and_says_nothing(monkeypatch, seconds, cancelled):
+    """What waited was looked up after it had been forgotten: a traceback on the screen, and helpers that went on."""
+    import psutil
+
+    from evenhand.modeling.search_worker import open_pool
+
+    raised = []
+    monkeypatch.setattr("threading.excepthook", lambda fault: raised.append(fault.exc_value))
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    waiting = []
+
+    def interrupt(after):
+        with open_pool(2) as pool:
+            time.sleep(after)
+            waiting.extend(pool._executor.submit(time.sleep, seconds) for _ in range(6))
+            for future in waiting[len(waiting) - cancelled :]:
+                future.cancel()
+            raise KeyboardInterrupt
+
+    for pause in (0.0, 0.2, 0.4, 0.6):
+        with pytest.raises(KeyboardInterrupt):
+            interrupt(pause)
+        assert all(future.done() for future in waiting)
+    assert raised == []
+    left = [c for c in psutil.Process().children(recursive=True) if c.pid not in before]
+    assert not [child for child in left if "LokyProcess" in " ".join(child.cmdline())]
