@@ -81,10 +81,11 @@ def main() -> int:
         ]
 
     detector = count()
-    rows = ScoredRows(data["score"], data["y"].view(np.uint8) == 1, encode_groups(people))
+    favorable, groups = data["y"].view(np.uint8) == 1, encode_groups(people)
     views = [detector.counts.marginal(view) for view in ((), ("race",), ("sex",), ("race", "sex"))]
 
     def areas():
+        rows = ScoredRows(data["score"], favorable, groups)  # anew each time: it keeps the order of its rows
         return [rows.areas(view) for view in views]
 
     histogram = {"y_score": data["score"], "score_bins": 1000}

@@ -1,14 +1,17 @@
 """The area under the ROC curve by group: exact by one sort of the rows, or from a histogram with its error bound."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Area", "area_of_histogram", "exact_areas", "weighted_areas"]
+__all__ = ["Area", "RisingRows", "area_of_histogram", "weighted_areas"]
+
+Axes = Mapping[str, npt.NDArray[Any]]
 
 _BLOCK = 1 << 16
 _SCAN = 1 << 13  # what a block needs stays in the first two caches, and no dot product starts threads
@@ -105,13 +108,11 @@ def area_of_histogram(rows: npt.ArrayLike, *, ties: bool = False) -> Area:
     return scan.area(0.0 if ties else float((pos / m) @ (neg / n)) / 2)
 
 
-def exact_areas(
-    score: npt.NDArray[Any], favorable: npt.NDArray[np.bool_], group: npt.NDArray[Any], sizes: npt.NDArray[Any]
-) -> Iterator[Area]:
-    """The exact area of each group, in the order of the codes.
+class RisingRows:
+    """Rows in the order of their scores: one sort, from which the exact areas of every view follow.
 
-    Score and label of a row become one integer, so that one sort of plain integers does what an argsort and two
-    gathers would. Takes 8 bytes a row beside its inputs.
+    Takes 8 bytes a row and the codes beside its inputs: the array of the order ends as two of half its width, the keys
+    of the rows and the room in which the groups of a view are laid side by side.
 
     Parameters
     ----------
@@ -119,17 +120,71 @@ def exact_areas(
         Finite scores, shape (n,), any float type.
     favorable
         Whether the label is the favorable one, shape (n,).
-    group
-        Codes, shape (n,).
-    sizes
-        Rows of each group, shape (g,).
+    axes
+        Codes by attribute, each of shape (n,).
+
+    Examples
+    --------
+    >>> score, favorable = np.array([0.5, 0.1, 0.1]), np.array([True, False, True])
+    >>> rows = RisingRows(score, favorable, {"sex": np.array([0, 1, 1])})
+    >>> [area.value for area in rows.areas([3])], [area.value for area in rows.areas([1, 2], lambda axes: axes["sex"])]
+    ([0.75], [nan, 0.5])
     """
-    ends = np.cumsum(sizes)
-    keys = _partition(score, favorable, group, ends - sizes)
-    for end, size in zip(ends.tolist(), np.asarray(sizes).tolist(), strict=True):
-        own = keys[end - size : end]
-        own.sort()
-        yield _scan_keys(own)
+
+    def __init__(
+        self, score: npt.NDArray[Any], favorable: npt.NDArray[np.bool_], axes: Mapping[str, npt.NDArray[Any]]
+    ) -> None:
+        order = np.argsort(score)
+        self._keys, self._room = _halves(order)
+        self._axes = {name: np.empty_like(codes) for name, codes in axes.items()}
+        rank, last = -1, np.nan
+        for start in range(0, len(order), _BLOCK):
+            own = order[start : start + _BLOCK].copy()  # the keys are written over it
+            to = slice(start, start + len(own))
+            known = score[own]
+            ranks = rank + np.cumsum(np.append(known[0] != last, known[1:] != known[:-1]))
+            self._keys[to] = ranks << 1 | favorable[own]
+            for name, codes in axes.items():
+                self._axes[name][to] = codes[own]
+            rank, last = int(ranks[-1]), known[-1]
+
+    def areas(self, sizes: npt.ArrayLike, group: Callable[[Axes], npt.NDArray[Any]] | None = None) -> Iterator[Area]:
+        """The area of each group of a view, in the order of the groups.
+
+        Parameters
+        ----------
+        sizes
+            Rows of each group, shape (g,).
+        group
+            From the codes of some rows to the position of each row's group, or None where all are one group.
+        """
+        ends = np.cumsum(sizes)
+        keys = self._keys if group is None else self._partition(ends - sizes, group)
+        for start, end in pairwise([0, *ends.tolist()]):
+            yield _scan_keys(keys[start:end])
+
+    def _partition(self, starts: npt.NDArray[Any], group: Callable[[Axes], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """Keys of all rows, those of one group side by side and still in order."""
+        free = np.array(starts, dtype=np.int64)
+        for start in range(0, len(self._keys), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            codes = group({name: axis[rows] for name, axis in self._axes.items()})
+            ordered, at = self._keys[rows][np.argsort(codes, kind="stable")], 0
+            counts = np.bincount(codes, minlength=len(free))
+            for code in np.flatnonzero(counts).tolist():
+                size = int(counts[code])
+                self._room[free[code] : free[code] + size] = ordered[at : at + size]
+                at += size
+            free += counts
+        return self._room
+
+
+def _halves(order: npt.NDArray[np.intp]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Two arrays as long as `order`, which are its memory where a rank and a bit fit into half of a number."""
+    if len(order) >= 1 << 31:
+        return np.empty(len(order), dtype=np.uint64), np.empty(len(order), dtype=np.uint64)
+    both = order.view(np.uint32)
+    return both[: len(order)], both[len(order) :]
 
 
 def weighted_areas(
@@ -169,55 +224,9 @@ def weighted_areas(
         yield area_of_histogram(counts, ties=True)
 
 
-def _partition(score: Any, favorable: Any, group: Any, starts: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
-    """Keys of all rows, those of one group side by side."""
-    keys = np.empty(len(score), dtype=np.uint64)
-    free = np.array(starts, dtype=np.int64)
-    coded = _codes_of_scores(score)
-    alone = len(starts) == 1
-    for start in range(0, len(score), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        block = coded(rows)
-        block <<= np.uint64(1)
-        block |= favorable[rows].view(np.uint8)
-        if alone:
-            keys[rows] = block
-            continue
-        order = np.argsort(group[rows], kind="stable")
-        counts = np.bincount(group[rows], minlength=len(free))
-        sorted_, at = block[order], 0
-        for code in np.flatnonzero(counts).tolist():
-            size = int(counts[code])
-            keys[free[code] : free[code] + size] = sorted_[at : at + size]
-            at += size
-        free += counts
-    return keys
-
-
-def _codes_of_scores(score: npt.NDArray[Any]) -> Any:
-    """A function from rows to integers in the order of their scores, with at least one bit to spare."""
-    if score.size and score.min() >= 0 and score.max() <= 1:
-
-        def bits(rows: slice) -> npt.NDArray[np.uint64]:
-            # The bits of floats from 0 to 1 are in their order and leave two free; adding 0 turns -0 into 0.
-            block: npt.NDArray[np.uint64] = (score[rows].astype(np.float64) + 0.0).view(np.uint64)
-            return block
-
-        return bits
-    ranks = np.unique(score, return_inverse=True)[1]
-
-    def rank(rows: slice) -> npt.NDArray[np.uint64]:
-        block: npt.NDArray[np.uint64] = ranks[rows].astype(np.uint64)
-        return block
-
-    return rank
-
-
-def _scan_keys(keys: npt.NDArray[np.uint64]) -> Area:
-    """The area of sorted keys (score, label), a block at a time."""
-    m = sum(
-        int(np.bitwise_and(keys[start : start + _SCAN], np.uint64(1)).sum()) for start in range(0, len(keys), _SCAN)
-    )
+def _scan_keys(keys: npt.NDArray[Any]) -> Area:
+    """The area of keys (rank of the score, label) that rise but for the order of labels at one score."""
+    m = _favorable(keys)
     n = len(keys) - m
     if not m or not n:
         return Area(float("nan"), float("nan"), m, n)
@@ -227,10 +236,9 @@ def _scan_keys(keys: npt.NDArray[np.uint64]) -> Area:
         stop = min(start + _SCAN, len(keys))
         if stop < len(keys):
             # A run of ties that the block's end cuts is left to the next block.
-            cut = start + int(np.searchsorted(keys[start:stop], keys[stop - 1] & ~np.uint64(1)))
+            cut = start + int(np.searchsorted(keys[start:stop], keys[stop - 1] & ~keys.dtype.type(1)))
             if cut == start:
-                stop = _add_run(scan, keys, start)
-                start = stop
+                start = _add_run(scan, keys, start)
                 continue
             stop = cut
         _add_block(scan, keys[start:stop])
@@ -238,20 +246,23 @@ def _scan_keys(keys: npt.NDArray[np.uint64]) -> Area:
     return scan.area()
 
 
-def _add_run(scan: _AreaScan, keys: npt.NDArray[np.uint64], start: int) -> int:
-    """Add one long run of ties; the unfavorable ones come first in it."""
-    first = keys[start] & ~np.uint64(1)
-    middle = int(np.searchsorted(keys, first | np.uint64(1)))
-    end = int(np.searchsorted(keys, first | np.uint64(1), side="right"))
-    scan.add(np.array([end - middle]), np.array([middle - start]))
+def _favorable(keys: npt.NDArray[Any]) -> int:
+    return sum(int((keys[start : start + _SCAN] & keys.dtype.type(1)).sum()) for start in range(0, len(keys), _SCAN))
+
+
+def _add_run(scan: _AreaScan, keys: npt.NDArray[Any], start: int) -> int:
+    """Add one long run of ties."""
+    end = start + int(np.searchsorted(keys[start:], keys[start] | keys.dtype.type(1), side="right"))
+    pos = _favorable(keys[start:end])
+    scan.add(np.array([pos]), np.array([end - start - pos]))
     return end
 
 
-def _add_block(scan: _AreaScan, block: npt.NDArray[np.uint64]) -> None:
+def _add_block(scan: _AreaScan, block: npt.NDArray[Any]) -> None:
     """Add a block that cuts no run of ties."""
-    hit = (block & np.uint64(1)).view(np.int64).astype(bool)
-    score = block >> np.uint64(1)
-    new = score[1:] != score[:-1]
+    hit = (block & block.dtype.type(1)).astype(bool)
+    rank = block >> block.dtype.type(1)
+    new = rank[1:] != rank[:-1]
     if new.all():
         scan.add_distinct(hit)
         return

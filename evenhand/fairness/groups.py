@@ -279,7 +279,7 @@ def _banded(column: pd.Series, edges: Sequence[float]) -> bool:
 def _encode_column(column: pd.Series, name: str, *, part: bool) -> Coded:
     coded = encode_values(column, name=name, missing=UNKNOWN)
     _refuse_measures(coded, name)
-    if not part:
+    if not part and len(coded.labels) > _MOST_NUMBERS:  # so few are groups, and are not worth a pass over the rows
         refuse_identifiers(len(coded.present), len(coded.codes), name)
     labels = _texts(coded)
     # 1 and "1" in one column are one group, and so are all that is unknown.

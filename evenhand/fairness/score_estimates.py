@@ -1,6 +1,6 @@
 """Estimates that need scores: area, log-loss and calibration of every group of a view."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evenhand.fairness.areas import Area, area_of_histogram, exact_areas, weighted_areas
+from evenhand.fairness.areas import Area, Axes, RisingRows, area_of_histogram, weighted_areas
 from evenhand.fairness.arrays import Array, Bools, Floats, Ints
 from evenhand.fairness.assess import Estimate
 from evenhand.fairness.counts import Marginal
@@ -56,38 +56,52 @@ class ScoredRows:
     sampling: Array | None = None
 
     @cached_property
-    def _rising(self) -> Ints:
-        """The rows in the order of their scores, which every view of weighted rows shares."""
+    def _rising(self) -> RisingRows:
+        """The rows in the order of their scores, which every view shares."""
+        return RisingRows(self.score, self.favorable, self._axes)
+
+    @cached_property
+    def _order(self) -> Ints:
+        """The same of weighted rows, whose weights and labels are gathered for a view."""
         return np.argsort(self.score, kind="stable")
+
+    @property
+    def _axes(self) -> dict[str, Array]:
+        return {name: coded.codes for name, coded in self.groups.items()}
 
     def areas(self, marginal: Marginal) -> list[Area]:
         """The exact area of each group of a view, in its order."""
-        everybody = np.broadcast_to(np.zeros(1, dtype=np.uint8), self.score.shape)
-        codes = self.codes(marginal) if marginal.attributes else everybody
         weight = self.frequency if self.sampling is None else self.sampling
         if weight is None:
-            return list(exact_areas(self.score, self.favorable, codes, marginal.n))
-        at = self._rising
-        parts = (self.score[at], self.favorable[at], codes[at], weight[at])
-        return list(weighted_areas(*parts, len(marginal.groups)))
+            return list(self._rising.areas(marginal.n, self._coder(marginal) if marginal.attributes else None))
+        at = self._order
+        codes = self.codes(marginal)[at] if marginal.attributes else np.zeros(len(at), dtype=np.uint8)
+        return list(weighted_areas(self.score[at], self.favorable[at], codes, weight[at], len(marginal.groups)))
 
     def codes(self, marginal: Marginal) -> Array:
         """The position of each row's group among the groups of the view."""
+        return self._coder(marginal)(self._axes)
+
+    def _coder(self, marginal: Marginal) -> Callable[[Axes], Array]:
+        """From the codes of rows to the positions of their groups among those of the view."""
         chosen = [self.groups[name] for name in marginal.attributes]
         sizes = [len(coded.labels) for coded in chosen]
         place = np.zeros(sizes, dtype=np.uint8 if len(marginal.groups) <= 256 else np.uint16)
         for at, group in enumerate(marginal.groups):
             place[tuple(coded.labels.index(label) for coded, label in zip(chosen, group, strict=True))] = at
-        if len(chosen) == 1:
-            codes: Array = place[chosen[0].codes]
-            return codes
         wide: Any = np.uint16 if place.size < 1 << 16 else np.int64
-        combined: Array = np.zeros(len(chosen[0].codes), dtype=wide)
-        for coded, size in zip(chosen, sizes, strict=True):
-            np.multiply(combined, wide(size), out=combined)
-            np.add(combined, coded.codes, out=combined, casting="unsafe")
-        crossed: Array = place.reshape(-1)[combined]
-        return crossed
+        flat: Array = place.reshape(-1)
+
+        def positions(axes: Axes) -> Array:
+            first, *others = (axes[name] for name in marginal.attributes)
+            combined: Array = first.astype(wide) if others else first
+            for codes, size in zip(others, sizes[1:], strict=True):
+                np.multiply(combined, wide(size), out=combined)
+                np.add(combined, codes, out=combined, casting="unsafe")
+            found: Array = flat[combined]
+            return found
+
+        return positions
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from evenhand.exceptions import DataError
 from evenhand.fairness import BiasDetector, merge
-from evenhand.fairness.areas import area_of_histogram, exact_areas
+from evenhand.fairness.areas import RisingRows, area_of_histogram
 from tests.evenhand.fairness import slow_definitions as slow
 
 SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1e-300, -0.0]), min_size=1, max_size=30)
@@ -20,7 +20,7 @@ SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1e-300, -0.0]
 def test_exact_area_by_all_pairs(score, data, change):
     y = data.draw(st.lists(st.booleans(), min_size=len(score), max_size=len(score)))
     moved = np.array(score) * change[0] + change[1]
-    (found,) = exact_areas(moved, np.array(y), np.zeros(len(y), np.uint8), np.array([len(y)]))
+    (found,) = RisingRows(moved, np.array(y), {}).areas([len(y)])
     assert found.value == pytest.approx(slow.area(y, moved.tolist()), abs=1e-14, nan_ok=True)
 
 
@@ -30,7 +30,7 @@ def test_exact_areas_of_groups_across_blocks(decimals):
     rng = np.random.default_rng(decimals)
     n = 40_000
     y, score, group = rng.random(n) < 0.3, np.round(rng.random(n), decimals), rng.integers(0, 3, n).astype(np.uint8)
-    found = list(exact_areas(score, y, group, np.bincount(group)))
+    found = list(RisingRows(score, y, {"g": group}).areas(np.bincount(group), lambda axes: axes["g"]))
     for code, area in enumerate(found):
         assert area.value == pytest.approx(roc_auc_score(y[group == code], score[group == code]), abs=1e-13)
         counts = _distinct(y[group == code], score[group == code])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from evenhand.exceptions import ConfigError
-from evenhand.fairness.areas import exact_areas
+from evenhand.fairness.areas import RisingRows
 from evenhand.fairness.statistics._score import corrected_difference_z, difference_z
 from evenhand.fairness.statistics.figures import (
     area_rates,
@@ -68,7 +68,7 @@ def true_figure(kind, tpr, fpr, base):
 def test_the_drawn_variance_is_that_of_the_audit():
     rng = np.random.default_rng(3)
     score, label = rng.normal(size=60), np.arange(60) < 25
-    (found,) = exact_areas(score, label, np.zeros(60, dtype=np.uint8), np.array([60]))
+    (found,) = RisingRows(score, label, {}).areas([60])
     above = score[label][:, None] > score[~label][None, :]
     variance = above.mean(axis=1).var(ddof=1) / 25 + above.mean(axis=0).var(ddof=1) / 35
     assert found.value == pytest.approx(above.mean())
