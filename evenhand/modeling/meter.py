@@ -4,9 +4,10 @@ import logging
 import resource
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import inf, isfinite, nan
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,9 @@ from evenhand.exceptions import ConfigError, Problem
 from evenhand.modeling._values import plain
 
 __all__ = ["Meter", "MeterReading"]
+
+_LOOK_FOR_CHILDREN = 1.0
+"""Seconds between two looks for children, which read every process of the machine; their memory is read more often."""
 
 _detection = threading.Lock()
 """One tracker at a time finds out the hardware; the others then read its answer from codecarbon's cache."""
@@ -176,16 +180,18 @@ class Meter:
         )
 
     def _watch(self) -> None:
-        pause = self._interval
+        pause, children, found = self._interval, list[psutil.Process](), -inf
         while not self._done.wait(pause):
             began = perf_counter()
-            self._peak = max(self._peak, self._resident())
-            # Where a look is dear, because the machine has many processes, looking takes a twentieth of the time.
-            pause = max(self._interval, 20 * (perf_counter() - began))
+            if began - found > _LOOK_FOR_CHILDREN:
+                children, found = _children(self._process), began
+            self._peak = max(self._peak, self._resident(children))
+            # Where a look is dear, because the machine has many processes, looking takes a fiftieth of the time.
+            pause = max(self._interval, 50 * (perf_counter() - began))
 
-    def _resident(self) -> int:
+    def _resident(self, children: Sequence[psutil.Process] | None = None) -> int:
         total = 0
-        for process in [self._process, *_children(self._process)]:
+        for process in [self._process, *(_children(self._process) if children is None else children)]:
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 total += process.memory_info().rss
         return total
@@ -265,6 +271,11 @@ class _Energy:
                 tracking_mode="process",
                 measure_power_secs=15,
             )
+            # Each sample looks at every process of the machine: one a second took 3% of a search. A sample is an
+            # average since the one before, and energy grows with CPU time here, so that fewer tell the same.
+            sampler = getattr(self._tracker, "_scheduler_monitor_power", None)  # it has no setting
+            if sampler is not None:
+                sampler.interval = 10.0
             self._tracker.start()
 
     def stop(self) -> tuple[float, float, str]:
