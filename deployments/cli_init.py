@@ -43,7 +43,7 @@ def write_configuration(
         raise ConfigError(f"{file} is there already: name another file with --output, or overwrite it with --force")
     if not file.parent.is_dir():
         raise ConfigError(f"{file.parent} is no folder: make it first, or name another file with --output")
-    frame = read_source(path=data)
+    frame = read_source(path=data, unused=lambda _: True)
     draft = _draft(frame, data, file, target, favorable_label, sensitive, stem)
     write_text(file, draft_config(draft))
     _report(draft, file)

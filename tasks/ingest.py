@@ -1,6 +1,6 @@
 """Read the rows, hold them to their contract, and keep a snapshot."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,18 @@ def _read(
     data: DataConfig, sensitive: dict[str, Sensitive], known: dict[str, ReadAs]
 ) -> tuple[pd.DataFrame, Sample | None]:
     with reading(data.source) as source:
-        return _read_from({**source, "known": known}, data, sensitive)
+        return _read_from({**source, "known": known, "unused": _unused(data, sensitive)}, data, sensitive)
+
+
+def _unused(data: DataConfig, sensitive: dict[str, Sensitive]) -> Callable[[str], bool]:
+    """Whether the configuration leaves a column out, so that it may hold anything."""
+    roles = {data.target, data.key, data.time, data.group, *(c for how in sensitive.values() for c in how.columns)}
+    features = set(data.features)
+
+    def unused(name: str) -> bool:
+        return name not in roles and (name in data.exclude or (bool(features) and name not in features))
+
+    return unused
 
 
 def _read_from(

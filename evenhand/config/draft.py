@@ -216,7 +216,7 @@ def _reasons(draft: Draft) -> dict[str, str]:
     rows = [name for name in draft.inspection.keys if _ROW_NAME.search(name)]
     suspicious = "alone predicts the target almost perfectly: does it encode it?"
     reasons = dict.fromkeys(wide, "may be sensitive, and has too many values to compare")
-    reasons |= dict.fromkeys(draft.inspection.constants, "the same in every row")
+    reasons |= dict.fromkeys(draft.inspection.constants, "the same in every row, or of a type that no feature has")
     reasons |= dict.fromkeys(rows, "names a row")
     reasons |= dict.fromkeys(draft.inspection.suspects, suspicious)
     return {name: reason for name, reason in reasons.items() if name not in taken and name != key}

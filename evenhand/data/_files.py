@@ -57,12 +57,13 @@ def read_file(
     delimiter: str | None,
     asked: Mapping[str, ReadAs],
     known: Mapping[str, ReadAs],
+    unused: Callable[[str], bool] | None = None,
 ) -> pd.DataFrame:
     """Read a CSV or Parquet file at any address; see :func:`evenhand.data.sources.read_source`."""
     name = shown(address)
     folder = find_folder(address, format=format)
     if folder is not None:
-        return _read_parquet(folder.path, name, folder.system)
+        return _read_parquet(folder.path, name, folder.system, unused=unused)
     with local_file(address) as path:
         head = _head(path, name)
         if not head.strip(b" \t\r\n\x0c\xef\xbb\xbf\xff\xfe"):
@@ -73,7 +74,7 @@ def read_file(
         if format == "parquet" and not is_parquet:
             raise DataError(f"{name} is no Parquet file: set format to 'csv' or 'auto'")
         if is_parquet:
-            return _read_parquet(path, name)
+            return _read_parquet(path, name, unused=unused)
         return _read_text(path, name, head, encoding=encoding, delimiter=delimiter, asked=asked, known=known)
 
 
@@ -121,7 +122,9 @@ def _read_text(path: Path, name: str, head: bytes, **how: Any) -> pd.DataFrame:
         raise DataError(f"{name} is compressed and damaged or cut off: fetch it again") from error
 
 
-def _read_parquet(path: Path | str, name: str, system: Any = None) -> pd.DataFrame:
+def _read_parquet(
+    path: Path | str, name: str, system: Any = None, *, unused: Callable[[str], bool] | None
+) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     with readable(name):
@@ -141,7 +144,7 @@ def _read_parquet(path: Path | str, name: str, system: Any = None) -> pd.DataFra
     for column, counter in counters.items():
         if column not in frame.columns:
             frame.insert(0, column, np.asarray(counter))
-    return plain_frame(frame)
+    return plain_frame(frame, unused=unused)
 
 
 def named_ranges(metadata: dict[bytes, bytes], n: int) -> dict[str, range]:

@@ -1,6 +1,6 @@
 """A table in parts: Parquet files a batch at a time, anything else as one part."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,31 +51,39 @@ class WholeFrame:
 
 
 @contextmanager
-def open_parts(address: str, *, format: str) -> Iterator[Parts | None]:  # noqa: A002 (as in sources.py)
+def open_parts(
+    address: str,
+    *,
+    format: str,  # noqa: A002 (as in sources.py)
+    unused: Callable[[str], bool] | None = None,
+) -> Iterator[Parts | None]:
     """The Parquet file or folder at an address, to be read in parts; None when it is something else."""
     name = shown(address)
     folder = find_folder(address, format=format)
     if folder is not None:
         with readable(name):
-            yield _ParquetParts(folder.path, name, folder.system)
+            yield _ParquetParts(folder.path, name, folder.system, unused=unused)
         return
     with local_file(address) as path:
         if format == "csv" or not starts_as_parquet(path):
             yield None
             return
         with readable(name):
-            yield _ParquetParts(path, name)
+            yield _ParquetParts(path, name, unused=unused)
 
 
 class _ParquetParts:
     """A Parquet file, or a folder of them."""
 
-    def __init__(self, path: Path | str, name: str, system: Any = None) -> None:
+    def __init__(
+        self, path: Path | str, name: str, system: Any = None, *, unused: Callable[[str], bool] | None = None
+    ) -> None:
         import pyarrow.dataset as ds
         import pyarrow.parquet as pq
 
         if system is None and Path(path).is_file():
             check_unique_names(pq.read_schema(path).names)
+        self._unused = unused
         self._data = ds.dataset(path, format="parquet", partitioning="hive", filesystem=system)
         self.rows: int = self._data.count_rows()
         if not self.rows:
@@ -115,7 +123,7 @@ class _ParquetParts:
             frame.index = pd.RangeIndex(batch.num_rows)
             frame = self._with_ranges(frame, np.arange(start, start + batch.num_rows), columns)
             start += batch.num_rows
-            yield plain_frame(frame)[list(columns)]
+            yield plain_frame(frame, unused=self._unused)[list(columns)]
 
     def take(self, positions: npt.NDArray[np.intp]) -> pd.DataFrame:
         import pyarrow as pa
@@ -130,7 +138,7 @@ class _ParquetParts:
         del kept
         frame = table.to_pandas(split_blocks=True, self_destruct=True)
         del table
-        return plain_frame(self._with_ranges(frame, positions, self.columns))
+        return plain_frame(self._with_ranges(frame, positions, self.columns), unused=self._unused)
 
     def _with_ranges(self, frame: pd.DataFrame, places: npt.NDArray[np.intp], columns: Sequence[str]) -> pd.DataFrame:
         for name, counter in self._named.items():

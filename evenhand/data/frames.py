@@ -1,6 +1,6 @@
 """Plain columns: whatever a source hands over becomes numbers, booleans, strings or dates, or a clear error."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -119,11 +119,18 @@ def column_kind(series: pd.Series) -> Kind:
     return _INFERRED.get(inferred, "mixed")
 
 
-def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
+def plain_frame(frame: pd.DataFrame, *, unused: Callable[[str], bool] | None = None) -> pd.DataFrame:
     """The same rows with plain dtypes, text column names and a fresh index.
 
     Categories become their values, nullable dtypes their numpy ones, text ``str``, dates ``datetime64`` without zone
     (UTC), decimals floats; numbers mixed with text become text, and so do integers of more than 64 bits.
+
+    Parameters
+    ----------
+    frame
+        Any frame.
+    unused
+        Whether nothing uses a column: it is left without a value where it holds what no table of features has.
 
     Raises
     ------
@@ -137,7 +144,10 @@ def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
         try:
             columns[name] = plain_column(frame.iloc[:, position]).reset_index(drop=True)
         except DataError as error:
-            problems.append(Problem(f"column {shorten(name)}", str(error)))
+            if unused is not None and unused(name):
+                columns[name] = pd.Series(np.full(len(frame), np.nan))
+            else:
+                problems.append(Problem(f"column {shorten(name)}", str(error)))
     if problems:
         raise DataError("the data holds what a table of features cannot: " + "; ".join(map(str, problems)))
     return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)), columns=names, copy=False)
@@ -245,7 +255,7 @@ def _mixed_to_text(series: pd.Series) -> pd.Series:
     odd = sorted({type(value).__name__ for value in present if not isinstance(value, str | int | float | np.generic)})
     if odd:
         raise DataError(
-            f"holds values of type {', '.join(odd)}: store text, numbers or dates, or leave it out of what is read"
+            f"holds values of type {', '.join(odd)}: store text, numbers or dates, or name the column in data.exclude"
         )
     texts = np.array([value_text(value) for value in present], dtype=object)
     return pd.Series(texts, index=present.index, dtype="str").reindex(series.index)

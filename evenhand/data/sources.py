@@ -1,6 +1,6 @@
 """Reading a table: a CSV or Parquet file at any address, a SQL query, or a data set that a package ships."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -31,6 +31,7 @@ def read_source(
     text: Sequence[str] = (),
     numbers: Sequence[str] = (),
     known: Mapping[str, ReadAs] | None = None,
+    unused: Callable[[str], bool] | None = None,
 ) -> pd.DataFrame:
     """Read one source into a plain frame.
 
@@ -56,6 +57,9 @@ def read_source(
     known
         What columns of a CSV file are known to be (:func:`evenhand.data.reading.known_kinds`), where `text` and
         `numbers` do not name them. It decides in place of what the file at hand looks like.
+    unused
+        Whether nothing uses a column of this name: in a Parquet file it may then be of any type, and comes without a
+        value where no feature could be of it.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def read_source(
 
         asked: dict[str, ReadAs] = {**dict.fromkeys(numbers, "number"), **dict.fromkeys(text, "text")}
         how: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter}
-        return read_file(path, format=format, asked=asked, known=known or {}, **how)
+        return read_file(path, format=format, asked=asked, known=known or {}, unused=unused, **how)
     if sql is not None and url is not None:
         from evenhand.data._sql import read_query
 
@@ -121,7 +125,7 @@ def open_source(**source: Any) -> Iterator[Parts]:
     if source.get("path") is None:
         yield WholeFrame(read_source(**source))
         return
-    with open_parts(source["path"], format=source.get("format") or "auto") as parts:
+    with open_parts(source["path"], format=source.get("format") or "auto", unused=source.get("unused")) as parts:
         yield parts if parts is not None else WholeFrame(read_source(**source))
 
 
