@@ -27,6 +27,7 @@ DATABASES = ("prefect", "mlflow", "evenhand")
 """What the databases are called, and the programs that keep them."""
 
 _MANIFEST, _ARTIFACTS, _FORMAT = "evenhand-backup.json", "artifacts.tar", 1
+_LEDGER = "evenhand_ledger"  # as in tasks/ledger/schema.py, which needs more than Python and Docker
 _FOREIGN = "is no backup of Evenhand, or is cut off: give a file as `evenhand backup` wrote it"
 
 
@@ -37,9 +38,12 @@ class Place(Protocol):
     ----------
     kind
         "postgresql" or "sqlite": a backup goes back into its own kind.
+    elsewhere
+        The address of artifacts that are on no disk of the service, so that a backup does not hold them; or "".
     """
 
     kind: str
+    elsewhere: str
 
     def dump(self, database: str, path: Path) -> None:
         """Write a database to a file, as it is at one moment, while it is in use."""
@@ -47,8 +51,8 @@ class Place(Protocol):
     def collect(self, path: Path) -> None:
         """Write the artifacts to a tar file."""
 
-    def runs(self) -> int:
-        """How many runs MLflow knows."""
+    def rows(self, database: str, table: str) -> int:
+        """How many rows a table of a database has; 0 without the table."""
 
     def idle(self) -> AbstractContextManager[object]:
         """A block in which nothing reads or writes the databases."""
@@ -95,7 +99,7 @@ def back_up(place: Place, path: Path) -> Mapping[str, Any]:
             "format": _FORMAT,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "kind": place.kind,
-            "runs": place.runs(),
+            "runs": place.rows("mlflow", "runs"),
             "members": {name: _described(folder / name) for name in members},
         }
         (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
@@ -129,7 +133,7 @@ def restore(place: Place, path: Path, *, replace: bool = False) -> Mapping[str, 
     path
         The backup.
     replace
-        Also when the service has runs of its own, which are lost then.
+        Also when the service has runs, or decisions in its ledger, of its own, which are lost then.
 
     Returns
     -------
@@ -151,13 +155,21 @@ def restore(place: Place, path: Path, *, replace: bool = False) -> Mapping[str, 
         manifest = _unpack(path, folder)
         if manifest["kind"] != place.kind:
             raise DataError(f"{path} is of a service on {manifest['kind']}, and this one is on {place.kind}")
-        if not replace and (there := place.runs()):
-            raise DataError(f"this service has {there} runs of its own: restore into an empty one, or give --replace")
+        if not replace:
+            _refuse_history(place)
         with place.idle():
             for database in DATABASES:
                 place.load(database, folder / database)
             place.spread(folder / _ARTIFACTS)
     return manifest
+
+
+def _refuse_history(place: Place) -> None:
+    """Refuse to write over what nobody could bring back."""
+    held = {"runs": place.rows("mlflow", "runs"), "records in its ledger": place.rows("evenhand", _LEDGER)}
+    named = " and ".join(f"{number} {what}" for what, number in held.items() if number)
+    if named:
+        raise DataError(f"this service has {named} of its own: restore into an empty one, or give --replace")
 
 
 def _described(path: Path) -> dict[str, int | str]:

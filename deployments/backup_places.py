@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -21,7 +21,7 @@ _EMPTY = (
     "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner; "
     "GRANT USAGE ON SCHEMA public TO PUBLIC;"
 )
-_COUNT = "SELECT count(*) FROM runs"
+_QUIET = ("--no-align", "--tuples-only")
 
 
 class Compose:
@@ -36,6 +36,7 @@ class Compose:
     """
 
     kind = "postgresql"
+    elsewhere = ""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._folder, self._environment = folder, environment
@@ -48,10 +49,10 @@ class Compose:
         """Write the artifacts, out of MLflow's volume."""
         self._exec("mlflow", ["tar", "-C", "/srv/mlflow", "-cf", "-", "."], out=path)
 
-    def runs(self) -> int:
-        """How many runs MLflow knows."""
-        asked = ["psql", "--username=postgres", "--dbname=mlflow", "--no-align", "--tuples-only", f"--command={_COUNT}"]
-        return int(self._exec("postgres", asked))
+    def rows(self, database: str, table: str) -> int:
+        """How many rows a table has; 0 without the table."""
+        asked = ["psql", "--username=postgres", f"--dbname={database}", *_QUIET]
+        return _count(lambda sql: self._exec("postgres", [*asked, f"--command={sql}"]), table)
 
     @contextmanager
     def idle(self) -> Iterator[None]:
@@ -84,14 +85,16 @@ class Compose:
 class _Local:
     """What both kinds of local services share: the artifacts in a folder, and a lock against `evenhand up`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, artifacts: str = "") -> None:
         self._folder = folder
-        self._artifacts = folder / "mlflow-artifacts"
+        local = _local_folder(artifacts) if artifacts else folder / "mlflow-artifacts"
+        self._artifacts = local or folder / "mlflow-artifacts"
+        self.elsewhere = artifacts if local is None else ""
 
     def collect(self, path: Path) -> None:
-        """Write the artifacts."""
+        """Write the artifacts, unless they are elsewhere."""
         with tarfile.open(path, "w") as whole:
-            if self._artifacts.is_dir():
+            if self._artifacts.is_dir() and not self.elsewhere:
                 whole.add(self._artifacts, arcname=".")
 
     @contextmanager
@@ -110,7 +113,9 @@ class _Local:
             yield
 
     def spread(self, path: Path) -> None:
-        """Unpack the artifacts."""
+        """Unpack the artifacts, unless they are elsewhere."""
+        if self.elsewhere:
+            return
         self._artifacts.mkdir(parents=True, exist_ok=True)
         with tarfile.open(path) as whole:
             whole.extractall(self._artifacts, filter="data")
@@ -123,9 +128,19 @@ class Files(_Local):
     ----------
     folder
         Its folder, `service/` below the home.
+    artifacts
+        The address of the artifacts where they are not in that folder.
+    files
+        Databases that are not in their usual places.
     """
 
     kind = "sqlite"
+
+    def __init__(self, folder: Path, artifacts: str = "", files: Mapping[str, Path] | None = None) -> None:
+        super().__init__(folder, artifacts)
+        # The ledger lies beside the folder: runs without a service write to it too.
+        own = {"prefect": folder / "prefect/prefect.db", "mlflow": folder / "mlflow.db"}
+        self._files = {**own, "evenhand": folder.parent / "ledger.db", **(files or {})}
 
     def dump(self, database: str, path: Path) -> None:
         """Copy by SQLite's own backup, which takes one moment's state also while others write."""
@@ -135,13 +150,16 @@ class Files(_Local):
         with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(path)) as here:
             there.backup(here)
 
-    def runs(self) -> int:
-        """How many runs MLflow knows."""
-        path = self._database("mlflow")
+    def rows(self, database: str, table: str) -> int:
+        """How many rows a table has; 0 without the table."""
+        path = self._database(database)
         if not path.is_file():
             return 0
-        with closing(sqlite3.connect(path)) as database:
-            return int(database.execute(_COUNT).fetchone()[0])
+        with closing(sqlite3.connect(path)) as known:
+            made = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+            if not known.execute(made, [table]).fetchone()[0]:
+                return 0
+            return int(known.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0])  # noqa: S608 (our own names)
 
     def load(self, database: str, path: Path) -> None:
         """Put the file in the place of the one there is, with nothing left of its journal."""
@@ -153,8 +171,7 @@ class Files(_Local):
         draft.replace(target)
 
     def _database(self, name: str) -> Path:
-        places = {"prefect": "prefect/prefect.db", "mlflow": "mlflow.db", "evenhand": "../ledger.db"}
-        return self._folder / places[name]
+        return self._files[name]
 
 
 class Postgres(_Local):
@@ -166,25 +183,23 @@ class Postgres(_Local):
         Its folder, `service/` below the home.
     addresses
         The databases' addresses.
+    artifacts
+        The address of the artifacts where they are not in that folder.
     """
 
     kind = "postgresql"
 
-    def __init__(self, folder: Path, addresses: Mapping[str, str]) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, addresses: Mapping[str, str], artifacts: str = "") -> None:
+        super().__init__(folder, artifacts)
         self._addresses = addresses
 
     def dump(self, database: str, path: Path) -> None:
         """Write a database."""
         self._program("pg_dump", database, ["--format=custom", f"--file={path}"])
 
-    def runs(self) -> int:
-        """How many runs MLflow knows; a database that MLflow has not seen yet has none."""
-        asked = "SELECT to_regclass('public.runs') IS NOT NULL"
-        options = ["--no-align", "--tuples-only"]
-        if self._program("psql", "mlflow", [*options, f"--command={asked}"]).strip() == "f":
-            return 0
-        return int(self._program("psql", "mlflow", [*options, f"--command={_COUNT}"]))
+    def rows(self, database: str, table: str) -> int:
+        """How many rows a table has; 0 without the table."""
+        return _count(lambda sql: self._program("psql", database, [*_QUIET, f"--command={sql}"]), table)
 
     def load(self, database: str, path: Path) -> None:
         """Empty the database and fill it."""
@@ -213,7 +228,7 @@ def local_place(home: Path, environment: Mapping[str, str]) -> Files | Postgres:
         The home.
     environment
         Where PREFECT_SERVER_DATABASE_CONNECTION_URL, MLFLOW_BACKEND_STORE_URI and EVENHAND_LEDGER name PostgreSQL, or
-        do not.
+        do not, and MLFLOW_ARTIFACTS_DESTINATION may name another place for the artifacts.
 
     Raises
     ------
@@ -233,7 +248,31 @@ def local_place(home: Path, environment: Mapping[str, str]) -> Files | Postgres:
             f"the database of {', '.join(named)} is on PostgreSQL and that of {other} is not: back them up by hand, or "
             "move them (PREFECT_SERVER_DATABASE_CONNECTION_URL, MLFLOW_BACKEND_STORE_URI, EVENHAND_LEDGER)"
         )
-    return Postgres(folder, addresses) if named else Files(folder)
+    artifacts = environment.get("MLFLOW_ARTIFACTS_DESTINATION", "")
+    if named:
+        return Postgres(folder, addresses, artifacts)
+    files = {name: _sqlite_file(address) for name, address in addresses.items() if address.startswith("sqlite")}
+    return Files(folder, artifacts, files)
+
+
+def _sqlite_file(address: str) -> Path:
+    """The file of an address such as sqlite:////srv/ledger.db."""
+    return Path(unquote(address.partition(":///")[2].partition("?")[0]))
+
+
+def _local_folder(address: str) -> Path | None:
+    """The folder that an address of artifacts names, or None when it is on no disk of this machine."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("", "file"):
+        return None
+    return Path(unquote(parts.path)) if parts.scheme else Path(address)
+
+
+def _count(asked: Callable[[str], str], table: str) -> int:
+    """The rows of a table of PostgreSQL, which may not be there."""
+    if asked(f"SELECT to_regclass('public.{table}') IS NOT NULL").strip() == "f":
+        return 0
+    return int(asked(f"SELECT count(*) FROM {table}"))  # noqa: S608 (our own names)
 
 
 def _run(

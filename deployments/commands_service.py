@@ -104,7 +104,7 @@ def restore(
     compose
         The service that `docker compose up` has started from this folder, and not the one of `evenhand up`.
     replace
-        Also over runs that are there, which are lost then.
+        Also over runs and a ledger that are there, which are lost then.
     """
     from deployments.cli_backup import restore_service
 

@@ -182,24 +182,38 @@ def _after(y: Bools, y_hat: Bools, d: Bools, strata: Array | None) -> dict[str, 
     return found if strata is None else {**found, "CDDPL": _conditional(y_hat, d, strata)}
 
 
-def flip_test(features: npt.ArrayLike, y_hat: npt.ArrayLike, d: npt.ArrayLike, *, neighbors: int = 1) -> float:
+def flip_test(
+    features: npt.ArrayLike, y_hat: npt.ArrayLike, d: npt.ArrayLike, *, neighbors: int | None = None
+) -> float:
     """How often the most similar people of facet a got the other outcome: (F+ - F-) / n_d.
 
-    F+ counts rows of facet d predicted unfavorable whose nearest neighbours in facet a were mostly predicted
-    favorable, F- the opposite (Black, Yeom and Fredrikson 2020, "FlipTest", with neighbours for the transport).
+    F+ counts rows of facet d predicted favorable whose nearest neighbours in facet a were mostly predicted
+    unfavorable, F- the opposite: negative where facet d fares worse than the people most like it (Black, Yeom and
+    Fredrikson 2020, "FlipTest", with neighbours for the transport). That is the sign that smclarify computes and tests
+    (``test_FT``); the developer guide's page counts the other way round.
+
+    Parameters
+    ----------
+    features
+        Shape (n, f).
+    y_hat, d
+        Whether a row is predicted favorable and of facet d, shape (n,).
+    neighbors
+        How many; by default smclarify's number, 5, or 1 where facet a has fewer than ten rows.
 
     Examples
     --------
     >>> flip_test([[0.0], [1.0], [0.1], [0.9]], [1, 0, 0, 0], [False, False, True, True])
-    0.5
+    -0.5
     """
     from sklearn.neighbors import NearestNeighbors
 
     chosen, in_d = np.asarray(y_hat).astype(bool), np.asarray(d).astype(bool)
     X = _numbers(features, len(in_d))
-    near = NearestNeighbors(n_neighbors=min(neighbors, int((~in_d).sum()))).fit(X[~in_d])
+    n_a = int((~in_d).sum())
+    near = NearestNeighbors(n_neighbors=min(neighbors or (5 if n_a >= 10 else 1), n_a)).fit(X[~in_d])
     votes = chosen[~in_d][near.kneighbors(X[in_d], return_distance=False)].mean(axis=1) > 0.5
-    return float((votes & ~chosen[in_d]).sum() - (~votes & chosen[in_d]).sum()) / int(in_d.sum())
+    return float((~votes & chosen[in_d]).sum() - (votes & ~chosen[in_d]).sum()) / int(in_d.sum())
 
 
 def _numbers(features: npt.ArrayLike, n: int) -> Floats:

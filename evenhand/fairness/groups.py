@@ -363,4 +363,9 @@ def views(attributes: Sequence[str], depth: int) -> list[tuple[str, ...]]:
     """
     if not isinstance(depth, int | np.integer) or isinstance(depth, bool) or depth < 1:
         raise DataError(f"depth is {shorten(depth)}: give 1 for no intersections, or a larger whole number")
-    return [view for size in range(1, depth + 1) for view in combinations(attributes, size)]
+    found = [view for size in range(1, depth + 1) for view in combinations(attributes, size)]
+    crossed = {joined(view): view for view in found if len(view) > 1}
+    for name in crossed.keys() & set(attributes):
+        of = shorten(list(crossed[name]))
+        raise DataError(f"the attribute {shorten(name)} has the name of the intersection of {of}: rename it")
+    return found

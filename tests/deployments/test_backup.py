@@ -12,8 +12,10 @@ import pytest
 
 from deployments.backup import back_up, restore
 from deployments.backup_places import Files, local_place
+from deployments.cli_backup import back_up_service
 from deployments.folder_lock import occupied
 from evenhand.exceptions import DataError, ServiceError
+from tasks.ledger.schema import TABLE
 
 
 def service(folder: Path, runs: int) -> Files:
@@ -46,7 +48,7 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     assert manifest["runs"] == 3
     new = Files(tmp_path / "new")
     restore(new, tmp_path / "kept" / "backup.tar")
-    assert new.runs() == flow_runs(tmp_path / "new") == 3
+    assert new.rows("mlflow", "runs") == flow_runs(tmp_path / "new") == 3
     assert cards(tmp_path / "new") == ["card of 0", "card of 1", "card of 2"]
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["backup.tar"], "nothing half-made is left"
 
@@ -68,7 +70,7 @@ def test_rows_that_are_only_in_the_journal_are_in_the_backup(tmp_path: Path) -> 
         assert back_up(place, tmp_path / "backup.tar")["runs"] == 2
     new = Files(tmp_path / "new")
     restore(new, tmp_path / "backup.tar")
-    assert new.runs() == 2
+    assert new.rows("mlflow", "runs") == 2
 
 
 def test_another_backup_is_not_overwritten(tmp_path: Path) -> None:
@@ -83,9 +85,57 @@ def test_runs_that_are_there_are_not_overwritten_unless_asked(tmp_path: Path) ->
     other = service(tmp_path / "other", runs=5)
     with pytest.raises(DataError, match=r"5 runs .*--replace"):
         restore(other, tmp_path / "backup.tar")
-    assert other.runs() == 5
+    assert other.rows("mlflow", "runs") == 5
     restore(other, tmp_path / "backup.tar", replace=True)
-    assert other.runs() == 2
+    assert other.rows("mlflow", "runs") == 2
+
+
+def test_a_ledger_that_is_there_is_not_overwritten_unless_asked(tmp_path: Path) -> None:
+    """Decisions of runs without servers stand in it too: their runs are none of the service's."""
+    back_up(service(tmp_path / "old" / "service", runs=0), tmp_path / "backup.tar")
+    (tmp_path / "home").mkdir()
+    with closing(sqlite3.connect(tmp_path / "home" / "ledger.db")) as database, database:
+        database.execute(f"CREATE TABLE {TABLE.name} (sequence INTEGER)")
+        database.execute(f"INSERT INTO {TABLE.name} VALUES (1)")
+    home = Files(tmp_path / "home" / "service")
+    with pytest.raises(DataError, match=r"1 records in its ledger .*--replace"):
+        restore(home, tmp_path / "backup.tar")
+    assert home.rows("evenhand", TABLE.name) == 1
+    restore(home, tmp_path / "backup.tar", replace=True)
+    assert home.rows("evenhand", TABLE.name) == 0
+
+
+@pytest.mark.parametrize("named", [Path.as_uri, str])
+def test_artifacts_in_another_folder_are_in_the_backup(named: Callable[[Path], str], tmp_path: Path) -> None:
+    (tmp_path / "arts").mkdir()
+    (service(tmp_path / "home" / "service", runs=2)._folder / "mlflow-artifacts").rename(tmp_path / "arts" / "kept")
+    place = local_place(tmp_path / "home", {"MLFLOW_ARTIFACTS_DESTINATION": named(tmp_path / "arts" / "kept")})
+    back_up(place, tmp_path / "backup.tar")
+    restore(Files(tmp_path / "new"), tmp_path / "backup.tar")
+    assert cards(tmp_path / "new") == ["card of 0", "card of 1"]
+    assert place.elsewhere == ""
+
+
+def test_a_ledger_in_another_place_is_in_the_backup(tmp_path: Path) -> None:
+    service(tmp_path / "home" / "service", runs=1)
+    with closing(sqlite3.connect(tmp_path / "other.db")) as database, database:
+        database.execute(f"CREATE TABLE {TABLE.name} (sequence INTEGER)")
+        database.execute(f"INSERT INTO {TABLE.name} VALUES (1)")
+    place = local_place(tmp_path / "home", {"EVENHAND_LEDGER": f"sqlite:///{tmp_path}/other.db"})
+    back_up(place, tmp_path / "backup.tar")
+    new = Files(tmp_path / "new" / "service")
+    restore(new, tmp_path / "backup.tar")
+    assert new.rows("evenhand", TABLE.name) == 1
+
+
+def test_artifacts_in_an_object_store_are_said_to_be_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service(tmp_path / "service", runs=2)
+    monkeypatch.setenv("EVENHAND_HOME", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_ARTIFACTS_DESTINATION", "s3://bucket/mlflow")
+    assert back_up_service(tmp_path / "backup.tar", compose=False) == 0
+    assert "without the artifacts in s3://bucket/mlflow" in capsys.readouterr().out
 
 
 def damage(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:

@@ -38,11 +38,23 @@ def test_flip_test_both_ways():
     features = [[0.0], [1.0], [0.1], [0.2], [0.9]]
     in_d = [False, False, True, True, True]
     # Nearest to two of d is one who got it where they did not; nearest to the third one who did not, and they did.
-    assert flip_test(features, [1, 0, 0, 0, 1], in_d) == pytest.approx((2 - 1) / 3)
+    assert flip_test(features, [1, 0, 0, 0, 1], in_d) == pytest.approx((1 - 2) / 3)
     found = clarify_metrics(
         [1, 0, 1, 1, 0], [1, 0, 0, 0, 1], facet=in_d, group=True, favorable_label=1, features=features
     )
-    assert found["FT"].value == pytest.approx(1 / 3)
+    assert found["FT"].value == pytest.approx(-1 / 3)
+
+
+def test_the_published_flip_test():
+    """Data and value of smclarify's ``test_FT`` (tests/unit/bias/metrics/test_metrics.py); column 0 is facet d."""
+    rows = """
+        0000111 1000101 1010101 0000011 1001101 0010111 1000111 1100111 0010111 1011110 1000110 1010111
+        1000011 0000111 0010101 0010111 0101001 1000011 0010011 1000110 1010011 0100011 1010101 0001110
+    """
+    features = np.array([[int(digit) for digit in row] for row in rows.split()], dtype=float)
+    predicted = [int(digit) for digit in "111011111111011100110011"]
+    in_d = features[:, 0] == 1
+    assert flip_test(features, predicted, in_d) == pytest.approx(-0.230769, abs=1e-6)
 
 
 def test_a_facet_that_is_nobody_or_everybody_is_refused():

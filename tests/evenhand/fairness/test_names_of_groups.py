@@ -38,6 +38,14 @@ def test_intersections_of_values_that_hold_the_joint_lose_no_row() -> None:
     assert set(report.audit("a").groups) == {"x", "x & y"}
 
 
+def test_a_column_of_the_name_of_an_intersection_is_refused() -> None:
+    """It stood in the report under the intersection's groups, and a policy about it passed by theirs."""
+    people = pd.DataFrame({"a": ["x", "y"] * 100, "b": ["p", "q"] * 100, "a & b": ["north", "south"] * 100})
+    with pytest.raises(DataError, match=r"'a & b' has the name of the intersection of .*rename"):
+        audited(people)
+    assert set(audited(people.drop(columns="b")).audit("a & b").groups) == {"north", "south"}
+
+
 def test_a_group_is_found_by_the_order_in_which_its_attributes_are_named() -> None:
     people = pd.DataFrame({"disabled": ["yes"] * 30 + ["no"] * 70, "veteran": (["yes"] + ["no"] * 4) * 20})
     report = audited(people)
