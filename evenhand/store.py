@@ -5,6 +5,7 @@ temporary name, synced, given a manifest with the checksum of every file, and re
 whole folder or none. Between steps travels a :class:`Ref`, a few strings.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +26,8 @@ __all__ = ["Ref", "Store", "canonical_json", "digest_bytes", "digest_file", "dig
 
 MANIFEST = "manifest.json"
 _DAY = 86_400.0
+_PATIENCE = 0.5
+"""Seconds between two looks whether another process has finished."""
 
 
 @dataclass(frozen=True)
@@ -246,6 +249,36 @@ class Store:
                 raise StoreError(f"the result of step {step!r} does not match its checksums right after it was written")
         return found
 
+    @contextmanager
+    def alone(self, step: str, key: str, waits: Callable[[], None]) -> Iterator[None]:
+        """A block in which no other process of this machine works on a step with these inputs.
+
+        Two models may ask for one search, and its work folder has room for one. Who comes second waits, and then finds
+        the result; the system lets go of the lock when a process ends, however it ends.
+
+        Parameters
+        ----------
+        step, key
+            As in :meth:`write`.
+        waits
+            Called once when another process is at it.
+        """
+        folder = self.root / step
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
+        path = folder / f".lock-{key[:32]}"
+        lock = _locked(path)
+        if lock is None:
+            waits()
+            while lock is None:
+                time.sleep(_PATIENCE)
+                lock = _locked(path)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            os.close(lock)
+
     def work_folder(self, step: str, key: str) -> Path:
         """A folder for what an unfinished step keeps while it runs (a trial log); it outlives a kill."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -265,6 +298,19 @@ class Store:
         shutil.rmtree(self.root / step / f".work-{key[:32]}", ignore_errors=True)
         if self._remote is not None:
             self._remote.drop_work(step, key)
+
+
+def _locked(path: Path) -> int | None:
+    """The descriptor of the file, locked; None while another process has it, or has just taken it away."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(file).st_ino == path.stat().st_ino:
+            return file
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(file)
+    return None
 
 
 def _sweep(folder: Path) -> None:

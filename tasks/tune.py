@@ -107,8 +107,10 @@ def tune_model(
         _write(folder, result)
         write_json(folder / "cost.json", {**meter.reading.to_dict(), **_not_metered(search, begun=begun)})
 
-    ref = once("tune", parts, write)
-    store().drop_work("tune", step_key("tune", parts))  # its trials stand in the result now
+    key = step_key("tune", parts)
+    with store().alone("tune", key, _say_it_waits):
+        ref = once("tune", parts, write)
+        store().drop_work("tune", key)  # its trials stand in the result now
     folder = store().folder(ref)
     found = read_json(folder / "search.json")
     trials = _trial_rows(found)
@@ -122,6 +124,12 @@ def tune_model(
         f"{chosen['candidate']}, {found['scorer']} {chosen['mean']:.4f}" + _kept(found)
     )
     return ref
+
+
+def _say_it_waits() -> None:
+    said = "another run does the same search: this one waits for its result"
+    note(said)
+    emit(Event("note", "tune", said))
 
 
 def _not_metered(search: SearchConfig, *, begun: bool) -> dict[str, str]:

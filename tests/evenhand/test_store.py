@@ -108,6 +108,53 @@ def test_a_writer_that_is_killed_leaves_no_result(store: Store, tmp_path: Path) 
     assert put(store, "k").step == "fit"
 
 
+ALONE = """
+import sys, time
+from pathlib import Path
+from evenhand.store import Store
+
+store, name = Store(Path(sys.argv[1])), sys.argv[2]
+print("asks", flush=True)
+for _ in range(int(sys.argv[3])):
+    with store.alone("tune", "k", lambda: print("waits", flush=True)):
+        folder = store.work_folder("tune", "k")
+        (folder / name).touch()
+        assert [path.name for path in folder.iterdir()] == [name], "somebody else is here"
+        print("inside", flush=True)
+        time.sleep(float(sys.argv[4]))
+        store.drop_work("tune", "k")
+"""
+
+
+def alone(store: Store, name: str, *, times: int, seconds: float) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", ALONE, str(store.root), name, str(times), str(seconds)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+
+def test_one_process_works_on_the_same_inputs_at_a_time(store: Store) -> None:
+    """Two models may ask for one search at once: one removed the other's folds under it, and both failed."""
+    everybody = [alone(store, f"p{number}", times=20, seconds=0.001) for number in range(3)]
+    for child in everybody:
+        said = child.communicate(timeout=120)[0].split()
+        assert child.returncode == 0
+        assert said.count("inside") == 20
+    assert list((store.root / "tune").iterdir()) == []
+
+
+def test_who_waits_for_a_killed_process_goes_on(store: Store) -> None:
+    with alone(store, "first", times=1, seconds=60) as first:
+        assert first.stdout is not None
+        while first.stdout.readline() != "inside\n":
+            pass
+        store.drop_work("tune", "k")  # the second one asserts that it is alone
+        with alone(store, "second", times=1, seconds=0) as second:
+            assert second.stdout is not None
+            assert [second.stdout.readline() for _ in range(2)] == ["asks\n", "waits\n"]
+            first.kill()
+            assert second.communicate(timeout=60)[0] == "inside\n"
+            assert second.returncode == 0
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
