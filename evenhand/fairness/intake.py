@@ -1,6 +1,6 @@
 """Predictions as they are given, counted: the table that an audit rests on, and the scores beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -148,12 +148,17 @@ def _labels(
     for label in frame.columns:
         own, answered = _against_rest(true, label), _against_rest(predicted, label)
         table, rows = _count(given, groups, own, answered, frame[label].to_numpy(), 1)
-        found[str(label)] = ScoredLabel(table, rows)
+        found[_name(label, (*true.labels, *predicted.labels))] = ScoredLabel(table, rows)
     return found
 
 
+def _name(label: Any, known: Iterable[Any]) -> str:
+    """The label as the counts name it: 3.0 and 3 are one."""
+    return str(next((each for each in known if each == label), label))
+
+
 def _score_frame(y_score: Any, true: Coded, predicted: Coded, classes: Any) -> pd.DataFrame:
-    known = list(dict.fromkeys([*true.labels, *predicted.labels]))
+    known = list(dict.fromkeys([*true.present, *predicted.present]))  # codes may have labels that no row has
     if len(known) <= 2:
         raise DataError(
             f"y_score has a column for each label, and there are only {shorten(known)}: give one score a row"

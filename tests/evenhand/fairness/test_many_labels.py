@@ -48,3 +48,22 @@ def test_the_page_names_more_labels_than_it_shows():
     y, people = np.arange(30).repeat(4), pd.DataFrame({"site": ["a", "b"] * 60})
     report = BiasDetector.from_predictions(y, y, sensitive_features=people).detect_bias(intervals=False)
     assert "Recall of each label: 30 labels, in <code>to_frame()</code>." in report._repr_html_()
+
+
+@pytest.mark.parametrize("labels", [[-2, -1, 0, 7], [1, 2, 3, 5, 6, 7], [0.5, 1.5, 3.0]])
+@pytest.mark.parametrize("named", [True, False])
+def test_whole_numbers_with_a_gap_between_them_are_labels(labels: list[float], named: bool) -> None:
+    """A score was asked for of labels that no row has."""
+    rng = np.random.default_rng(0)
+    y, predicted = rng.choice(labels, (2, 600))
+    scores = rng.dirichlet(np.ones(len(labels)), 600)
+    people = pd.DataFrame({"sex": rng.choice(["f", "m"], 600)})
+    score = pd.DataFrame(scores, columns=labels) if named else scores
+    found = BiasDetector.from_predictions(y, predicted, sensitive_features=people, y_score=score).detect_bias(
+        replicates=20
+    )
+    group = found.group("sex", "f").metrics
+    for name in (f"{label:g}" for label in labels):
+        assert (
+            group[f"roc_auc/{name}"].n == group[f"true_positive_rate/{name}"].n + group[f"false_positive_rate/{name}"].n
+        )
