@@ -17,6 +17,7 @@ from prefect.events.schemas.automations import AutomationCore
 from deployments.automations import Terms, lost, retrain_on_alarm, rules_on
 from deployments.kinds import KINDS, Kind
 from deployments.pools import ensure_pool, environment, job_variables
+from deployments.retire import retire
 from evenhand.config import ServedModel, Service
 from evenhand.store import digest_json
 
@@ -128,8 +129,7 @@ def deploy(client: SyncPrefectClient, service: Service, *, file_on_worker: Path 
     for planned in plan(service):
         yield _apply(client, planned, existing.pop((planned.flow, planned.name), None), pool.name, job)
     for (flow, name), stale in existing.items():
-        client.delete_deployment(stale.id)
-        yield Change("deployment", f"{flow}/{name}", "removed", "the service file names it no longer")
+        yield Change("deployment", f"{flow}/{name}", "removed", retire(client, stale))
     yield from _automations(client, service)
 
 

@@ -15,6 +15,7 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.events.actions import DoNothing
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import PrefectHTTPStatusError
+from prefect.states import Completed, Suspended
 
 from deployments.deploy import deploy
 from evenhand.config import load_service
@@ -92,6 +93,26 @@ def test_what_a_person_changed_on_the_server_is_as_the_file_has_it_again(
 
 def patch(client: Client, found: DeploymentResponse, change: dict[str, Any]) -> None:
     client.request("PATCH", "/deployments/{id}", path_params={"id": found.id}, json=change).raise_for_status()
+
+
+def test_runs_of_a_model_that_is_named_no_longer_say_what_to_do(
+    client: Client, again: Callable[[], dict[str, str]], tmp_path: Path
+) -> None:
+    """One that waited for a person stayed suspended, and the answer that was given on the page was lost."""
+    found = retrain(client)
+    held, queued, ended = (client.create_flow_run_from_deployment(found.id) for _ in range(3))
+    client.set_flow_run_state(held.id, Suspended(), force=True)
+    client.set_flow_run_state(ended.id, Completed(), force=True)
+    file = tmp_path / "service.yaml"
+    about = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump({"models": {"mortgages": about["models"]["loans"]}}))
+    notes = {change.name: change.note for change in deploy(client, load_service(file)) if change.done == "removed"}
+    assert "1 held for an answer: `evenhand approve` takes it and 1 not begun" in notes["retrain/loans"]
+    states = [client.read_flow_run(run.id).state for run in (held, queued, ended)]
+    assert [state.type.value for state in states] == ["CANCELLED", "CANCELLED", "COMPLETED"]
+    assert f"evenhand approve {str(held.id)[:8]} --reason WHY" in states[0].message
+    assert "not started" in states[1].message
+    again()
 
 
 def test_a_schedule_that_a_person_switched_off_stays_off(client: Client, again: Callable[[], dict[str, str]]) -> None:
