@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.metrics import accuracy_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -58,6 +59,7 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"sensitive_features": True, "sample_weight": True}
     __metadata_request__predict: ClassVar[dict[str, bool]] = {"sensitive_features": True}
     __metadata_request__predict_proba: ClassVar[dict[str, bool]] = {"sensitive_features": True}
+    __metadata_request__score: ClassVar[dict[str, bool]] = {"sensitive_features": True, "sample_weight": True}
 
     estimator: Any
     random_state: int
@@ -111,6 +113,17 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         """The probability of each class, shape (n, k)."""
         return self._probabilities(X, self._groups(X, sensitive_features))
 
+    def score(
+        self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, *, sensitive_features: Any = None
+    ) -> float:
+        """The accuracy on these rows, which scikit-learn's searches take when they are given no other scorer.
+
+        Scorers by name (``scoring="accuracy"``) call ``predict`` without metadata, so a method that needs the groups to
+        predict is searched by this one, or by a scorer of the user's own that passes them.
+        """
+        decided = self.predict(X, sensitive_features=sensitive_features)
+        return float(accuracy_score(y, decided, sample_weight=sample_weight))
+
     def plain(self) -> Any:
         """The ordinary scikit-learn model that a fitted method comes to, or the method itself where there is none."""
         return self
@@ -162,6 +175,17 @@ class SingleModelMethod(MitigationMethod):
 
     decides_by_score: ClassVar[bool] = True
     model_: Any
+
+    def score(
+        self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, *, sensitive_features: Any = None
+    ) -> float:
+        """The accuracy on these rows, which scikit-learn's searches take when they are given no other scorer.
+
+        Scorers by name (``scoring="accuracy"``) call ``predict`` without metadata, so a method that needs the groups to
+        predict is searched by this one, or by a scorer of the user's own that passes them.
+        """
+        decided = self.predict(X, sensitive_features=sensitive_features)
+        return float(accuracy_score(y, decided, sample_weight=sample_weight))
 
     def plain(self) -> Any:
         """The pipeline of encoder and classifier: all that was special about it was its training."""

@@ -9,6 +9,7 @@ import sklearn
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
 from evenhand.exceptions import DataError, ModelError
@@ -152,6 +153,18 @@ def test_stands_in_a_pipeline_with_metadata_routing(name, people):
         predicted = pipeline.predict(people.X, sensitive_features=people.sensitive)
     assert pipeline.named_steps["mitigated"].groups_.tolist() == ["a", "b", "unknown"]
     assert (predicted == people.y).mean() > 0.5
+
+
+@pytest.mark.parametrize("name", ["reweighing", "correlation", "thresholds", "randomized"])
+def test_is_searched_by_its_own_score(name, people):
+    """One that needs the groups to predict could be scored by nothing, so that no search of scikit-learn took it."""
+    with sklearn.config_context(enable_metadata_routing=True):
+        step = FACTORIES[name](LogisticRegression())
+        pipeline = Pipeline([("preprocess", make_preprocessor(people.X, scale=False)), ("mitigated", step)])
+        search = GridSearchCV(pipeline, {"mitigated__estimator__C": [0.1, 1.0]}, cv=2, error_score="raise")
+        found = search.fit(people.X, people.y, sensitive_features=people.sensitive).best_estimator_
+        right = found.predict(people.X, sensitive_features=people.sensitive) == people.y
+        assert found.score(people.X, people.y, sensitive_features=people.sensitive) == right.mean()
 
 
 @every_method
