@@ -55,7 +55,7 @@ def keep_reference(
     folder = store().folder(ref)
     log(run, [File(folder / "reference.json", "monitor")])
     found = read_json(folder / "reference.json")
-    note(f"{len(found['features'])} features, {len(found['attributions'])} of them with attributions")
+    note(f"{len(found['features'])} features, attributions to {len(found['attributions'])} columns")
     return ref
 
 

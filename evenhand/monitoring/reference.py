@@ -17,9 +17,12 @@ from evenhand.explain.attributions import Attributions, LocalExplainer
 from evenhand.fairness.statistics import auc_delong
 from evenhand.monitoring.profile import ColumnProfile, profile_column
 
-__all__ = ["Reference", "attribution_values", "build_reference", "favorable_score", "make_watcher"]
+__all__ = ["ROUNDING", "Reference", "attribution_values", "build_reference", "favorable_score", "make_watcher"]
 
 _FORMAT = 1
+_DECIMALS = 12
+ROUNDING = 10.0**-_DECIMALS
+"""What of an attribution, in log-odds or probability, says nothing: rounding leaves some 1e-16."""
 
 
 @dataclass(frozen=True)
@@ -226,13 +229,16 @@ def make_watcher(model: Any, background: pd.DataFrame, *, favorable_label: Any =
 def attribution_values(made: Attributions, favorable: Any) -> npt.NDArray[np.float64]:
     """One figure a row and feature, shape (n, f): the favorable label's attribution, of several the sum of theirs.
 
-    Where several labels are explained and none of them is favorable: the sum of the absolute attributions.
+    Where several labels are explained and none of them is favorable: the sum of the absolute attributions. What is
+    left of a sum by rounding is 0, so that no column that moves nothing is watched for a change.
     """
     values = made.by_label
     if len(made.labels) == 1:
-        return values[:, :, 0]
-    places = _places([value_text(label) for label in made.labels], favorable)
-    return np.asarray(values[:, :, places].sum(axis=2) if places else np.abs(values).sum(axis=2))
+        found = values[:, :, 0]
+    else:
+        places = _places([value_text(label) for label in made.labels], favorable)
+        found = values[:, :, places].sum(axis=2) if places else np.abs(values).sum(axis=2)
+    return np.round(found, _DECIMALS) + 0.0
 
 
 def _reasons(made: Attributions, favorable: Any, bins: int, min_cell: int) -> dict[str, ColumnProfile]:

@@ -14,7 +14,7 @@ from evenhand.fairness.statistics.stepdown import holm
 from evenhand.monitoring.drift import measure_drift
 from evenhand.monitoring.observation import Observation
 from evenhand.monitoring.profile import ColumnProfile
-from evenhand.monitoring.reference import Reference
+from evenhand.monitoring.reference import ROUNDING, Reference
 
 __all__ = ["Kind", "Outcomes", "Signal", "assess_signals"]
 
@@ -156,7 +156,10 @@ def _drifts(reference: Reference, observation: Observation, limit: float) -> Ite
     )
     pairs = [(kind, before, now) for kind, before, now in single if before is not None and now is not None]
     pairs += [
-        (kind, profile, now[name]) for kind, before, now in many for name, profile in before.items() if name in now
+        (kind, profile, now[name])
+        for kind, before, now in many
+        for name, profile in before.items()
+        if name in now and not (kind == "attribution" and _is_rounding(profile))
     ]
     for kind, profile, current in pairs:
         found = measure_drift(profile, current)
@@ -172,6 +175,11 @@ def _drifts(reference: Reference, observation: Observation, limit: float) -> Ite
             now=found.now,
             reason=found.reason,
         )
+
+
+def _is_rounding(profile: ColumnProfile) -> bool:
+    """Whether cells part what rounding left of 0, as references of versions that were trained before may."""
+    return any(0 < abs(edge) < ROUNDING for edge in profile.edges)
 
 
 def _performance(reference: Reference, outcomes: Outcomes, limit: float) -> Iterator[Signal]:

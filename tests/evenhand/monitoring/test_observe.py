@@ -1,6 +1,7 @@
 """One pass over new data: parts or whole, codes or text, it counts the same, and says what it cannot watch."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from evenhand.monitoring import (
     open_batch,
 )
 from evenhand.monitoring.plain import hash_keys
+from evenhand.monitoring.profile import profile_column
 from tests.evenhand.monitoring.worlds import LAYOUT, World, as_batch
 
 
@@ -209,13 +211,35 @@ def test_several_favorable_labels_are_watched_together() -> None:
     assert Reference.from_dict(json.loads(json.dumps(reference.to_dict()))).favorable_label == ["fair", "good"]
     together = proba[:, 1] + proba[:, 2]
     np.testing.assert_array_equal(favorable_score(proba, labels, reference.favorable_label), together)
-    np.testing.assert_array_equal(attribution_values(made, reference.favorable_label)[:, 0], values[:, 0, 1:].sum(1))
+    found = attribution_values(made, reference.favorable_label)[:, 0]
+    np.testing.assert_allclose(found, values[:, 0, 1:].sum(1), rtol=0, atol=1e-12)
     assert reference.score is not None
     assert reference.score.count(pd.Series(together)).counts == reference.score.counts
     told = reference.attributions["a"]
     assert told.count(pd.Series(values[:, 0, 1:].sum(axis=1))).counts == told.counts
     assert favorable_score(proba, labels, ["fair"]).tolist() == proba[:, 1].tolist()
     assert favorable_score(proba, labels, []).tolist() == proba.max(axis=1).tolist()
+
+
+def test_what_rounding_leaves_of_an_attribution_is_no_signal() -> None:
+    """A column that moves nothing had cells of 1e-17, and their change was tested beside the others."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(400, 1, 1)) * 1e-17
+    values = np.concatenate([noise, rng.normal(size=(400, 1, 1))], axis=1)
+    made = Attributions(values, np.zeros((400, 1)), ("idle", "busy"), ("1",), "score", "linear")
+    assert (attribution_values(made, 1)[:, 0] == 0).all()
+    y = pd.Series(rng.integers(0, 2, 400))
+    rows = pd.DataFrame(rng.normal(size=(400, 2)), columns=["idle", "busy"])
+    data = Dataset(rows, y, pd.DataFrame(index=range(400)), 1)
+    proba = np.stack([1 - y, y], axis=1).astype(float)
+    reference = build_reference(data, data, y, proba, classes=[0, 1], attributions=made, bins=5)
+    earlier = profile_column(pd.Series(noise[:, 0, 0], name="idle"), bins=5, min_cell=1)
+    attributions = {**reference.attributions, "idle": earlier}
+    reference = replace(reference, attributions=attributions)
+    zeros = {name: each.count(pd.Series(np.zeros(400))) for name, each in attributions.items()}
+    seen = Observation(400, {}, {}, attributions=zeros, attribution_rows=400)
+    watched = [signal.name for signal in assess_signals(reference, seen, alpha=0.05) if signal.kind == "attribution"]
+    assert watched == ["busy"]
 
 
 @pytest.mark.parametrize("name", ["none.csv", "none.parquet"])
