@@ -21,6 +21,7 @@ __all__ = [
     "as_groups",
     "band_labels",
     "encode_groups",
+    "encode_labels",
     "encode_values",
     "group_texts",
     "joined",
@@ -103,6 +104,26 @@ def encode_values(values: Any, *, name: str, missing: str | None = None) -> Code
         if small is not None:
             return small
     return _encode_any(array, name, missing)
+
+
+def encode_labels(values: Any, *, name: str) -> Coded:
+    """Codes of a column of a model's labels, and no label that no row has.
+
+    Whole numbers of a small range are their own codes, and between -1 and 1, or 1, 2 and 4, lies one that is no label.
+
+    Examples
+    --------
+    >>> encode_labels([-1, 1, 1], name="y").labels, encode_labels([0, 1], name="y").labels
+    ((-1, 1), (0, 1))
+    """
+    coded = encode_values(values, name=name)
+    if len(coded.labels) <= 2:
+        return coded
+    used = np.bincount(coded.codes, minlength=len(coded.labels)) > 0
+    if used.all():
+        return coded
+    place = (np.cumsum(used) - 1).astype(_narrow(len(coded.labels)))
+    return Coded(place[coded.codes], tuple(label for label, some in zip(coded.labels, used, strict=True) if some))
 
 
 def _plain_integers(array: Any) -> npt.NDArray[Any] | None:

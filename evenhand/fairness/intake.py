@@ -12,7 +12,7 @@ from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.arrays import unmasked
 from evenhand.fairness.assess import Estimate
 from evenhand.fairness.counts import CountTable, single_label
-from evenhand.fairness.groups import Coded, encode_groups, encode_values
+from evenhand.fairness.groups import Coded, encode_groups, encode_labels
 from evenhand.fairness.options import Options
 from evenhand.fairness.rows import check_score, count_rows
 from evenhand.fairness.score_estimates import SUMS_ONLY, Ranked, ScoredRows, score_estimates
@@ -76,7 +76,7 @@ class Counted:
 def count_given(given: Given, favorable_label: Any, classes: Any = None) -> Counted:
     """Count predictions, once."""
     groups, attributes = _groups(given)
-    true, predicted = encode_values(given.y_true, name="y_true"), encode_values(given.y_pred, name="y_pred")
+    true, predicted = encode_labels(given.y_true, name="y_true"), encode_labels(given.y_pred, name="y_pred")
     score = given.y_score
     many = isinstance(score, pd.DataFrame) or np.ndim(score) == 2
     table, rows = _count(given, groups, true, predicted, None if many else score, favorable_label)

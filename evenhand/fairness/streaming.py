@@ -10,7 +10,7 @@ import pandas as pd
 from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.arrays import exact_frame
 from evenhand.fairness.counts import CountTable, merge
-from evenhand.fairness.groups import encode_groups, encode_values, refuse_identifiers
+from evenhand.fairness.groups import encode_groups, encode_labels, refuse_identifiers
 from evenhand.fairness.rows import count_rows
 from evenhand.fairness.scores import SCORE_BINS
 
@@ -67,8 +67,8 @@ def count_parquet(
 
         return count_rows(
             encode_groups(batch[[*sensitive_features, *legitimate_factors]], bins=bins, part=True),
-            encode_values(batch[y_true], name=y_true),
-            encode_values(batch[y_pred], name=y_pred),
+            encode_labels(batch[y_true], name=y_true),
+            encode_labels(batch[y_pred], name=y_pred),
             y_score=column(y_score),
             favorable_label=favorable_label,
             score_bins=score_bins,

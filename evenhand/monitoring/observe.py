@@ -12,7 +12,7 @@ from evenhand.data.dataset import UNKNOWN
 from evenhand.data.frames import plain_frame
 from evenhand.data.sensitive import derive_sensitive
 from evenhand.fairness.counts import CountTable, merge
-from evenhand.fairness.groups import encode_groups, encode_values
+from evenhand.fairness.groups import encode_groups, encode_labels
 from evenhand.fairness.rows import count_rows
 from evenhand.monitoring.batches import Batch
 from evenhand.monitoring.observation import Champion, Layout, Observation
@@ -156,7 +156,7 @@ class _Counter:
         if "prediction" in said.columns:
             self._count("prediction", self._reference.prediction, said["prediction"])
             if len(people.columns):
-                coded = encode_values(said["prediction"], name="prediction")
+                coded = encode_labels(said["prediction"], name="prediction")
                 table = count_rows(encode_groups(people, part=True), coded, coded)
                 self._decisions = [merge([*self._decisions, table])]
         if "score" in said.columns and self._reference.score is not None:

@@ -67,3 +67,19 @@ def test_whole_numbers_with_a_gap_between_them_are_labels(labels: list[float], n
         assert (
             group[f"roc_auc/{name}"].n == group[f"true_positive_rate/{name}"].n + group[f"false_positive_rate/{name}"].n
         )
+
+
+@pytest.mark.parametrize("labels", [[-1, 1], [1, 3], [-5, 5]])
+@pytest.mark.parametrize("bins", [None, 50])
+def test_two_whole_numbers_that_are_no_neighbours_are_two_labels(labels: list[int], bins: int | None) -> None:
+    rng = np.random.default_rng(0)
+    y, predicted = rng.choice(labels, (2, 400))
+    score, people = rng.random(400), pd.DataFrame({"sex": rng.choice(["f", "m"], 400)})
+    found = [
+        BiasDetector.from_predictions(
+            truth, decided, sensitive_features=people, favorable_label=good, y_score=score, score_bins=bins
+        ).detect_bias(replicates=20)
+        for truth, decided, good in ((y, predicted, labels[1]), (y == labels[1], predicted == labels[1], True))
+    ]
+    area, same = (report.group("sex", "f")["roc_auc"] for report in found)
+    assert (area.value, area.interval) == (same.value, same.interval)
