@@ -38,8 +38,9 @@ def answer(
     live = f"version {version} of {model} is live" if kind == "approve" else f"version {version} of {model} stays out"
     verified = "signed" if record.body.get("verified") else "unverified"
     done = f"{'approved' if kind == 'approve' else 'rejected'} by {record.body['by']}"
-    _say(f"{live}: {done} ({verified}), record {record.sequence} of the ledger")
-    _note(str(hold.decision.body["run_id"]), kind, f"{done}: {reason}")
+    again = "; it was answered so before, and what a killed process had left is done now" if hold.by is not None else ""
+    _say(f"{live}: {done} ({verified}), record {record.sequence} of the ledger{again}")
+    _note(str(hold.decision.body["run_id"]), kind, f"{done}: {record.body['reason']}")
     return 0
 
 
@@ -71,7 +72,7 @@ def verify() -> int:
     """Look for edits, removals, reordering, truncation, unfounded moves, moved aliases and altered champions."""
     _addresses()
     from evenhand.decision.standing import standing, unfinished
-    from tasks.ledger import faults, records
+    from tasks.ledger import faults, records, restamp
 
     found = faults()
     for fault in found:
@@ -81,6 +82,11 @@ def verify() -> int:
         for order in unfinished(everything):
             champion = standing(everything, order.model).champion
             _say(_unfinished(order, champion.version if champion is not None else None))
+        for name in sorted({record.model for record in everything}):
+            live = standing(everything, name).champion
+            if live is not None and restamp(name, live.version):
+                _say(f"stamped: version {live.version} of {name} is live and did not carry its newest record: whoever "
+                     "made that was killed before; it does now")  # fmt: skip
         last = everything[-1] if everything else None
         newest = f", the newest {last.hash[:12]} of {last.at[:16]} UTC" if last is not None else ""
         _say(f"the ledger is whole: {len(everything)} records{newest}")

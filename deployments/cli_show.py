@@ -1,17 +1,21 @@
 """`evenhand show`: what runs left, read from the folder of the local mode."""
 
 import json
+import os
 import sys
 import webbrowser
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
-from deployments.local import home_folder
+from deployments.local import default_addresses, home_folder
 from deployments.screen import console, plain, print_outcome
-from evenhand.exceptions import ConfigError, StoreError, nearest, shorten
+from evenhand.decision.ledger import LedgerError
+from evenhand.decision.standing import standing, told_answer
+from evenhand.exceptions import ConfigError, ServiceError, StoreError, nearest, shorten
 from flows.outcome import Outcome
 
 __all__ = ["find_run", "list_runs", "print_json", "show_run"]
@@ -21,7 +25,7 @@ _FILE = "outcome.json"
 
 def show_run(name: str | None, *, in_browser: bool, as_json: bool) -> int:
     """Print one run, or open its card."""
-    outcome = find_run(name)
+    outcome = _by_the_ledger(find_run(name))
     if as_json:
         print_json(outcome)
     else:
@@ -29,6 +33,32 @@ def show_run(name: str | None, *, in_browser: bool, as_json: bool) -> int:
     if in_browser:
         _open(Path(outcome.card_path))
     return 0
+
+
+def _by_the_ledger(outcome: Outcome) -> Outcome:
+    """The outcome with what became of a held decision.
+
+    Whoever answered may have been killed before the run's folder said so, or has answered on another machine.
+    """
+    kept = os.environ.get("EVENHAND_LEDGER") or (home_folder() / "ledger.db").is_file()
+    if outcome.decision != "hold" or not outcome.decision_record or not kept:
+        return outcome
+    default_addresses(os.environ, home_folder())  # before Prefect and MLflow read their settings
+    from tasks.ledger import records
+
+    try:
+        mine = records(outcome.model_name)
+    except (LedgerError, ServiceError) as error:
+        unknown = f"whether it was answered since is not known: {error}"
+        return replace(outcome, decision_reasons=(unknown, *outcome.decision_reasons))
+    holds = standing(mine, outcome.model_name).holds
+    hold = next((each for each in holds if each.decision.hash == outcome.decision_record), None)
+    decision, said = told_answer(hold, mine) if hold is not None else ("hold", "")
+    reasons = (said,) if said and said not in outcome.decision_reasons else ()
+    over = hold is not None and hold.state in ("superseded", "expired")
+    return replace(
+        outcome, decision=decision, decision_reasons=(*reasons, *outcome.decision_reasons), answerable=not over
+    )
 
 
 def print_json(outcome: Outcome) -> None:

@@ -254,7 +254,7 @@ def _place_rows(outcome: Outcome) -> Iterable[tuple[str, str]]:
         yield "", f"mlflow ui --backend-store-uri {shlex.quote(outcome.run_url.rpartition('#')[0])}"
     if outcome.flow_run_name or outcome.flow_run_id:
         yield "Prefect run", outcome.flow_run_url or outcome.flow_run_name or outcome.flow_run_id
-    if outcome.decision == "hold":
+    if outcome.decision == "hold" and outcome.answerable:
         yield "to answer", f"evenhand approve {outcome.run_id[:8]} --reason WHY (or reject)"
     yield "again", f"evenhand show {outcome.run_id[:8]}"
     yield "in a browser", f"evenhand show {outcome.run_id[:8]} --open"

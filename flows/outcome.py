@@ -122,6 +122,8 @@ class Outcome:
         Why, as sentences.
     decision_record
         The hash of its record in the ledger.
+    answerable
+        Whether a person may answer a decision that is held: nothing newer has superseded it, and its time is not over.
     waiting
         Where records are kept as long as MLflow does not answer, and what delivers them; "" when it has all of them.
         Until then `run_id` is the run's key, and `model_version` and `run_url` may be "".
@@ -142,6 +144,7 @@ class Outcome:
     decision: Literal["promote", "hold", "block"] | None = None
     decision_reasons: tuple[str, ...] = ()
     decision_record: str = ""
+    answerable: bool = True
     waiting: str = ""
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from evenhand.decision.ledger import LedgerError, Record
 from evenhand.decision.signature import statement, verify
 from evenhand.decision.smoke import smoke_rows, smoke_test
-from evenhand.decision.standing import Hold, Standing, standing, why_not_open
+from evenhand.decision.standing import Hold, Standing, standing, was_moved, why_not_open
 from evenhand.exceptions import shorten
 from evenhand.store import digest_file
 from tasks.ledger import (
@@ -18,10 +18,11 @@ from tasks.ledger import (
     load_decided,
     move_champion,
     records,
+    restamp,
     shown_address,
     stamp_version,
 )
-from tasks.registry import artifact_digest, delivered_run, find_version, run_files, run_version, tag_version
+from tasks.registry import artifact_digest, delivered_run, find_version, run_files, run_version
 
 __all__ = ["Answer", "answer_hold", "find_hold", "finish_approval", "held_version", "roll_back"]
 
@@ -117,6 +118,8 @@ def held_version(decision: Record) -> str:
 def answer_hold(hold: Hold, answer: Answer) -> Record:
     """Record a person's answer; an approved version goes live, if all is still as it was when it was held.
 
+    The same answer again finishes what a killed process left of it.
+
     Parameters
     ----------
     hold
@@ -127,7 +130,8 @@ def answer_hold(hold: Hold, answer: Answer) -> Record:
     Raises
     ------
     LedgerError
-        When the decision is no longer open, the evidence or the champion has changed, or the person may not answer.
+        When the decision is no longer open and nothing is left to do, the evidence or the champion has changed, or the
+        person may not answer.
     ServiceError
         When the ledger or MLflow does not answer.
     """
@@ -136,6 +140,8 @@ def answer_hold(hold: Hold, answer: Answer) -> Record:
         raise LedgerError("an answer needs a name and a reason: the ledger keeps both")
     version = held_version(decision)
     verified = _check_person(decision, version, answer)
+    if (given := _finished(hold, version, answer.kind)) is not None:
+        return given
     if answer.kind == "approve":
         _check_unchanged(decision, version)
     kind: Literal["approval", "rejection"] = "approval" if answer.kind == "approve" else "rejection"
@@ -150,7 +156,7 @@ def answer_hold(hold: Hold, answer: Answer) -> Record:
 
     def open_still(found: Standing, mine: Sequence[Record]) -> Mapping[str, Any] | Record:
         now = next(each for each in found.holds if each.decision.hash == decision.hash)
-        if now.state == "approved" and kind == "approval" and now.by is not None and not _moved(now.by, mine):
+        if now.state == "approved" and kind == "approval" and now.by is not None and not was_moved(now.by, mine):
             return now.by  # approved, and killed before the move
         if reason := why_not_open(now):
             raise LedgerError(reason)
@@ -159,10 +165,21 @@ def answer_hold(hold: Hold, answer: Answer) -> Record:
     record = append(kind, decision.model, open_still)
     if kind == "approval":
         move_champion(decision.model, version, record, expected=decision.body.get("champion"))
-        tag_version(decision.model, version, {"evenhand.decision": "approved"})
     else:
         stamp_version(decision.model, version, record, {"evenhand.decision": "rejected"})
     return record
+
+
+def _finished(hold: Hold, version: str, kind: Literal["approve", "reject"]) -> Record | None:
+    """The same answer where it was given before and what was left of it is done now; None when nothing was."""
+    given, model = hold.by, hold.decision.model
+    if given is None or hold.state != ("approved" if kind == "approve" else "rejected"):
+        return None
+    mine = records(model)
+    live = standing(mine, model).champion
+    if kind == "approve" and (live is None or live.version != version or not was_moved(given, mine)):
+        return None  # its move never came, or another one did
+    return given if restamp(model, version) else None
 
 
 def finish_approval(hold: Hold) -> None:
@@ -170,10 +187,6 @@ def finish_approval(hold: Hold) -> None:
     if hold.by is not None:
         champion = hold.decision.body.get("champion")
         move_champion(hold.decision.model, str(hold.by.body["version"]), hold.by, expected=champion)
-
-
-def _moved(approval: Record, mine: Sequence[Record]) -> bool:
-    return any(each.kind == "intent" and each.body.get("because") == approval.hash for each in mine)
 
 
 def _check_person(decision: Record, version: str, answer: Answer) -> bool:

@@ -48,11 +48,12 @@ def enact_decision(
     outcome, reasons = found["outcome"], list(found["reasons"])
     if outcome == "promote":
         try:
+            tag_version(version.model, version.version, {"evenhand.decision_record": record.hash})
             move_champion(config.model, version.version, record, expected=found["champion"])
         except (LedgerError, ServiceError) as error:
             outcome, reasons = "hold", [str(error)]
             record = _recorded({**found, "outcome": outcome, "reasons": reasons}, results, page, version, config, run)
-    if version.version:
+    if version.version and outcome != "promote":  # the move stamps it
         _stamp(version, record, outcome)
     note(f"{outcome}, record {record.sequence} of the ledger")
     return {"outcome": outcome, "reasons": reasons, "record": record.hash, "sequence": record.sequence}
@@ -61,10 +62,7 @@ def enact_decision(
 def _stamp(version: Version, record: Record, outcome: str) -> None:
     tags = {"evenhand.decision": outcome, "evenhand.decision_record": record.hash}
     try:
-        if outcome == "promote":  # its newest record is that of its move
-            tag_version(version.model, version.version, tags)
-        else:
-            stamp_version(version.model, version.version, record, tags)
+        stamp_version(version.model, version.version, record, tags)
     except ServiceError as error:
         note(f"the version does not carry its record yet: {error}")
 

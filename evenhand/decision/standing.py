@@ -7,7 +7,19 @@ from typing import Literal
 
 from evenhand.decision.ledger import LedgerError, Record
 
-__all__ = ["Hold", "Live", "Standing", "live_at", "look_number", "standing", "unfinished", "why_not_open"]
+__all__ = [
+    "Hold",
+    "Live",
+    "Standing",
+    "last_word",
+    "live_at",
+    "look_number",
+    "standing",
+    "told_answer",
+    "unfinished",
+    "was_moved",
+    "why_not_open",
+]
 
 
 @dataclass(frozen=True)
@@ -156,14 +168,57 @@ def _answered(decision: Record, answer: Record, mine: Sequence[Record]) -> Hold:
     if answer.kind == "rejection":
         return Hold(decision, "rejected", answer)
     after = [each for each in mine if each.sequence > answer.sequence and each.kind in _ENDS_AN_ORDER]
-    moved = any(each.kind == "intent" and each.body.get("because") == answer.hash for each in after)
-    if moved or not after:
+    if was_moved(answer, after) or not after:
         return Hold(decision, "approved", answer)
     return Hold(decision, "superseded", after[0], answer)
 
 
 _ENDS_AN_ORDER = ("decision", "rollback", "intent")
 """Records after which an approval whose move never came counts no longer."""
+
+
+def was_moved(order: Record, records: Sequence[Record]) -> bool:
+    """Whether the move that a decision, an approval or a rollback orders stands among the records."""
+    return any(each.kind == "intent" and each.body.get("because") == order.hash for each in records)
+
+
+def last_word(records: Sequence[Record], version: str) -> tuple[str, Record | None]:
+    """What became of a version, and the newest record about it; an approval counts once its move stands.
+
+    Parameters
+    ----------
+    records
+        Those of its model, in order.
+    version
+        Its number.
+
+    Returns
+    -------
+    tuple
+        ``promote``, ``hold`` or ``block`` as the gate decided, or a person's ``approved`` or ``rejected``; "" and None
+        without a record.
+
+    Examples
+    --------
+    >>> from evenhand.decision.ledger import seal
+    >>> held = seal(None, "decision", "loans", {"outcome": "hold", "version": "2"})
+    >>> given = seal(held, "approval", "loans", {"decision": held.hash, "version": "2"})
+    >>> moved = seal(given, "intent", "loans", {"version": "2", "because": given.hash})
+    >>> [last_word([held, given, moved][:count], "2")[0] for count in (0, 1, 2, 3)]
+    ['', 'hold', 'hold', 'approved']
+    """
+    by_hash = {record.hash: record for record in records}
+    said, newest = "", None
+    for record in records:
+        if record.kind not in ("decision", "rejection", "intent", "done") or record.body.get("version") != version:
+            continue
+        newest = record
+        cause = by_hash.get(str(record.body.get("because"))) if record.kind == "intent" else record
+        if cause is not None and cause.kind == "decision":
+            said = str(cause.body.get("outcome"))
+        elif cause is not None:
+            said = {"approval": "approved", "rejection": "rejected"}.get(cause.kind, said)
+    return said, newest
 
 
 def _expired(decision: Record, now: datetime) -> bool:
@@ -196,6 +251,41 @@ def why_not_open(hold: Hold) -> str:
         return f"the time to answer for version {version} is over: retrain to decide on new evidence"
     when = hold.by.at[:16] if hold.by is not None else ""
     return f"version {version} was {hold.state} on {when} already"
+
+
+def told_answer(hold: Hold, records: Sequence[Record]) -> tuple[Literal["promote", "hold", "block"], str]:
+    """What a held decision has come to, and that as a sentence; "" while it is open.
+
+    Parameters
+    ----------
+    hold
+        Of :func:`standing`.
+    records
+        Those that it was taken from.
+
+    Examples
+    --------
+    >>> from evenhand.decision.ledger import seal
+    >>> held = seal(None, "decision", "loans", {"outcome": "hold", "version": "2"})
+    >>> body = {"decision": held.hash, "version": "2", "by": "ann", "reason": "looked at"}
+    >>> given = seal(held, "approval", "loans", body)
+    >>> moved = seal(given, "intent", "loans", {"version": "2", "because": given.hash})
+    >>> told_answer(Hold(held, "approved", given), [held, given, moved])
+    ('promote', 'approved by ann: looked at')
+    >>> told_answer(Hold(held, "approved", given), [held, given])[0]
+    'hold'
+    """
+    if hold.by is None or hold.state not in ("approved", "rejected"):
+        return "hold", why_not_open(hold)
+    said = f"{hold.state} by {hold.by.body.get('by')}: {hold.by.body.get('reason')}"
+    if hold.state == "rejected":
+        return "block", said
+    if was_moved(hold.by, records):
+        return "promote", said
+    return "hold", (
+        f"{said} (record {hold.by.sequence}), and it has not gone live: whoever did it was killed, or is at it now; "
+        "give the same answer again"
+    )
 
 
 def unfinished(records: Sequence[Record]) -> tuple[Record, ...]:

@@ -1,8 +1,8 @@
 """Where the ledger is kept: a table that only grows, and the champion's alias, which follows it.
 
-A move has three parts: the record ``intent``, the alias in MLflow, the record ``done``. From the intent on the move
-counts; whoever reads next finishes what a killed process left. An alias that says something else was moved by hand:
-it is reported, and nothing goes live until a person has put it right.
+A move has three parts: the record ``intent``, the alias and the version's tags in MLflow, the record ``done``. From the
+intent on the move counts; whoever reads next finishes what a killed process left. An alias that says something else was
+moved by hand: it is reported, and nothing goes live until a person has put it right.
 """
 
 from tasks.ledger.champion import (
@@ -12,6 +12,7 @@ from tasks.ledger.champion import (
     faults,
     live_version,
     move_champion,
+    restamp,
     settle,
     stamp_version,
     where_stands,
@@ -40,6 +41,7 @@ __all__ = [
     "read_decided",
     "records",
     "refuse_altered",
+    "restamp",
     "settle",
     "shown_address",
     "stamp_version",

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from evenhand.decision.ledger import Fault, LedgerError, Record, digest_record, find_faults
-from evenhand.decision.standing import Standing, standing, why_not_open
+from evenhand.decision.standing import Standing, last_word, standing, why_not_open
 from evenhand.exceptions import ModelError, ServiceError
 from tasks.ledger.recorded import altered
 from tasks.ledger.signed import forged
@@ -25,7 +25,16 @@ from tasks.ledger.table import (
     records,
     unknown_model,
 )
-from tasks.registry import LEDGER, STAMP, alias_version, has_version, mark_model, move_alias, tag_version
+from tasks.registry import (
+    LEDGER,
+    STAMP,
+    alias_version,
+    find_version,
+    has_version,
+    mark_model,
+    move_alias,
+    tag_version,
+)
 from tasks.step import home
 from tasks.tracking import say
 
@@ -36,6 +45,7 @@ __all__ = [
     "faults",
     "live_version",
     "move_champion",
+    "restamp",
     "settle",
     "stamp_look",
     "stamp_version",
@@ -197,7 +207,10 @@ def _version(number: str | None) -> str:
 
 
 def _finish(model: str) -> None:
-    """Move the alias as the newest intent says, and record that; of several processes one does it."""
+    """Move the alias as the newest intent says, stamp the version, and record that; of several processes one does it.
+
+    That it is done is recorded last: killed anywhere before, whoever reads next does all of it again.
+    """
     with _moving(model):
         found = standing(records(model), model)
         intent = found.pending
@@ -209,12 +222,26 @@ def _finish(model: str) -> None:
             move_alias(model, CHAMPION, version)
         except ModelError:
             return  # deleted in between: `checked_standing` says so, and what is moved next goes on from there
+        tag_version(model, version, _told(model, version))
         record = append("done", model, {"version": version, "intent": intent.hash})
-        stamp_version(model, version, record)
+        tag_version(model, version, {STAMP: record.hash})  # a cut of that record alone takes nothing back
 
 
-def stamp_version(model: str, version: str, record: Record, tags: Mapping[str, str] | None = None) -> None:
-    """Let a version carry the newest record about it, and other tags.
+def _told(model: str, version: str) -> dict[str, str]:
+    """The tags with what the ledger says of a version, the stamp last; {} where it says nothing."""
+    said, newest = last_word(records(model), version)
+    if newest is None:
+        return {}
+    return {**({"evenhand.decision": said} if said else {}), LEDGER: identity(), STAMP: newest.hash}
+
+
+def restamp(model: str, version: str) -> bool:
+    """Let a version carry what the ledger says of it, where whoever recorded that was killed before.
+
+    Returns
+    -------
+    bool
+        Whether something was left to do.
 
     Raises
     ------
@@ -223,8 +250,37 @@ def stamp_version(model: str, version: str, record: Record, tags: Mapping[str, s
     ServiceError
         When the ledger or MLflow does not answer.
     """
-    _check_whole(model)
-    tag_version(model, version, {**(tags or {}), STAMP: record.hash, LEDGER: identity()})
+    pending = standing(records(model), model).pending
+    if pending is not None and pending.body.get("version") == version:
+        return where_stands(model).pending is None
+    with _moving(model):
+        tags = _told(model, version)
+        try:
+            carried = find_version(model, version).tags
+        except ModelError:
+            return False
+        if carried.items() >= tags.items() or carried.get(LEDGER, "") not in ("", identity()):
+            return False
+        _check_whole(model)
+        tag_version(model, version, tags)
+        return True
+
+
+def stamp_version(model: str, version: str, record: Record, tags: Mapping[str, str] | None = None) -> None:
+    """Let a version carry the newest record about it, and other tags; where a newer one came, it carries that.
+
+    Raises
+    ------
+    LedgerError
+        When a version of the model names a record that is gone: another stamp would cover that up.
+    ServiceError
+        When the ledger or MLflow does not answer.
+    """
+    with _moving(model):
+        _check_whole(model)
+        newest = last_word(records(model), version)[1]
+        if newest is None or newest.sequence <= record.sequence:
+            tag_version(model, version, {**(tags or {}), STAMP: record.hash, LEDGER: identity()})
 
 
 def stamp_look(model: str) -> None:

@@ -1,6 +1,8 @@
 """What the commands of people's decisions say."""
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal
@@ -13,15 +15,17 @@ from deployments import cli_decide
 from deployments.cli import run
 from evenhand.decision.ledger import Kind
 from evenhand.exceptions import ConfigError
+from flows.outcome import Outcome
 from tasks.ledger import table, take_look
 
 
+@pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize(("kind", "said"), [("approve", "approved by ann"), ("reject", "rejected by ann")])
 def test_an_answer_is_told_in_words(
-    kind: Literal["approve", "reject"], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: Literal["approve", "reject"], said: str, again: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold = SimpleNamespace(decision=SimpleNamespace(model="loans", body={"run_id": "r"}))
-    record = SimpleNamespace(sequence=3, body={"by": "ann"})
+    record = SimpleNamespace(sequence=3, body={"by": "ann", "reason": "looked at"})
+    hold = SimpleNamespace(decision=SimpleNamespace(model="loans", body={"run_id": "r"}), by=record if again else None)
     monkeypatch.setenv("EVENHAND_HOME", str(tmp_path))
     monkeypatch.setattr(tasks.answer, "find_hold", lambda _: hold)
     monkeypatch.setattr(tasks.answer, "held_version", lambda _: "2")
@@ -31,6 +35,7 @@ def test_an_answer_is_told_in_words(
     monkeypatch.setattr(cli_decide, "_say", lines.append)
     cli_decide.answer(kind, None, reason="looked at", by="ann", key=None)
     assert f": {said} (unverified), record 3" in lines[0]
+    assert ("what a killed process had left is done now" in lines[0]) == again
 
 
 @pytest.mark.parametrize(
@@ -125,8 +130,66 @@ def test_a_move_that_never_came_is_told_and_the_ledger_is_sound(
     assert told.startswith("unfinished: version 2 of loans was ")
     assert f"and never moved: version 1 is live. Whoever did it was killed, or is at it now: {then}" in told
     assert "the ledger is whole: 3 records" in told
+    assert "stamped:" not in told
+    monkeypatch.setattr(tasks.ledger, "restamp", lambda *_: True)
+    assert run(["ledger", "verify"]) == 0
+    assert "stamped: version 1 of loans is live" in " ".join(capsys.readouterr().out.split())
     assert run(["ledger", "at", "2999-01-01"]) == 0
     assert "loans: version 1, since" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("after", "decision", "said"),
+    [
+        ([], "hold", ""),
+        (["approval"], "hold", "approved by ann: why (record 2), and it has not gone live: whoever did it was killed"),
+        (["approval", "intent"], "promote", "approved by ann: why"),
+        (["rejection"], "block", "rejected by ann: why"),
+        (["decision"], "hold", "version 2 was superseded on "),
+    ],
+)
+def test_show_says_what_the_ledger_says_of_a_held_run(
+    home: Path,
+    outcome: Outcome,
+    after: list[Kind],
+    decision: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever answers may be killed before the run's folder says so; it said `hold` and how to answer for good."""
+    monkeypatch.setattr(table, "stamps_of", lambda _: [])
+    name = outcome.model_name
+    held = last = tasks.ledger.append("decision", name, {"outcome": "hold", "version": "2", "reasons": ["first"]})
+    for kind in after:
+        body = {"version": "2", "because": last.hash, "decision": held.hash, "by": "ann", "reason": "why"}
+        last = tasks.ledger.append(kind, name, {**body, "outcome": "hold"})
+    left = replace(outcome, decision="hold", decision_reasons=("first",), decision_record=held.hash)
+    folder = home / "home" / "runs" / outcome.run_id
+    folder.mkdir(parents=True)
+    (folder / "outcome.json").write_text(json.dumps(left.to_dict()), encoding="utf-8")
+    assert run(["show", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["decision"] == decision
+    assert told["decision_reasons"][-1] == "first"
+    assert told["decision_reasons"][0].startswith(said)
+    assert run(["show"]) == 0
+    answerable = decision == "hold" and after != ["decision"]
+    assert ("evenhand approve" in capsys.readouterr().out) == answerable
+
+
+def test_show_says_what_the_folder_says_where_the_ledger_does_not_answer(
+    home: Path, outcome: Outcome, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EVENHAND_LEDGER", f"sqlite:///{home / 'nowhere' / 'ledger.db'}")
+    left = replace(outcome, decision="hold", decision_reasons=("first",), decision_record="0" * 64)
+    folder = home / "home" / "runs" / outcome.run_id
+    folder.mkdir(parents=True)
+    (folder / "outcome.json").write_text(json.dumps(left.to_dict()), encoding="utf-8")
+    assert run(["show", "--json"]) == 0
+    reasons = json.loads(capsys.readouterr().out)["decision_reasons"]
+    assert reasons[0].startswith("whether it was answered since is not known: the ledger does not answer")
+    assert reasons[1:] == ["first"]
 
 
 def test_bytes_that_are_no_text_are_refused_by_the_command_line(

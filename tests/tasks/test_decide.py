@@ -12,7 +12,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from evenhand.config import Config, GateConfig
-from evenhand.decision.ledger import LedgerError, find_faults
+from evenhand.decision.ledger import Kind, LedgerError, find_faults
 from evenhand.decision.signature import sign, statement
 from evenhand.exceptions import ModelError
 from evenhand.modeling.persistence import save_model
@@ -24,9 +24,10 @@ from tasks.audit import audit_groups
 from tasks.card import write_card
 from tasks.decide import decide_model
 from tasks.enact import enact_decision
+from tasks.ledger import champion
 from tasks.ledger.signed import forged
 from tasks.register import register_model
-from tasks.registry import Version, load_registered, move_alias, tag_version
+from tasks.registry import STAMP, Version, load_registered, move_alias, tag_version
 from tasks.step import read_json, store
 from tasks.tracking import RunRef, client, current, open_run
 
@@ -322,6 +323,52 @@ def test_an_approval_that_was_killed_before_the_move_is_finished_by_the_next(
     assert live(retrain) == version.version
     kinds = [record.kind for record in ledger.records(retrain.config.model)]
     assert kinds.count("approval") == kinds.count("intent") == 1
+
+
+@pytest.mark.parametrize("dies", ["before the alias", "before the tags", "before the last record", "behind it"])
+def test_an_approval_killed_in_its_move_is_finished_and_told_by_whoever_reads_next(
+    retrain: Retrain, monkeypatch: pytest.MonkeyPatch, dies: str
+) -> None:
+    """Its version was live and went on to say `hold`, with the stamp of its decision, and nobody came back to that."""
+    _, version = retrain.whole()
+    model, given = retrain.config.model, Answer("approve", "ann", "looked at")
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    def last(kind: Kind, *record: Any) -> Any:
+        made = ledger.append(kind, *record) if kind != "done" or dies == "behind it" else None
+        return made if kind != "done" else killed()
+
+    with monkeypatch.context() as patch:
+        name = {"before the alias": "move_alias", "before the tags": "tag_version"}.get(dies, "append")
+        patch.setattr(champion, name, last if name == "append" else killed)
+        with pytest.raises(KeyboardInterrupt):
+            answer_hold(find_hold(model), given)
+    again = answer_hold(find_hold(model), given)
+    assert again.kind == "approval"
+    assert live(retrain) == version.version
+    tags = client().get_model_version(model, version.version).tags
+    assert (tags["evenhand.decision"], tags[STAMP]) == ("approved", ledger.records(model)[-1].hash)
+    with pytest.raises(LedgerError, match="approved on"):
+        answer_hold(find_hold(model), given)
+    kinds = [record.kind for record in ledger.records(model)]
+    assert [kinds.count(kind) for kind in ("approval", "intent", "done")] == [1, 1, 1]
+
+
+def test_a_rejection_that_was_killed_before_its_stamp_is_finished_by_the_same_answer(
+    retrain: Retrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, version = retrain.whole()
+    model, given = retrain.config.model, Answer("reject", "ann", "no")
+    with monkeypatch.context() as patch:
+        patch.setattr(people, "stamp_version", lambda *_: None)
+        first = answer_hold(find_hold(model), given)
+    assert answer_hold(find_hold(model), given) == first
+    tags = client().get_model_version(model, version.version).tags
+    assert (tags["evenhand.decision"], tags[STAMP]) == ("rejected", first.hash)
+    with pytest.raises(LedgerError, match="rejected on"):
+        answer_hold(find_hold(model), given)
 
 
 def test_an_approval_that_was_killed_before_the_move_moves_nothing_over_a_newer_decision(

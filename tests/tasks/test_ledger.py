@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
@@ -23,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from mlflow import MlflowClient
 
 import tasks.ledger as kept
-from evenhand.decision.ledger import LedgerError, Record, find_faults
+from evenhand.decision.ledger import Kind, LedgerError, Record, find_faults
 from evenhand.decision.standing import live_at, standing, unfinished
 from evenhand.exceptions import ServiceError
 from tasks import registry
@@ -128,6 +129,28 @@ def test_a_promotion_killed_before_its_move_is_unfinished_and_no_fault(place: Pa
     assert (unfinished(kept.records()), live()) == ((killed,), "1")
     kept.move_champion(model, "2", killed, expected="1")  # the same command again
     assert (unfinished(kept.records()), live(), alias(model)) == ((), "2", "2")
+
+
+def test_a_stamp_that_an_older_version_of_evenhand_left_behind_is_brought_up_once(place: Path) -> None:
+    model = new_model(place)
+    old = decided(model, "promote", "1")
+    kept.move_champion(model, "1", old, expected=None)
+    assert not kept.restamp(model, "1")
+    registry.tag_version(model, "1", {registry.STAMP: old.hash, "evenhand.decision": "hold"})
+    assert [kept.restamp(model, "1") for _ in range(2)] == [True, False]
+    tags = registry.find_version(model, "1").tags
+    assert (tags[registry.STAMP], tags["evenhand.decision"]) == (kept.records(model)[-1].hash, "promote")
+
+
+def test_a_stamp_never_goes_back(place: Path) -> None:
+    """A run that is taken up again after its version was answered finds its decision, and stamped that one anew."""
+    model = new_model(place)
+    held = decided(model, "hold", "1")
+    given = kept.append("approval", model, {"decision": held.hash, "version": "1", "by": "ann", "reason": "why"})
+    kept.move_champion(model, "1", given, expected=None)
+    kept.stamp_version(model, "1", held, {"evenhand.decision": "hold"})
+    tags = registry.find_version(model, "1").tags
+    assert (tags[registry.STAMP], tags["evenhand.decision"]) == (kept.records(model)[-1].hash, "approved")
 
 
 @pytest.mark.parametrize("to", ["3", None])
@@ -520,6 +543,9 @@ class KilledError(BaseException):
     """Stands for the end of the process: nothing after it runs."""
 
 
+DEATHS = ["no", "before", "behind", "undone", "done"]
+
+
 class Histories(RuleBasedStateMachine):
     """Decisions, answers, rollbacks, moves by hand, and kills at every point of a move, in any order."""
 
@@ -532,7 +558,7 @@ class Histories(RuleBasedStateMachine):
         self.killed: list[tuple[str, Record, str | None]] = []
 
     def _attempt(self, version: str, record: Record, expected: str | None, dies: str) -> None:
-        """Move the champion, and die before the intent, before or behind the alias, or not at all."""
+        """Move the champion, and die before the intent, before or behind the alias, or around the last record."""
         if dies == "ordered":
             self.killed.append((version, record, expected))
             return
@@ -545,15 +571,25 @@ class Histories(RuleBasedStateMachine):
             if dies == "behind":
                 raise KilledError
 
-        champion.move_alias = killing
+        append = champion.append
+
+        def last(kind: Kind, *record: Any) -> Record:
+            if kind == "done" and dies == "undone":
+                raise KilledError
+            made = append(kind, *record)
+            if kind == "done" and dies == "done":
+                raise KilledError
+            return made
+
+        champion.move_alias, champion.append = killing, last
         try:
             kept.move_champion(self.model, version, record, expected=expected)
         except (KilledError, LedgerError):
             pass
         finally:
-            champion.move_alias = real
+            champion.move_alias, champion.append = real, append
 
-    @rule(version=st.integers(1, VERSIONS).map(str), dies=st.sampled_from(["no", "before", "behind"]))
+    @rule(version=st.integers(1, VERSIONS).map(str), dies=st.sampled_from(DEATHS))
     def promote(self, version: str, dies: str) -> None:
         record = decided(self.model, "promote", version)
         self.allowed.add(version)
@@ -563,7 +599,7 @@ class Histories(RuleBasedStateMachine):
     def refuse(self, version: str, outcome: str) -> None:
         decided(self.model, outcome, version)
 
-    @rule(dies=st.sampled_from(["no", "ordered", "before", "behind"]))
+    @rule(dies=st.sampled_from(["ordered", *DEATHS]))
     def approve(self, dies: str) -> None:
         holds = [hold for hold in standing(kept.records(self.model), self.model).holds if hold.state == "open"]
         if holds:
@@ -580,13 +616,13 @@ class Histories(RuleBasedStateMachine):
         self.approve("ordered")
         decided(self.model, newer, version)
 
-    @rule(dies=st.sampled_from(["no", "before", "behind"]))
+    @rule(dies=st.sampled_from(DEATHS))
     def same_answers_again(self, dies: str) -> None:
         orders, self.killed = self.killed, []
         for order in orders:
             self._attempt(*order, dies)
 
-    @rule(dies=st.sampled_from(["no", "before", "behind"]))
+    @rule(dies=st.sampled_from(DEATHS))
     def roll_back(self, dies: str) -> None:
         found = kept.where_stands(self.model)
         if found.champion is not None and found.previous is not None:
@@ -610,6 +646,10 @@ class Histories(RuleBasedStateMachine):
         found = standing(kept.records(self.model), self.model)
         assert found.pending is None
         assert (found.champion is None) == (live is None)
+        if found.champion is not None:
+            carried = registry.find_version(self.model, found.champion.version).tags[registry.STAMP]
+            [newest] = [each for each in kept.records(self.model) if each.hash == carried]
+            assert newest.sequence >= found.champion.intent.sequence, "a cut of its move would not show"
 
     @invariant()
     def no_approval_moves_over_what_is_newer(self) -> None:
