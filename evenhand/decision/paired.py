@@ -17,6 +17,9 @@ __all__ = ["PAIRED_METRICS", "Decisions", "Paired", "paired_difference", "paired
 
 Floats = npt.NDArray[np.float64]
 
+# Rows for which the largest possible variance counts beside the one seen.
+_PRIOR = 4.0
+
 PAIRED_METRICS = ("accuracy", "balanced_accuracy", "recall", "roc_auc", "log_loss", "brier_score")
 """Figures of which less is better; their differences are taken the other way round, so that more is always better."""
 
@@ -144,8 +147,11 @@ def paired_difference(
     Notes
     -----
     Rates: Tango's score limits; the mean over labels joins those of each label (Zou and Donner 2008, Statistics in
-    Medicine 27:1693-1702). Area under the curve: DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44:837-845.
-    Losses: Student's t.
+    Medicine 27:1693-1702). Area under the curve: the variance of DeLong, DeLong and Clarke-Pearson (1988), Biometrics
+    44:837-845, by label, with the degrees of freedom of Satterthwaite (1946), Biometrics Bulletin 2:110-114. Areas and
+    Brier scores have a bound: their variance is drawn towards the largest possible one, as of groups' figures (see
+    :mod:`evenhand.fairness.statistics.figures`), and the limits are Wilson's. Log loss has none: Student's t, whose
+    level holds as far as the mean is normal, and not where few rows carry the difference.
 
     Examples
     --------
@@ -168,8 +174,7 @@ def paired_difference(
         return _rate_within(y == favorable, y, champion, challenger, alpha)
     if metric == "roc_auc":
         return _area(y, champion, challenger, alpha)
-    loss = _log_loss if metric == "log_loss" else _brier
-    return _mean(loss(y, champion) - loss(y, challenger), alpha)
+    return (_mean_log_loss if metric == "log_loss" else _mean_brier)(y, champion, challenger, alpha)
 
 
 def _rate_within(
@@ -192,21 +197,27 @@ def _mean_of(parts: Sequence[Paired], y: npt.NDArray[Any]) -> Paired:
 
 def _area(y: npt.NDArray[Any], champion: Decisions, challenger: Decisions, alpha: float) -> Paired:
     classes = list(challenger.classes)
-    judged = classes[1:] if len(classes) == 2 else classes
+    of_label = [y == label for label in classes]
+    sizes = np.array([int(rows.sum()) for rows in of_label])
+    if sizes.min() < 2:
+        rarest = int(sizes.argmin())
+        said = f"label {classes[rarest]!r} has {sizes[rarest]} of {y.size} rows, and fewer than two show no spread"
+        return Paired(nan, nan, nan, y.size, said)
+    judged = range(1, 2) if len(classes) == 2 else range(len(classes))
     areas, parts = [], []
-    for label in judged:
-        positive = y == label
-        if positive.all() or not positive.any():
-            return Paired(nan, nan, nan, y.size, f"label {label!r} has all or none of the rows")
-        old, old_parts = _placements(positive, champion.proba[:, classes.index(label)])
-        new, new_parts = _placements(positive, challenger.proba[:, classes.index(label)])
+    for at in judged:
+        old, old_parts = _placements(of_label[at], champion.proba[:, at])
+        new, new_parts = _placements(of_label[at], challenger.proba[:, at])
         areas.append(new - old)
         parts.append(new_parts - old_parts)
-    return _around(float(np.mean(areas)), np.mean(parts, axis=0), alpha)
+    least = np.minimum(sizes, y.size - sizes)[list(judged)]
+    base = float(np.mean(least**-0.5)) ** -2  # standard deviations of a mean's parts add up at most
+    variance, degrees = _by_label(np.mean(parts, axis=0), of_label)
+    return _bounded(float(np.mean(areas)), variance, min(degrees, y.size - 1), base, y.size, alpha)
 
 
 def _placements(positive: npt.NDArray[np.bool_], score: Floats) -> tuple[float, Floats]:
-    """The area, and what each row adds to it, scaled so that the variance of their mean is the area's."""
+    """The area, and what each row adds to its error."""
     m, n, whole = int(positive.sum()), int((~positive).sum()), positive.size
     order = np.argsort(score)
     starts = np.flatnonzero(np.diff(score[order], prepend=np.nan) != 0)  # of each value that occurs
@@ -218,7 +229,23 @@ def _placements(positive: npt.NDArray[np.bool_], score: Floats) -> tuple[float, 
     placed = np.empty(whole)
     placed[order] = np.where(positive[order], below[of_value] / n, above[of_value] / m)
     area = float(placed[positive].mean())
-    return area, np.where(positive, whole / m, whole / n) * (placed - area)
+    return area, (placed - area) / np.where(positive, m, n)
+
+
+def _by_label(parts: Floats, of_label: Sequence[npt.NDArray[np.bool_]]) -> tuple[float, float]:
+    """Variance of a sum of what each row adds, and its degrees of freedom (Satterthwaite 1946).
+
+    Rows vary within their label. Of more than two labels the negatives of one are a mixture of the others, and so vary
+    between these, too: of two labels that part is 0, and what is left is DeLong's.
+    """
+    within, between, doubt = 0.0, 0.0, 0.0
+    for rows in of_label:
+        m, of_these = int(rows.sum()), parts[rows]
+        spread = m * float(of_these.var(ddof=1))
+        within, doubt = within + spread, doubt + spread**2 / (m - 1)
+        between += m * float(of_these.mean()) ** 2
+    rarest = min(int(rows.sum()) for rows in of_label)
+    return within + between, (within + between) ** 2 / doubt if doubt > 0 else rarest - 1.0
 
 
 def _log_loss(y: npt.NDArray[Any], made: Decisions) -> Floats:
@@ -238,17 +265,39 @@ def _given(y: npt.NDArray[Any], made: Decisions) -> Floats:
     return made.proba[np.arange(y.size), [places[label] for label in y.tolist()]]
 
 
-def _mean(gain: Floats, alpha: float) -> Paired:
-    return _around(float(gain.mean()), gain - gain.mean(), alpha)
-
-
-def _around(value: float, parts: Floats, alpha: float) -> Paired:
-    """Limits from what each row adds; rows that all add the same give none, unless the models are the same."""
-    n = parts.size
+def _mean_log_loss(y: npt.NDArray[Any], champion: Decisions, challenger: Decisions, alpha: float) -> Paired:
+    """Student's limits; rows that all add the same give none, unless the models are the same."""
+    gain = _log_loss(y, champion) - _log_loss(y, challenger)
+    n, value = gain.size, float(gain.mean())
     if n < 2:
         return Paired(nan, nan, nan, n, "one row shows no spread")
-    error = sqrt(float((parts**2).sum()) / (n - 1) / n)
+    error = float(gain.std(ddof=1)) / sqrt(n)
     if error == 0 and value != 0:
         return Paired(nan, nan, nan, n, "the rows show no spread")
     reach = float(student.isf(alpha, n - 1)) * error
     return Paired(value, value - reach, value + reach, n)
+
+
+def _mean_brier(y: npt.NDArray[Any], champion: Decisions, challenger: Decisions, alpha: float) -> Paired:
+    """A row's score lies between 0 and 1, of more than two labels 2."""
+    if y.size < 2:
+        return Paired(nan, nan, nan, y.size, "one row shows no spread")
+    span, n = 1.0 if len(challenger.classes) == 2 else 2.0, y.size
+    gain = (_brier(y, champion) - _brier(y, challenger)) / span
+    found = _bounded(float(gain.mean()), float(gain.var(ddof=1)) / n, n - 1, n, n, alpha)
+    return Paired(span * found.value, span * found.low, span * found.high, n)
+
+
+def _bounded(value: float, variance: float, degrees: float, base: float, n: int, alpha: float) -> Paired:
+    """Limits of a difference from -1 to 1: score limits of a share with the same variance.
+
+    Few rows show little spread by accident, above all where nearly every row is right under both models. So the
+    variance is drawn towards the largest possible, (1 - value^2) / base, which counts for :data:`_PRIOR` rows.
+    """
+    most = (1 - value**2) / base
+    seen = min(variance / most, 1.0) if most > 0 else 1.0
+    size = base * (base + _PRIOR) / (base * seen + _PRIOR)
+    z = max(float(student.isf(alpha, degrees)), 0.0)
+    reach = z * sqrt((1 - value**2) / size + (z / size) ** 2)
+    low, high = ((value + side * reach) / (1 + z**2 / size) for side in (-1, 1))
+    return Paired(value, max(low, -1.0), min(high, 1.0), n)
