@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from deployments.backup_addresses import for_programs, sqlite_file
 from deployments.folder_lock import occupied
 from evenhand.disk import no_room
 from evenhand.exceptions import DataError, ServiceError
@@ -22,6 +23,12 @@ _EMPTY = (
     "GRANT USAGE ON SCHEMA public TO PUBLIC;"
 )
 _QUIET = ("--no-align", "--tuples-only")
+_VARIABLES = {
+    "prefect": "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+    "mlflow": "MLFLOW_BACKEND_STORE_URI",
+    "evenhand": "EVENHAND_LEDGER",
+}
+"""Where the databases' addresses stand."""
 
 
 class Compose:
@@ -208,15 +215,9 @@ class Postgres(_Local):
 
     def _program(self, program: str, database: str, words: Sequence[str]) -> str:
         """One of PostgreSQL's programs; the password goes by the environment."""
-        parts = urlsplit(self._addresses[database])
-        name = parts.path.removeprefix("/")
-        options = [
-            f"--host={parts.hostname}",
-            f"--port={parts.port or 5432}",
-            f"--username={unquote(parts.username or '')}",
-        ]
-        environment = {**os.environ, "PGPASSWORD": unquote(parts.password or "")}
-        return _run([program, *options, f"--dbname={name}", *words], environment)
+        address, password = for_programs(self._addresses[database], _VARIABLES[database])
+        environment = {**os.environ, **({"PGPASSWORD": password} if password else {})}
+        return _run([program, "--no-password", f"--dbname={address}", *words], environment)
 
 
 def local_place(home: Path, environment: Mapping[str, str]) -> Files | Postgres:
@@ -236,11 +237,7 @@ def local_place(home: Path, environment: Mapping[str, str]) -> Files | Postgres:
         When only some of them do.
     """
     folder = home / "service"
-    addresses = {
-        "prefect": environment.get("PREFECT_SERVER_DATABASE_CONNECTION_URL", ""),
-        "mlflow": environment.get("MLFLOW_BACKEND_STORE_URI", ""),
-        "evenhand": environment.get("EVENHAND_LEDGER", ""),
-    }
+    addresses = {name: environment.get(variable, "") for name, variable in _VARIABLES.items()}
     named = [name for name, address in addresses.items() if address.startswith("postgres")]
     if 0 < len(named) < len(addresses):
         other = ", ".join(name for name in addresses if name not in named)
@@ -251,13 +248,21 @@ def local_place(home: Path, environment: Mapping[str, str]) -> Files | Postgres:
     artifacts = environment.get("MLFLOW_ARTIFACTS_DESTINATION", "")
     if named:
         return Postgres(folder, addresses, artifacts)
-    files = {name: _sqlite_file(address) for name, address in addresses.items() if address.startswith("sqlite")}
-    return Files(folder, artifacts, files)
+    return Files(folder, artifacts, _sqlite_files(addresses))
 
 
-def _sqlite_file(address: str) -> Path:
-    """The file of an address such as sqlite:////srv/ledger.db."""
-    return Path(unquote(address.partition(":///")[2].partition("?")[0]))
+def _sqlite_files(addresses: Mapping[str, str]) -> dict[str, Path]:
+    """The files that addresses of SQLite name."""
+    files = {}
+    for name, address in addresses.items():
+        if address.startswith("sqlite"):
+            file = sqlite_file(address)
+            if file is None:
+                raise DataError(
+                    f"{_VARIABLES[name]} names no file that can be backed up: write sqlite:////folder/name.db"
+                )
+            files[name] = file
+    return files
 
 
 def _local_folder(address: str) -> Path | None:
