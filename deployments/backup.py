@@ -12,7 +12,7 @@ import sys
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +56,9 @@ class Place(Protocol):
 
     def idle(self) -> AbstractContextManager[object]:
         """A block in which nothing reads or writes the databases."""
+
+    def ask(self, database: str, path: Path) -> None:
+        """Make sure, before anything changes, that a dumped database can be put there."""
 
     def load(self, database: str, path: Path) -> None:
         """Put a dumped database in the place of the one there is."""
@@ -146,7 +149,8 @@ def restore(place: Place, path: Path, *, replace: bool = False) -> Mapping[str, 
         When the file is no backup, is not what was written, is of another kind, or the service is not empty; nothing
         is changed then.
     ServiceError
-        When the service or one of its programs does not answer.
+        When the service or one of its programs does not answer: all are asked before anything changes. What fails later
+        says what is restored and what is not.
     """
     if not path.is_file():
         raise DataError(f"{path} is {'a folder' if path.is_dir() else 'not there'}: name a file of `evenhand backup`")
@@ -159,9 +163,27 @@ def restore(place: Place, path: Path, *, replace: bool = False) -> Mapping[str, 
             _refuse_history(place)
         with place.idle():
             for database in DATABASES:
-                place.load(database, folder / database)
-            place.spread(folder / _ARTIFACTS)
+                place.ask(database, folder / database)
+            _put_back(place, folder)
     return manifest
+
+
+def _put_back(place: Place, folder: Path) -> None:
+    """The artifacts first, so that no run is there without its own; what fails says what was done until then."""
+    steps: list[tuple[str, Callable[..., None], tuple[object, ...]]] = [
+        ("artifacts", place.spread, (folder / _ARTIFACTS,))
+    ]
+    steps += [(f"database {name}", place.load, (name, folder / name)) for name in DATABASES]
+    names = [name for name, _, _ in steps]
+    for done, (_, put, given) in enumerate(steps):
+        try:
+            put(*given)
+        except (EvenhandError, OSError) as error:
+            said = error.strerror if isinstance(error, OSError) else error
+            raise ServiceError(
+                f"{said}\nrestored until then: {', '.join(names[:done]) or 'nothing'}; not restored: "
+                f"{', '.join(names[done:])}. Remove the cause, and restore again with --replace"
+            ) from error
 
 
 def _refuse_history(place: Place) -> None:

@@ -22,6 +22,7 @@ _EMPTY = (
     "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner; "
     "GRANT USAGE ON SCHEMA public TO PUBLIC;"
 )
+_ASKED = "SELECT pg_has_role(nspowner, 'MEMBER') FROM pg_namespace WHERE nspname = 'public'"
 _QUIET = ("--no-align", "--tuples-only")
 _VARIABLES = {
     "prefect": "PREFECT_SERVER_DATABASE_CONNECTION_URL",
@@ -69,6 +70,11 @@ class Compose:
             yield
         finally:
             self._docker(["up", "--detach", "--wait", "--no-build"])
+
+    def ask(self, database: str, path: Path) -> None:
+        """The database answers, and the server's own pg_restore can read the file."""
+        self._exec("postgres", ["psql", "--username=postgres", f"--dbname={database}", *_QUIET, f"--command={_ASKED}"])
+        self._exec("postgres", ["pg_restore", "--list"], given=path)
 
     def load(self, database: str, path: Path) -> None:
         """Empty the database and fill it, as its own role; the ledger belongs to nobody who writes to it."""
@@ -168,13 +174,28 @@ class Files(_Local):
                 return 0
             return int(known.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0])  # noqa: S608 (our own names)
 
+    def ask(self, database: str, path: Path) -> None:
+        """There can be a file in its place, and the one of the backup is a database."""
+        target = self._database(database)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(path)) as given:
+                given.execute("SELECT count(*) FROM sqlite_master")
+        except OSError as error:
+            if no_room(error):
+                raise
+            raise DataError(f"{target.parent} cannot be made ({error.strerror}): name another folder") from error
+        except sqlite3.DatabaseError as error:
+            raise DataError(f"the part {database} of the backup is no database ({error})") from error
+        if target.is_dir() or not os.access(target.parent, os.W_OK | os.X_OK):
+            raise DataError(f"{target} cannot be written to: name another place for the database of {database}")
+
     def load(self, database: str, path: Path) -> None:
         """Put the file in the place of the one there is, with nothing left of its journal."""
         target = self._database(database)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, draft := target.with_suffix(".restored"))
         for suffix in ("-wal", "-shm", "-journal"):
             target.with_name(target.name + suffix).unlink(missing_ok=True)
-        shutil.copyfile(path, draft := target.with_suffix(".restored"))
         draft.replace(target)
 
     def _database(self, name: str) -> Path:
@@ -208,10 +229,21 @@ class Postgres(_Local):
         """How many rows a table has; 0 without the table."""
         return _count(lambda sql: self._program("psql", database, [*_QUIET, f"--command={sql}"]), table)
 
+    def ask(self, database: str, path: Path) -> None:
+        """The database answers and lets its role empty it, and pg_restore can read the file."""
+        if self._program("psql", database, [*_QUIET, f"--command={_ASKED}"]).strip() == "f":
+            raise ServiceError(
+                f"the role in {_VARIABLES[database]} may not empty its database: name the database's owner"
+            )
+        _run(["pg_restore", "--list", str(path)], os.environ)
+
     def load(self, database: str, path: Path) -> None:
-        """Empty the database and fill it."""
-        self._program("psql", database, ["--quiet", "--set=ON_ERROR_STOP=1", f"--command={_EMPTY}"])
-        self._program("pg_restore", database, ["--no-owner", "--single-transaction", "--exit-on-error", str(path)])
+        """Empty the database and fill it in one transaction: what fails leaves it as it was."""
+        script = path.with_suffix(".sql")
+        _run(["pg_restore", "--no-owner", f"--file={script}", str(path)], os.environ)
+        once = ["--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]
+        self._program("psql", database, [*once, f"--command={_EMPTY}", f"--file={script}"])
+        script.unlink()
 
     def _program(self, program: str, database: str, words: Sequence[str]) -> str:
         """One of PostgreSQL's programs; the password goes by the environment."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deployments.backup import back_up, restore
-from deployments.backup_places import Files, local_place
+from deployments.backup_places import Files, Postgres, local_place
 from deployments.cli_backup import back_up_service
 from deployments.folder_lock import occupied
 from evenhand.exceptions import DataError, ServiceError
@@ -255,3 +255,47 @@ def test_a_service_that_never_was_has_nothing_to_back_up(tmp_path: Path) -> None
 def test_half_a_service_on_postgresql_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the database of mlflow is on PostgreSQL and that of prefect, evenhand is not"):
         local_place(tmp_path, {"MLFLOW_BACKEND_STORE_URI": "postgresql://mlflow@db/mlflow"})
+
+
+class Broken(Files):
+    """A service whose ledger answers, and cannot be written."""
+
+    def load(self, database: str, path: Path) -> None:
+        if database == "evenhand":
+            raise ServiceError("the server went away")
+        super().load(database, path)
+
+
+def test_a_restore_that_fails_in_the_middle_says_what_is_restored(tmp_path: Path) -> None:
+    back_up(service(tmp_path / "old", runs=2), tmp_path / "backup.tar")
+    with pytest.raises(ServiceError, match="the server went away") as caught:
+        restore(Broken(tmp_path / "new"), tmp_path / "backup.tar")
+    assert "restored until then: artifacts, database prefect, database mlflow; not" in str(caught.value)
+    assert "not restored: database evenhand. Remove the cause, and restore again with --replace" in str(caught.value)
+
+
+def test_no_database_changes_before_all_have_answered(tmp_path: Path) -> None:
+    back_up(service(tmp_path / "old", runs=2), tmp_path / "backup.tar")
+    there = service(tmp_path / "there", runs=5)._folder
+    (tmp_path / "folder").mkdir()
+    place = Files(there, files={"evenhand": tmp_path / "folder"})
+    with pytest.raises(DataError, match=r"folder cannot be written to: .* database of evenhand"):
+        restore(place, tmp_path / "backup.tar", replace=True)
+    assert Files(there).rows("mlflow", "runs") == flow_runs(there) == len(cards(there)) == 5
+
+
+def test_a_database_of_postgresql_is_emptied_and_filled_in_one_transaction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = tmp_path / "words"
+    for name, said in (("psql", "echo t"), ("pg_restore", 'touch "${2#--file=}"')):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho "{name} $@" >> {words}\n{said}\n')
+        program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    place = Postgres(tmp_path, {"mlflow": "postgresql://u@h/d"})
+    place.load("mlflow", tmp_path / "mlflow")
+    asked = [line for line in words.read_text().splitlines() if line.startswith("psql")]
+    assert len(asked) == 1
+    assert "--single-transaction" in asked[0]
+    assert asked[0].index("DROP SCHEMA") < asked[0].index("--file=")
