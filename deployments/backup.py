@@ -66,6 +66,9 @@ class Place(Protocol):
     def spread(self, path: Path) -> None:
         """Put the artifacts of a tar file beside those there are."""
 
+    def clear(self, path: Path) -> None:
+        """Remove the artifacts that a tar file does not hold."""
+
 
 def back_up(place: Place, path: Path) -> Mapping[str, Any]:
     """Write what a service knows to one file, whole or not at all; the service goes on meanwhile.
@@ -164,16 +167,21 @@ def restore(place: Place, path: Path, *, replace: bool = False) -> Mapping[str, 
         with place.idle():
             for database in DATABASES:
                 place.ask(database, folder / database)
-            _put_back(place, folder)
+            _put_back(place, folder, replace=replace)
     return manifest
 
 
-def _put_back(place: Place, folder: Path) -> None:
-    """The artifacts first, so that no run is there without its own; what fails says what was done until then."""
+def _put_back(place: Place, folder: Path, *, replace: bool) -> None:
+    """The artifacts first, so that no run is there without its own; what fails says what was done until then.
+
+    Those of the service that was replaced go last: whenever this is killed, the runs that are there have theirs.
+    """
     steps: list[tuple[str, Callable[..., None], tuple[object, ...]]] = [
         ("artifacts", place.spread, (folder / _ARTIFACTS,))
     ]
     steps += [(f"database {name}", place.load, (name, folder / name)) for name in DATABASES]
+    if replace:
+        steps.append(("the replaced artifacts' removal", place.clear, (folder / _ARTIFACTS,)))
     names = [name for name, _, _ in steps]
     for done, (_, put, given) in enumerate(steps):
         try:

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -23,7 +24,25 @@ _EMPTY = (
     "GRANT USAGE ON SCHEMA public TO PUBLIC;"
 )
 _ASKED = "SELECT pg_has_role(nspowner, 'MEMBER') FROM pg_namespace WHERE nspname = 'public'"
+_MLFLOW = ("run", "--rm", "--no-deps", "-T", "mlflow")
 _QUIET = ("--no-align", "--tuples-only")
+_CLEAR = """
+import os, sys, tarfile
+kept = {os.path.normpath(member.name) for member in tarfile.open(fileobj=sys.stdin.buffer, mode="r|")}
+os.chdir(sys.argv[1])
+for folder, folders, files in os.walk(".", topdown=False):
+    for name in (os.path.normpath(os.path.join(folder, each)) for each in files + folders):
+        if name in kept or (sys.argv[2] == "numbered" and not name.split(os.sep)[0].isdecimal()):
+            continue
+        if os.path.isdir(name) and not os.path.islink(name):
+            if not os.listdir(name):
+                os.rmdir(name)
+        else:
+            os.remove(name)
+"""
+"""Removes what a tar file does not hold, in a container too: everything ("all") from a folder that is MLflow's alone, and
+from one that the user named and may share only experiments, whose folders have numbers for names ("numbered")."""
+
 _VARIABLES = {
     "prefect": "PREFECT_SERVER_DATABASE_CONNECTION_URL",
     "mlflow": "MLFLOW_BACKEND_STORE_URI",
@@ -86,7 +105,11 @@ class Compose:
 
     def spread(self, path: Path) -> None:
         """Unpack in MLflow's volume, as MLflow's user."""
-        self._docker(["run", "--rm", "--no-deps", "-T", "mlflow", "tar", "-C", "/srv/mlflow", "-xf", "-"], given=path)
+        self._docker([*_MLFLOW, "tar", "-C", "/srv/mlflow", "-xf", "-"], given=path)
+
+    def clear(self, path: Path) -> None:
+        """Remove from MLflow's volume what the tar file does not hold."""
+        self._docker([*_MLFLOW, "python", "-c", _CLEAR, "/srv/mlflow", "all"], given=path)
 
     def _exec(self, service: str, command: Sequence[str], *, out: Path | None = None, given: Path | None = None) -> str:
         return self._docker(["exec", "-T", service, *command], out=out, given=given)
@@ -132,6 +155,12 @@ class _Local:
         self._artifacts.mkdir(parents=True, exist_ok=True)
         with tarfile.open(path) as whole:
             whole.extractall(self._artifacts, filter="data")
+
+    def clear(self, path: Path) -> None:
+        """Remove artifacts that the tar file does not hold, unless they are elsewhere."""
+        if not self.elsewhere:
+            what = "all" if self._artifacts == self._folder / "mlflow-artifacts" else "numbered"
+            _run([sys.executable, "-c", _CLEAR, str(self._artifacts), what], os.environ, given=path)
 
 
 class Files(_Local):

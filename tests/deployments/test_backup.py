@@ -274,6 +274,28 @@ def test_a_restore_that_fails_in_the_middle_says_what_is_restored(tmp_path: Path
     assert "not restored: database evenhand. Remove the cause, and restore again with --replace" in str(caught.value)
 
 
+def test_replaced_artifacts_go_once_the_new_ones_are_there(tmp_path: Path) -> None:
+    back_up(service(tmp_path / "old", runs=2), tmp_path / "backup.tar")
+    there = service(tmp_path / "there", runs=5)._folder
+    (there / "mlflow-artifacts" / "zz").mkdir()
+    (there / "mlflow-artifacts" / "zz" / "old.txt").touch()
+    with pytest.raises(ServiceError, match="not restored: database evenhand, the replaced artifacts' removal"):
+        restore(Broken(there), tmp_path / "backup.tar", replace=True)
+    assert len(cards(there)) == 5, "nothing is removed before the databases are there"
+    restore(Files(there), tmp_path / "backup.tar", replace=True)
+    assert cards(there) == ["card of 0", "card of 1"]
+    assert sorted(path.name for path in (there / "mlflow-artifacts").iterdir()) == ["0", "1"]
+
+
+def test_of_a_folder_that_the_user_named_only_experiments_go(tmp_path: Path) -> None:
+    back_up(service(tmp_path / "old", runs=2), tmp_path / "backup.tar")
+    (service(tmp_path / "home" / "service", runs=5)._folder / "mlflow-artifacts").rename(tmp_path / "shared")
+    (tmp_path / "shared" / "thesis.txt").touch()
+    place = local_place(tmp_path / "home", {"MLFLOW_ARTIFACTS_DESTINATION": str(tmp_path / "shared")})
+    restore(place, tmp_path / "backup.tar", replace=True)
+    assert sorted(path.name for path in (tmp_path / "shared").iterdir()) == ["0", "1", "thesis.txt"]
+
+
 def test_no_database_changes_before_all_have_answered(tmp_path: Path) -> None:
     back_up(service(tmp_path / "old", runs=2), tmp_path / "backup.tar")
     there = service(tmp_path / "there", runs=5)._folder
