@@ -1,13 +1,12 @@
-"""Addresses of databases as SQLAlchemy takes them, for the programs of PostgreSQL and for files, with Python alone."""
+"""Addresses of databases as SQLAlchemy takes them, for the programs of PostgreSQL, with Python alone."""
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote
 
 from evenhand.exceptions import DataError
 
-__all__ = ["for_programs", "sqlite_file"]
+__all__ = ["for_programs"]
 
 # As SQLAlchemy reads it: a password may have any sign but "@" as it is, and the name of the database is not quoted.
 _ADDRESS = re.compile(
@@ -84,20 +83,3 @@ def _hosts(values: Iterable[str]) -> dict[str, str]:
     pairs = [each.partition(":") if not each.startswith("/") else (each, "", "") for each in values]
     hosts = {"host": ",".join(host for host, _, _ in pairs)} if pairs else {}
     return {**hosts, "port": ",".join(port for _, _, port in pairs)} if any(port for _, _, port in pairs) else hosts
-
-
-def sqlite_file(address: str) -> Path | None:
-    """The file of a SQLite address, or None where it is of no file; nothing in it is quoted.
-
-    Examples
-    --------
-    >>> sqlite_file("sqlite:////srv/le%41dger.db?timeout=30")
-    PosixPath('/srv/le%41dger.db')
-    >>> sqlite_file("sqlite://") is sqlite_file("sqlite:///:memory:") is sqlite_file("postgresql://db/loans") is None
-    True
-    """
-    scheme, found, rest = address.partition(":///")
-    name = rest.partition("?")[0]
-    if not found or scheme.partition("+")[0] != "sqlite" or name in ("", ":memory:") or name.startswith("file:"):
-        return None
-    return Path(name)

@@ -11,10 +11,11 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from deployments.backup_addresses import for_programs, sqlite_file
+from deployments.backup_addresses import for_programs
 from deployments.folder_lock import occupied
 from evenhand.disk import no_room
 from evenhand.exceptions import DataError, ServiceError
+from evenhand.home import sqlite_file
 
 __all__ = ["Compose", "Files", "Postgres", "local_place"]
 
@@ -40,8 +41,8 @@ for folder, folders, files in os.walk(".", topdown=False):
         else:
             os.remove(name)
 """
-"""Removes what a tar file does not hold, in a container too: everything ("all") from a folder that is MLflow's alone, and
-from one that the user named and may share only experiments, whose folders have numbers for names ("numbered")."""
+"""Removes what a tar file does not hold, in a container too: everything ("all") from a folder that is MLflow's alone,
+and from one that the user named and may share only experiments, whose folders have numbers for names ("numbered")."""
 
 _VARIABLES = {
     "prefect": "PREFECT_SERVER_DATABASE_CONNECTION_URL",

@@ -16,6 +16,7 @@ from evenhand.data.findings import find_all
 from evenhand.data.labels import find_alike_labels
 from evenhand.data.people import find_people
 from evenhand.data.splits import split_dataset
+from evenhand.home import sqlite_file
 
 __all__ = ["check_configuration"]
 
@@ -66,8 +67,8 @@ def _about(rows: Dataset, config: Config) -> Iterator[str]:
 def _contract(config: Config) -> tuple[dict[str, Any] | None, str]:
     """The contract of the model's newest version, when the rows are held to one, and what to say once they keep it."""
     none = "contract: none yet; the first run makes one"
-    address = os.environ["MLFLOW_TRACKING_URI"]
-    if address.startswith("sqlite:///") and not Path(address.removeprefix("sqlite:///")).is_file():
+    file = sqlite_file(os.environ["MLFLOW_TRACKING_URI"])
+    if file is not None and not file.is_file():
         return None, none
     from tasks.registry import latest_contract
     from tasks.step import listening

@@ -14,6 +14,7 @@ from deployments.health import answers
 from deployments.local_server import NO_ROOM, uncollected
 from evenhand.disk import full_at, nearly_full, no_room
 from evenhand.exceptions import ConfigError, ServiceError
+from evenhand.home import home_folder
 
 __all__ = ["TELEMETRY_OFF", "default_addresses", "home_folder", "made_folder", "services"]
 
@@ -34,11 +35,6 @@ _QUIET = {
 _START_SECONDS = 90.0
 _AHEAD = ("pandas", "sklearn.base", "scipy.stats", "sklearn.ensemble", "evenhand.fairness", "flows.retrain")
 """Imports of about a second or less each, so that none of them keeps a ready server waiting for long."""
-
-
-def home_folder() -> Path:
-    """Where runs and stores live: `EVENHAND_HOME`, or `.evenhand` in the working folder."""
-    return Path(os.environ.get("EVENHAND_HOME") or ".evenhand").resolve()
 
 
 def made_folder(folder: Path) -> Path:

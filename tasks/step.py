@@ -26,6 +26,7 @@ from evenhand.data.snapshot import read_dataset
 from evenhand.disk import full_at, full_disk
 from evenhand.events import Event
 from evenhand.exceptions import ServiceError, shorten
+from evenhand.home import home_folder
 from evenhand.provenance import code_version
 from evenhand.store import Ref, Store, digest_json
 from evenhand.store_remote import VARIABLE, open_remote
@@ -193,7 +194,7 @@ def _service_failed(_task: Any, _run: Any, state: Any) -> bool:
 
 def home() -> Path:
     """Where runs and the store live: `EVENHAND_HOME`, or `.evenhand` in the working folder."""
-    return Path(os.environ.get("EVENHAND_HOME") or ".evenhand").resolve()
+    return home_folder()
 
 
 def store() -> Store:

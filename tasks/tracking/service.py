@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from evenhand.disk import full_disk, no_room
 from evenhand.exceptions import ServiceError, shorten
+from evenhand.home import sqlite_file
 from evenhand.whole_file import make_whole
 from tasks.step import home
 
@@ -69,9 +70,8 @@ def _client(where: str) -> Any:
 
     # It shows the traceback of what it raises as well, with the rows that it was to write.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-    name = where.removeprefix("sqlite:///")
-    if name not in (where, "", ":memory:"):
-        make_whole(Path(name), _migrated)
+    if (file := sqlite_file(where)) is not None:
+        make_whole(file, _migrated)
     return MlflowClient(tracking_uri=where, registry_uri=where)
 
 
@@ -152,10 +152,10 @@ def reachable() -> Iterator[None]:
 
 def _full(error: Exception) -> OSError | None:
     """The error of a full disk, where MLflow's store is a file on the disk of the home."""
-    where = address()
-    if not where.startswith("sqlite:///"):
+    file = sqlite_file(address())
+    if file is None:
         return None
-    file = Path(where.removeprefix("sqlite:///")).absolute()
+    file = file.absolute()
     if file.parent.is_dir() and file.parent.stat().st_dev != home().stat().st_dev:
         return None  # records can wait in the home until there is room elsewhere
     return full_disk(error, file, suspect=True)
@@ -208,10 +208,8 @@ def possible_version(number: str) -> bool:
 
 def artifact_location() -> str | None:
     """Beside a SQLite store its folder; with a server the server's own place."""
-    where = address()
-    if where.startswith("sqlite:///"):
-        return _beside(Path(where.removeprefix("sqlite:///")))
-    return None
+    file = sqlite_file(address())
+    return None if file is None else _beside(file)
 
 
 def _beside(database: Path) -> str:

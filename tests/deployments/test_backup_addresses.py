@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from deployments.backup_addresses import for_programs, sqlite_file
+from deployments.backup_addresses import for_programs
 from deployments.backup_places import Postgres, local_place
 from evenhand.exceptions import DataError
+from evenhand.home import sqlite_file
 
 
 @pytest.mark.parametrize(
