@@ -7,6 +7,7 @@ command line: `PREFECT_SERVER_DATABASE_CONNECTION_URL` and `MLFLOW_BACKEND_STORE
 
 import os
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -28,10 +29,11 @@ POOL = "evenhand"
 """The work pool that the workers join when no service file names one."""
 
 _PREFECT_DATABASE, _MLFLOW_DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL", "MLFLOW_BACKEND_STORE_URI"
+_PREFECT_PASSWORD = "PREFECT_SERVER_API_AUTH_STRING"  # noqa: S105 (the name of a variable)
 _SERVERS_ONLY = (
     _PREFECT_DATABASE,
     _MLFLOW_DATABASE,
-    "PREFECT_SERVER_API_AUTH_STRING",
+    _PREFECT_PASSWORD,
     "MLFLOW_AUTH_ADMIN_PASSWORD",
     "MLFLOW_AUTH_DATABASE_URI",
     "MLFLOW_FLASK_SERVER_SECRET_KEY",
@@ -137,7 +139,14 @@ class Stack:
         """
         command = [sys.executable, "-m", "deployments.cli", "deploy", str(service_file)]
         self.processes.start("deploy", command, self._environments["worker"])
-        if code := self.processes.wait("deploy", seconds=_DEPLOY_SECONDS):
+        try:
+            code = self.processes.wait("deploy", seconds=_DEPLOY_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise ServiceError(
+                f"the deployments were not registered within {_DEPLOY_SECONDS:.0f} seconds: look into "
+                f"{self.processes.log('deploy')} and {self.processes.log('prefect')}, and start again"
+            ) from None
+        if code:
             said = self.processes.log("deploy").read_text(encoding="utf-8", errors="replace").splitlines()
             kind = ConfigError if code == ConfigError.exit_code else ServiceError
             lines = [line.removeprefix("error: ") for line in said[-10:]]
@@ -232,6 +241,7 @@ def running(
         raise ConfigError(f"--port-prefect and --port-mlflow are both {prefect_port}: each server needs its own")
     ports = _port(prefect_port, "--port-prefect"), _port(mlflow_port, "--port-mlflow")
     base = {**os.environ, **(environment or {})}
+    _check_password(base)
     addresses = _addresses(base, *ports)
     with occupied(folder), closing(Processes(folder / "logs")) as processes:
         stack = Stack(folder, addresses, processes, pool, _environments(base, home, addresses, ports[1]))
@@ -240,6 +250,15 @@ def running(
             stack.deploy(service_file)
         stack.start(*workers_of(workers, deployed=service_file is not None))
         yield stack
+
+
+def _check_password(base: Mapping[str, str]) -> None:
+    """Refuse what Prefect's server takes and then answers no request with: it compares passwords as ASCII."""
+    if not base.get(_PREFECT_PASSWORD, "").isascii():
+        raise ConfigError(
+            f"{_PREFECT_PASSWORD} has a letter beyond ASCII in it, with which Prefect's server lets nobody in: choose "
+            "another password"
+        )
 
 
 def _port(wanted: int, option: str) -> int:
@@ -264,7 +283,7 @@ def _addresses(base: Mapping[str, str], prefect_port: int, mlflow_port: int) -> 
     with suppress(KeyError):
         found["EVENHAND_LEDGER"] = base["EVENHAND_LEDGER"]
     with suppress(KeyError):
-        found["PREFECT_API_AUTH_STRING"] = base["PREFECT_SERVER_API_AUTH_STRING"]
+        found["PREFECT_API_AUTH_STRING"] = base[_PREFECT_PASSWORD]
     with suppress(KeyError):
         found["MLFLOW_TRACKING_PASSWORD"] = base["MLFLOW_AUTH_ADMIN_PASSWORD"]
         found["MLFLOW_TRACKING_USERNAME"] = base.get("MLFLOW_AUTH_ADMIN_USERNAME", "admin")

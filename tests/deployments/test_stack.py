@@ -234,3 +234,23 @@ def test_without_a_password_there_is_no_door(tmp_path: Path) -> None:
 def test_a_password_without_a_key_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="MLFLOW_FLASK_SERVER_SECRET_KEY"):
         close_doors({"MLFLOW_AUTH_ADMIN_PASSWORD": "a"}, tmp_path)
+
+
+def test_a_password_that_prefect_cannot_compare_is_refused_by_name(tmp_path: Path) -> None:
+    secret = {"PREFECT_SERVER_API_AUTH_STRING": "admin:p\N{LATIN SMALL LETTER O WITH DIAERESIS}ss"}
+    said = "PREFECT_SERVER_API_AUTH_STRING has a letter beyond ASCII"
+    with pytest.raises(ConfigError, match=said) as caught, running(tmp_path, environment=secret):
+        pass
+    assert secret["PREFECT_SERVER_API_AUTH_STRING"] not in str(caught.value)
+    assert not (tmp_path / "service" / "logs").exists(), "nothing was started"
+
+
+def test_a_deploy_that_is_too_slow_is_said_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack, "_DEPLOY_SECONDS", 0.01)
+    processes = Processes(tmp_path / "logs")
+    try:
+        slow = Stack(tmp_path, ADDRESSES, processes, None, {"worker": {}})
+        with pytest.raises(ServiceError, match=r"not registered within .* seconds: look into .*deploy\.log"):
+            slow.deploy(tmp_path / "service.yaml")
+    finally:
+        processes.close()
