@@ -3,14 +3,18 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from evenhand.card import build_card, render_html, render_json, render_markdown
+from evenhand.data.dataset import Dataset
+from evenhand.data.frames import value_text, value_texts
 from evenhand.modeling.costs import priced
 from evenhand.provenance import code_version, git_commit, machine, packages
 from evenhand.store import Ref
-from tasks.step import note, once, read_json, step, store, write_json
+from tasks.step import load_part, note, once, read_json, step, store, write_json
 from tasks.tracking import RunRef, current, run_url, started_on
 
-__all__ = ["write_card"]
+__all__ = ["shown_contract", "write_card"]
 
 
 @step("card", "Writes the model card as a page, as Markdown and as JSON.")
@@ -41,7 +45,7 @@ def _write(folder: Path, results: dict[str, Ref], config: dict[str, Any], run: R
     card = build_card(
         model=_about_model(at, config),
         human=config["card"],
-        data=_about_data(at, config),
+        data=_about_data(at, config, load_part(results["develop"], "train")),
         search=read_json(at["found"] / "search.json"),
         calibration=read_json(at["fitted"] / "calibration.json"),
         threshold=read_json(at["fitted"] / "threshold.json"),
@@ -97,14 +101,37 @@ def _favorable(label: Any) -> Any:
     return ", ".join(map(str, label)) if isinstance(label, list) else label
 
 
-def _about_data(at: dict[str, Path], config: dict[str, Any]) -> dict[str, Any]:
+def _about_data(at: dict[str, Path], config: dict[str, Any], train: Dataset) -> dict[str, Any]:
     return {
         **read_json(at["rows"] / "about.json"),
         "excluded": config["data"]["exclude"],
         "split": read_json(at["develop"] / "split.json"),
-        "contract": read_json(at["contract"] / "contract.json"),
+        "contract": shown_contract(read_json(at["contract"] / "contract.json"), train, config["explain"]["min_cell"]),
         "findings": read_json(at["develop"] / "findings.json"),
     }
+
+
+def shown_contract(contract: dict[str, Any], train: Dataset, min_cell: int) -> dict[str, Any]:
+    """The contract for a card that anybody may read: a value that few people have would say who they are.
+
+    Parameters
+    ----------
+    contract
+        As JSON values.
+    train
+        The rows that it was made from.
+    min_cell
+        Values of fewer rows are counted as ``withheld`` and not named.
+    """
+    return {**contract, "columns": [_shown_column(each, train.X, min_cell) for each in contract["columns"]]}
+
+
+def _shown_column(column: dict[str, Any], rows: pd.DataFrame, min_cell: int) -> dict[str, Any]:
+    if column.get("values") is None or column["name"] not in rows.columns:
+        return column
+    counts = value_texts(rows[column["name"]]).value_counts()
+    common = [value for value in column["values"] if counts.get(value_text(value), 0) >= min_cell]
+    return {**column, "values": common, "withheld": len(column["values"]) - len(common)}
 
 
 def _about_decision(at: dict[str, Path]) -> dict[str, Any] | None:

@@ -161,7 +161,9 @@ def _contract(inputs: Inputs) -> tuple[Block, ...]:
 def _range(column: Mapping[str, Any]) -> Cell:
     values, low, high = column.get("values"), column.get("low"), column.get("high")
     if values is not None:
-        return Cell(join(list(values), 12))
+        withheld = column.get("withheld", 0)
+        rare = [f"{count(withheld)} that few rows have"] if withheld else []
+        return Cell(" and ".join([*([join(list(values), 12)] if values else []), *rare]))
     return Cell(f"{number(low)} to {number(high)}") if low is not None and high is not None else Cell("any")
 
 

@@ -33,6 +33,16 @@ def test_every_heading_of_every_source_is_covered_by_a_section(any_inputs):
         assert covered == set(listed.headings), source
 
 
+def test_values_of_few_rows_are_counted_and_not_named(inputs):
+    town = {"name": "town", "kind": "text", "nullable": False, "values": ["Jena", "Ulm"], "withheld": 2}
+    alone = {**town, "name": "name", "values": [], "withheld": 40}
+    data = {**inputs["data"], "contract": {**inputs["data"]["contract"], "columns": [town, alone]}}
+    card = build_card(**{**inputs, "data": data})
+    for render in (render_html, render_markdown, render_json):
+        assert "Jena, Ulm and 2 that few rows have" in render(card)
+        assert "40 that few rows have" in render(card)
+
+
 def test_the_appendix_names_a_section_for_every_heading(inputs):
     tables = [block for block in build_card(**inputs).section("coverage").blocks if isinstance(block, Table)]
     rows = [row for table in tables for row in table.rows]
