@@ -69,12 +69,19 @@ def _draft(
         source={"path": path},
         target=target,
         model=model,
-        favorable_label=favorable_label,
+        favorable_label=_as_written(favorable_label, seen.classes),
         sensitive=sensitive,
         bands=_bands(frame, {*seen.sensitive, *sensitive}),
     )
     _check_label(draft)
     return draft
+
+
+def _as_written(label: str | None, known: Sequence[str]) -> str | None:
+    """The label of the data; `true` of YAML and JSON is the `True` of a column of booleans."""
+    if label is None or set(known) != {"True", "False"}:
+        return label
+    return label.capitalize() if label.lower() in ("true", "false") else label
 
 
 def _which_target(seen: Inspection) -> str:
@@ -117,6 +124,10 @@ def _noticed(seen: Inspection, target: str) -> Iterator[str]:
     for same in alike_labels(seen.classes):
         yield f"look at {target}: {', '.join(map(repr, same))} differ only in case or spaces, and are several labels"
     distinct = {column.name: column.distinct for column in seen.columns}
+    absent = next((column.missing for column in seen.columns if column.name == target), 0)
+    if absent:
+        rows = f"{absent:,} of {seen.rows:,} rows have none"
+        yield f"look at {target}: {rows} (cells such as NA count so) and will be left out"
     for name in seen.people:
         many = f"{distinct[name]:,} values in {seen.rows:,} rows"
         yield f"look at {name}: {many}; if they name people, write data.group and split: {{method: group}}"

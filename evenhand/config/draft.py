@@ -180,7 +180,8 @@ def _sensitive(draft: Draft) -> Iterator[str]:
     yield "  #     indicators: {black: is_black, hispanic: is_hispanic}"
     yield "  #     otherwise: white"
     columns = _sensitive_columns(draft)
-    yield "  sensitive:" if columns else f"  sensitive: {{}}   # {FILL_IN} the attributes to compare, or leave it empty"
+    none = f"  sensitive: {{}}   # {FILL_IN} at least one, such as {{sex: {{column: sex}}}}"
+    yield "  sensitive:" if columns else none
     for column in columns:
         yield f"    {quote(column.name)}:"
         bands = draft.bands.get(column.name)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -238,6 +240,21 @@ def test_init_asks_where_to_cut_a_target_of_few_fractions(loans: Path, tmp_path:
     frame.assign(approved=[0.5, 1.5, 2.5, 0.5] * (len(frame) // 4)).to_csv(loans, index=False)
     assert init(loans, "--target", "approved") == 0
     assert "target_above:   # FILL IN" in (tmp_path / "loans.yaml").read_text(encoding="utf-8")
+
+
+def test_init_takes_a_truth_as_yaml_writes_it_and_says_what_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paid = pd.array([True, False, None] * 100, dtype="boolean")
+    pd.DataFrame({"amount": range(300), "x": range(300), "paid": paid}).to_parquet(tmp_path / "rows.parquet")
+    file = tmp_path / "rows.yaml"
+    words = ["init", str(tmp_path / "rows.parquet"), "--target", "paid", "--favorable-label", "true", "-o", str(file)]
+    assert run(words) == 0
+    said = capsys.readouterr().out
+    assert "100 of 300 rows have none" in said
+    assert "at least one, such as {sex: {column: sex}}" in file.read_text()
+    file.write_text(re.sub(r"sensitive: \{\}.*", "sensitive: {size: {column: amount, bins: [100]}}", file.read_text()))
+    assert run(["check", str(file)]) == 0
 
 
 def test_init_and_check_say_that_labels_look_alike(loans: Path, capsys: pytest.CaptureFixture[str]) -> None:
