@@ -2,14 +2,14 @@
 
 Which method serves what: rates get Wilson's interval (Blaker's exact one on few rows), the area its corrected
 DeLong interval, calibration in the large Wilson's of effective counts, log-loss a normal one, calibration error
-multinomial replicates. What is made of rates (F1, balanced accuracy, the indices) takes their limits over. The named
-disparities of rates get the simultaneous interval of the largest gap, and a permutation test within what the metric
-conditions on. Every other disparity gets Bonferroni limits over pairs of groups from the groups' own limits (MOVER;
-Zou and Donner 2008, Statistics in Medicine 27:1693-1702). Sampling weights give effective counts of rates, and
-neither intervals of what is made of several rates nor draws.
+multinomial replicates. What is made of rates (F1, balanced accuracy, the indices) takes their limits over. Disparities
+of rates, by whatever name, get the simultaneous interval of the largest gap, and a permutation test within what the
+metric conditions on. Every other disparity, and those of single labels among many, get Bonferroni limits over pairs
+of groups from the groups' own limits (MOVER; Zou and Donner 2008, Statistics in Medicine 27:1693-1702). Sampling
+weights give effective counts of rates, and neither intervals of what is made of several rates nor draws.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +24,7 @@ from evenhand.fairness.options import Options
 from evenhand.fairness.policies.families import ConfusionCounts, families
 from evenhand.fairness.report import AttributeAudit, Disparity, disparity_name, headline
 from evenhand.fairness.statistics import (
+    Rates,
     effective_rates,
     equality_p_value,
     largest_gaps,
@@ -127,15 +128,7 @@ class Audited:
 
 def infer(audited: Sequence[Audited], options: Options) -> list[AttributeAudit]:
     """The same audits, their disparities between groups with intervals and p-values."""
-    asked = [
-        (place, name, families(name, confusion(one.view)), _kind(name))
-        for place, one in enumerate(audited)
-        for name, found in one.audit.disparities.items()
-        if not np.isnan(found.value) and _comparable(one.view, name)
-    ]
-    # All of them in one search: alone each costs nearly as much.
-    gaps = largest_gaps([(rates, kind) for _, _, rates, kind in asked], confidence=options.confidence)
-    limits = {(place, name): (gap.low, gap.high) for (place, name, *_), gap in zip(asked, gaps, strict=True)}
+    limits = _limits(audited, options.confidence)
     done = []
     for place, one in enumerate(audited):
         own = {name: limits[place, name] for name in one.audit.disparities if (place, name) in limits}
@@ -144,6 +137,57 @@ def infer(audited: Sequence[Audited], options: Options) -> list[AttributeAudit]:
         counts = [confusion(one.view) for one in audited]
         done = with_limits_against([Against(*both) for both in zip(done, counts, strict=True)], options.confidence)
     return done
+
+
+def _limits(audited: Sequence[Audited], confidence: float) -> dict[tuple[int, str], tuple[float, float]]:
+    """Limits of the disparities that are largest gaps of rates, by place and name, each comparison made once."""
+    asked: dict[Hashable, tuple[tuple[Rates, ...], Kind]] = {}
+    keys: dict[tuple[int, str], Hashable] = {}
+    for place, one in enumerate(audited):
+        rates = _rates_compared(one)
+        for name, found in one.audit.disparities.items():
+            if name in rates and not np.isnan(found.value):
+                keys[place, name] = key = _same(rates[name], _kind(name))
+                asked.setdefault(key, (rates[name], _kind(name)))
+    # All of them in one search: alone each costs nearly as much.
+    gaps = dict(zip(asked, largest_gaps(list(asked.values()), confidence=confidence), strict=True))
+    return {at: (gaps[key].low, gaps[key].high) for at, key in keys.items()}
+
+
+def _rates_compared(one: Audited) -> dict[str, tuple[Rates, ...]]:
+    """The rates that each disparity of a view compares, for those that are largest gaps of rates."""
+    view, counts = one.view, confusion(one.view)
+    names = [name for name in one.audit.disparities if _comparable(view, name)]
+    found = {name: families(name, counts) for name in names}
+    for rate in _rates_of_metrics(view):
+        found |= {name: (rate,) for name in (f"{rate.name}_{form}" for form in _FORMS) if name not in found}
+    return found
+
+
+def _rates_of_metrics(view: View) -> Iterator[Rates]:
+    """The metrics of a view that are shares of rows, under their disparities' names; of single labels where few."""
+    marginal, few = view.marginal, len(view.classes) <= MOST_LABELS
+    metrics = [metric for metric in view.metrics if metric.kind == "rate" and (few or "/" not in metric.name)]
+    k, n = _sums(metrics, Tables(marginal.counts))
+    weighted = None
+    if marginal.weights is not None and marginal.squares is not None:
+        (hits, total), (hits2, total2) = (_sums(metrics, Tables(part)) for part in (marginal.weights, marginal.squares))
+        weighted = effective_rates(n, hits, hits2, total, total2)
+        k, n = weighted.k, weighted.n
+    for at, metric in enumerate(metrics):
+        name = headline(metric.name)
+        yield Rates(k[at], n[at], marginal.labels, name, metric.undefined, effective=weighted is not None)
+
+
+def _same(rates: Sequence[Rates], kind: Kind) -> Hashable:
+    """What gaps with the same limits have in common: their counts, and of differences the complements' as well."""
+    return kind, tuple(_key(rate, kind) for rate in rates)
+
+
+def _key(rate: Rates, kind: Kind) -> bytes:
+    rest = rate.n[:, None] - rate.k
+    own, other = (np.concatenate(both, axis=1).tobytes() for both in ((rate.k, rest), (rest, rate.k)))
+    return own if kind == "ratio" else min(own, other)
 
 
 def _inferred(audited: Audited, limits: Mapping[str, tuple[float, float]], options: Options) -> dict[str, Disparity]:

@@ -110,21 +110,51 @@ class _Rows:
         return np.where(self.end > 0, 1.0, -1.0)
 
     def score_crossings(self) -> Array:
-        """Where each comparison's own score test decides; the end where it never does."""
-        target = special.ndtri(self.level)
+        """Where each comparison's own score test decides; the end where it never does.
 
-        def distance(limit: Array, at: Places) -> Array:
-            bound = limit if self.kind == "difference" else np.maximum(limit, 1e-12)
-            counts = (self.k1[at], self.n1[at], self.k2[at], self.n2[at])
-            within, beyond = score_p_values(*counts, bound, self.kind)
-            figure = ~np.isnan(self.slack[at])
-            if figure.any():
-                those = figure_p_values(*(part[figure] for part in (*counts, bound, self.slack[at])))
-                within[figure], beyond[figure] = those
-            p = np.where(self.inside[at], within, beyond)
-            return np.asarray(np.clip(special.ndtri(p), -30.0, 30.0) - target[at])
+        Of a question's comparisons without exact tests, only those that can set its answer are searched; the others
+        get the answer of the one whose gap is largest, which they do not move.
+        """
+        groups = 2 * self.owner + self.few
+        leader = self._leaders(groups)
+        searched = self.few | (leader == np.arange(leader.size))
+        found = np.empty(self.own.size)
+        at = np.flatnonzero(searched)
+        found[at] = self._crossings(at)
+        found[~searched] = found[leader[~searched]]
+        at = np.flatnonzero(~searched)
+        further = at[self._may_move(at, found[at])]
+        found[further] = self._crossings(further)
+        return found
 
-        return _cross(distance, self.own, self.end)
+    def _leaders(self, groups: Places) -> Places:
+        """Of each comparison's group, the place of the one whose gap is largest."""
+        gap = self.own if self.kind == "difference" else -self.own
+        order = np.lexsort((-gap, groups))
+        firsts = np.unique(groups[order], return_index=True)[1]
+        place = np.searchsorted(groups[order][firsts], groups)
+        return np.asarray(order[firsts][place])
+
+    def _may_move(self, at: Places, limit: Array) -> Flags:
+        """Whether these comparisons' tests can decide at another limit that counts for more than this one."""
+        passed = self.outward[at] * (limit - self.own[at]) <= 0
+        waits = ~(self._distance(limit, at) <= 0)  # undefined ones never decide
+        return np.asarray(np.where(self.inside[at], passed | waits, ~passed & ~waits))
+
+    def _crossings(self, at: Places) -> Array:
+        return _cross(lambda limit, part: self._distance(limit, at[part]), self.own[at], self.end[at])
+
+    def _distance(self, limit: Array, at: Places) -> Array:
+        """How far the normal scores of these comparisons' tests are from that of their level; over 0 undecided."""
+        bound = limit if self.kind == "difference" else np.maximum(limit, 1e-12)
+        counts = (self.k1[at], self.n1[at], self.k2[at], self.n2[at])
+        within, beyond = score_p_values(*counts, bound, self.kind)
+        figure = ~np.isnan(self.slack[at])
+        if figure.any():
+            those = figure_p_values(*(part[figure] for part in (*counts, bound, self.slack[at])))
+            within[figure], beyond[figure] = those
+        p = np.where(self.inside[at], within, beyond)
+        return np.asarray(np.clip(special.ndtri(p), -30.0, 30.0) - special.ndtri(self.level[at]))
 
 
 def _columns(pairs: Pairs, kind: Kind) -> tuple[Array, ...]:
