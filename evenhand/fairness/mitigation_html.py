@@ -5,6 +5,8 @@ from html import escape
 from math import isnan
 from typing import TYPE_CHECKING
 
+from evenhand.fairness.scrolled import narrow, scrolled
+
 if TYPE_CHECKING:
     from evenhand.fairness.mitigation_alternatives import Alternative, Measure
     from evenhand.fairness.mitigation_changes import GroupChange
@@ -17,7 +19,7 @@ def result_html(result: "MitigationResult") -> str:
     """The choice and its notes, before and after, every group's own rates, and the log of all alternatives."""
     limits = escape(", ".join(map(str, result.limits)))
     kept = "kept" if result.met else "<b>not kept</b>"
-    return (
+    return narrow(
         f"<p><b>Mitigation</b> for {escape(', '.join(result.attributes))}: {escape(result.selected.label)} out of "
         f"{len(result.alternatives)} models; {limits} is {kept} on the {result.rows['validation']:,} rows of the "
         f"validation part.</p><ul>{''.join(f'<li>{escape(note)}</li>' for note in result.notes)}</ul>"
@@ -33,7 +35,7 @@ def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of texts, which are escaped here."""
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return scrolled(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
 
 
 def _compared(result: "MitigationResult") -> Iterator[Sequence[str]]:

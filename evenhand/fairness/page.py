@@ -72,7 +72,6 @@ def render_page(
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
     said = "".join(f"<p>{escape(note)}</p>" for note in notes)
     drawn = f"<h2>Rates</h2><figure>{picture}</figure>" if picture else ""
-    groups = groups_html(report).replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -80,5 +79,5 @@ def render_page(
         f"<title>{escape(title)}</title><style>{_CSS}</style></head><body>"
         f"<h1>{escape(title)} {mark(worst_verdict(found))}</h1><dl>{listed}</dl>{said}"
         f"<h2>Verdicts</h2>{policies_html(found['policies'])}"
-        f"{drawn}<h2>Groups</h2>{groups}</body></html>\n"
+        f"{drawn}<h2>Groups</h2>{groups_html(report)}</body></html>\n"
     )

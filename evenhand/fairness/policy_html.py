@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from evenhand.decision.spending import level_text
+from evenhand.fairness.scrolled import scrolled
 
 __all__ = ["mark", "policies_html"]
 
@@ -45,9 +46,7 @@ def _policy(judged: Mapping[str, Any]) -> str:
     rows = "".join(_rule(rule) for rule in judged["rules"])
     left_out = judged.get("tables_left_out", {})
     where = "" if about["jurisdiction"] == "none" else f", {escape(about['jurisdiction'])}"
-    table = (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>' if rows else ""
-    )
+    table = scrolled(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>") if rows else ""
     return (
         f"<h3>{escape(about['title'])} {mark(judged['verdict'])}</h3>"
         f'<p class="muted">{escape(about["source"])}{where}, in effect from '
@@ -69,8 +68,8 @@ def _tables(tables: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> 
         head = "".join(f"<th>{name}</th>" for name in ("category", "rows", selected, rate, "impact ratio", ""))
         for attribute, rows in of.items():
             body = "".join(_impact(row) for row in rows)
-            yield f'<h4>{escape(attribute)}: {rate}</h4><div class="scroll"><table><thead><tr>{head}</tr></thead>'
-            yield f"<tbody>{body}</tbody></table></div>"
+            yield f"<h4>{escape(attribute)}: {rate}</h4>"
+            yield scrolled(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
             if any(row.get("weighted") for row in rows):
                 yield f'<p class="muted">{_WEIGHTED}</p>'
 

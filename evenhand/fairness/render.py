@@ -9,6 +9,7 @@ import pandas as pd
 from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.policy_html import policies_html
 from evenhand.fairness.report import AttributeAudit, AuditReport, Disparity, MetricValue
+from evenhand.fairness.scrolled import narrow, scrolled
 from evenhand.fairness.statistics.reasons import SETTLING
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _metrics_shown(report: AuditReport) -> list[str]:
 def render_html(report: AuditReport) -> str:
     """The audit as HTML for a notebook, groups and what the policies say: fetched from nowhere, every name escaped."""
     policies = report.to_dict()["policies"]
-    return groups_html(report) + (policies_html(policies) if policies else "")
+    return narrow(groups_html(report) + (policies_html(policies) if policies else ""))
 
 
 def groups_html(report: AuditReport) -> str:
@@ -106,10 +107,8 @@ def _section(report: AuditReport, audit: AttributeAudit) -> str:
             f"<p>Four-fifths flag: the selection rate of {escape(str(flag.group))} is {flag.ratio:.2f} "
             f"of that of {escape(str(flag.reference))}.</p>"
         )
-    return (
-        f"<h4>{escape(audit.name)}</h4><table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"
-        f"{labels}{warning}{_disparity_table(audit)}"
-    )
+    table = scrolled(f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>")
+    return f"<h4>{escape(audit.name)}</h4>{table}{labels}{warning}{_disparity_table(audit)}"
 
 
 _OF_LABELS = (("selection_rate", "Share that is given each label"), ("true_positive_rate", "Recall of each label"))
@@ -127,7 +126,7 @@ def _by_label(report: AuditReport, audit: AttributeAudit, rate: str, title: str)
         + "</tr>"
         for group in audit.groups.values()
     )
-    return f"<p>{title}:</p><table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"
+    return f"<p>{title}:</p>" + scrolled(f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>")
 
 
 _SHOWN = ("demographic_parity", "equal_opportunity", "predictive_equality", "equalized_odds", "accuracy_equality")
@@ -141,9 +140,9 @@ def _disparity_table(audit: AttributeAudit) -> str:
         for found in audit.disparities.values()
         if found.name.startswith(_SHOWN) or found.verdict
     )
-    names = ("disparity", "value", "p", "verdict", "between", "reason")
-    header = "".join(f"<th>{name}</th>" for name in names)
-    return f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"
+    names = ("disparity", "value", "p", "verdict", "between")
+    header = "".join(f"<th>{name}</th>" for name in names) + '<th style="min-width:16rem">reason</th>'
+    return scrolled(f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>")
 
 
 def _why(found: Disparity) -> str:
