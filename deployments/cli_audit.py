@@ -36,6 +36,7 @@ class Asked:
     favorable_label: tuple[str, ...] = ()
     score: str = ""
     weight: str = ""
+    frequency: str = ""
     bins: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
@@ -96,6 +97,7 @@ def _of_files(run: Any, asked: Asked, bins: dict[str, list[float]], folder: str,
         asked.weight,
         bins,
         asked.classes,
+        asked.frequency,
     )
     found: dict[str, Any] = run(
         asked.predictions[0].stem,
@@ -123,6 +125,7 @@ def _check(asked: Asked) -> None:
             "--favorable-label": asked.favorable_label,
             "--score": asked.score,
             "--weight": asked.weight,
+            "--frequency": asked.frequency,
             "--classes": asked.classes,
         }
         problems += [Problem(name, "goes with --predictions") for name, value in given.items() if value]

@@ -120,6 +120,7 @@ def audit(
     classes: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     score: Annotated[str, Parameter(show_default=False)] = "",
     weight: Annotated[str, Parameter(show_default=False)] = "",
+    frequency: Annotated[str, Parameter(show_default=False)] = "",
     bins: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     gate: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
@@ -155,6 +156,8 @@ def audit(
         The column of the favorable label's probability, between 0 and 1.
     weight
         The column that says how many people of the population a row stands for.
+    frequency
+        The column that says how often a row was observed, in whole numbers: of a file of counts.
     bins
         Edges of bands of a numeric sensitive column, as age=25,40,62; may be given more than once.
     gate
@@ -180,6 +183,7 @@ def audit(
         classes=classes,
         score=score,
         weight=weight,
+        frequency=frequency,
         bins=bins,
         policies=policies,
         output=output,

@@ -29,6 +29,8 @@ class PredictionColumns:
         The favorable label's probability, between 0 and 1, or "".
     sample_weight
         How many people of the population a row stands for, or "".
+    frequency_weight
+        How often a row was observed, in whole numbers, or "".
     bins
         Edges of bands for numeric attributes.
     classes
@@ -43,6 +45,7 @@ class PredictionColumns:
     sample_weight: str = ""
     bins: Mapping[str, Sequence[float]] = field(default_factory=dict)
     classes: Sequence[str] = ()
+    frequency_weight: str = ""
 
 
 def detector_of(paths: Sequence[Path], columns: PredictionColumns) -> BiasDetector:
@@ -73,6 +76,7 @@ def detector_of(paths: Sequence[Path], columns: PredictionColumns) -> BiasDetect
         favorable_label=typed if len(typed) > 1 else next(iter(typed), None),
         y_score=columns.y_score or None,
         sample_weight=columns.sample_weight or None,
+        frequency_weight=columns.frequency_weight or None,
         bins=columns.bins or None,
         classes=classes or None,
     )

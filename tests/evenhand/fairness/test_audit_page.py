@@ -137,6 +137,15 @@ def test_files_are_counted_in_parts_as_in_one_piece(frame: pd.DataFrame, tmp_pat
     assert found == whole.to_dict()
 
 
+def test_a_file_of_counts_is_the_rows_that_it_counts(frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame[["race", "y", "decided"]].to_parquet(tmp_path / "rows.parquet")
+    frame.groupby(["race", "y", "decided"]).size().reset_index(name="n").to_parquet(tmp_path / "counts.parquet")
+    counted = PredictionColumns("y", "decided", ("race",), "1", frequency_weight="n")
+    found = detector_of([tmp_path / "counts.parquet"], counted).detect_bias(replicates=100).to_dict()
+    whole = detector_of([tmp_path / "rows.parquet"], COLUMNS).detect_bias(replicates=100).to_dict()
+    assert found == whole
+
+
 @pytest.mark.parametrize(
     ("label", "values"),
     [("1", [0, 1]), ("true", [False, True]), ("yes", ["no", "yes"]), ("1", ["0", "1"]), ("1", [0.0, 1.0])],
