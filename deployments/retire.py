@@ -36,7 +36,7 @@ def retire(client: SyncPrefectClient, deployment: DeploymentResponse) -> str:
     client.delete_deployment(deployment.id)
     answers = f"{held} held for an answer: `evenhand approve` takes it" if held else ""
     said = " and ".join(each for each in (answers, f"{waiting} not begun" if waiting else "") if each)
-    return "the service file names it no longer" + (f"; runs ended: {said}" if said else "")
+    return _GONE + (f"; runs ended: {said}" if said else "")
 
 
 def _waiting(client: SyncPrefectClient, deployment: DeploymentResponse) -> list[FlowRun]:

@@ -6,7 +6,7 @@ __all__ = ["JOINT", "group_order"]
 
 _NUMBER = r"(-?[0-9]+(?:\.[0-9]+)?)"
 _BAND = re.compile(rf"under {_NUMBER}|{_NUMBER}(?: to under -?[0-9]+(?:\.[0-9]+)?| and over)?")
-_INTERVAL = re.compile(r"[\[(](-?[0-9.]+(?:e[+-]?[0-9]+)?|-inf), \S+[\])]")
+_INTERVAL = re.compile(r"[\[(](-?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?|-inf), \S+[\])]")
 JOINT = " & "
 """What joins the names of attributes and groups in an intersection: ``race & sex``, ``black & female``."""
 
@@ -27,8 +27,8 @@ def group_order(group: str) -> tuple[tuple[int, float, str], ...]:
     ['under 40', '40 to under 62', '62 and over', '100 and over', 'unknown']
     >>> sorted(["10", "9", "b", "a & 10", "a & 9"], key=group_order)
     ['9', '10', 'a & 9', 'a & 10', 'b']
-    >>> sorted(["(10, 60]", "(5, 10]", "(-inf, 5]"], key=group_order)
-    ['(-inf, 5]', '(5, 10]', '(10, 60]']
+    >>> sorted(["(10, 60]", "(5, 10]", "(1.2.3, x]", "(-inf, 5]"], key=group_order)
+    ['(-inf, 5]', '(5, 10]', '(10, 60]', '(1.2.3, x]']
     """
     return tuple(_place(part) for part in group.split(JOINT))
 

@@ -111,7 +111,12 @@ def tune_model(
     with store().alone("tune", key, _say_it_waits):
         ref = once("tune", parts, write)
         store().drop_work("tune", key)  # its trials stand in the result now
-    folder = store().folder(ref)
+    _tell(store().folder(ref), search, run)
+    return ref
+
+
+def _tell(folder: Path, search: SearchConfig, run: RunRef) -> None:
+    """Record the search, and show it on Prefect's page."""
     found = read_json(folder / "search.json")
     trials = _trial_rows(found)
     table("trials", trials, "Every trial of the search")
@@ -123,7 +128,6 @@ def tune_model(
         f"{found['n_trials']} trials; trial {chosen['number']} is selected: "
         f"{chosen['candidate']}, {found['scorer']} {chosen['mean']:.4f}" + _kept(found)
     )
-    return ref
 
 
 def _say_it_waits() -> None:

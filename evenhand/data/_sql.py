@@ -1,7 +1,7 @@
 """One SELECT against any database that SQLAlchemy knows, read-only."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,8 +99,8 @@ def check_driver(url: str) -> None:
         )
 
 
-def read_query(sql: str, url: str) -> pd.DataFrame:
-    """The rows of one SELECT.
+def read_query(sql: str, url: str, *, unused: Callable[[str], bool] | None = None) -> pd.DataFrame:
+    """The rows of one SELECT; `unused` as in :func:`evenhand.data.sources.read_source`.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def read_query(sql: str, url: str) -> pd.DataFrame:
     statement = check_select(sql)
     address = _address(url)
     with _connected(address, shown(url)) as connection:
-        return _fetched(connection, statement, address)
+        return _fetched(connection, statement, address, unused)
 
 
 def _address(url: str) -> "URL":
@@ -173,7 +173,9 @@ def _connected(address: "URL", name: str) -> Iterator["Connection"]:
         engine.dispose()
 
 
-def _fetched(connection: "Connection", statement: str, address: "URL") -> pd.DataFrame:
+def _fetched(
+    connection: "Connection", statement: str, address: "URL", unused: Callable[[str], bool] | None
+) -> pd.DataFrame:
     from sqlalchemy.exc import DBAPIError
 
     try:
@@ -182,7 +184,7 @@ def _fetched(connection: "Connection", statement: str, address: "URL") -> pd.Dat
         names = [str(name) for name in result.keys()]  # noqa: SIM118  a result is no mapping
         check_unique_names(names)
         chunks = [
-            plain_frame(pd.DataFrame.from_records([tuple(row) for row in rows], columns=names))
+            plain_frame(pd.DataFrame.from_records([tuple(row) for row in rows], columns=names), unused=unused)
             for rows in result.partitions(_CHUNK)
         ]
     except DBAPIError as error:

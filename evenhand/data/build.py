@@ -78,7 +78,7 @@ def build_dataset(
     attributes = dict(sensitive or {})
     if not len(frame):
         raise DataError(f"{shorten(name)} has no rows: give it at least a few hundred")
-    plain = plain_frame(frame)
+    plain = plain_frame(frame, unused=lambda column: column in exclude)
     _check_roles(plain, target, attributes, features, exclude, {"key": key, "time": time, "group": group})
     plain, findings = _with_target(plain, target, drop=drop_missing_target)
     y = _target(plain[target])

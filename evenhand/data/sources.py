@@ -58,8 +58,8 @@ def read_source(
         What columns of a CSV file are known to be (:func:`evenhand.data.reading.known_kinds`), where `text` and
         `numbers` do not name them. It decides in place of what the file at hand looks like.
     unused
-        Whether nothing uses a column of this name: in a Parquet file it may then be of any type, and comes without a
-        value where no feature could be of it.
+        Whether nothing uses a column of this name: it may then be of any type, and comes without a value where no
+        feature could be of it.
 
     Returns
     -------
@@ -91,10 +91,10 @@ def read_source(
     if sql is not None and url is not None:
         from evenhand.data._sql import read_query
 
-        return plain_frame(read_query(sql, url))
+        return plain_frame(read_query(sql, url, unused=unused))
     from evenhand.data._packages import read_packaged
 
-    return plain_frame(read_packaged(package or "", dataset or ""))
+    return plain_frame(read_packaged(package or "", dataset or ""), unused=unused)
 
 
 @contextmanager

@@ -12,13 +12,11 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from evenhand.exceptions import DataError, nearest, shorten
+from evenhand.fairness.statistics.figures import PRIOR_ROWS
 
 __all__ = ["PAIRED_METRICS", "Decisions", "Paired", "paired_difference", "paired_rate"]
 
 Floats = npt.NDArray[np.float64]
-
-# Rows for which the largest possible variance counts beside the one seen.
-_PRIOR = 4.0
 
 PAIRED_METRICS = ("accuracy", "balanced_accuracy", "recall", "roc_auc", "log_loss", "brier_score")
 """Figures of which less is better; their differences are taken the other way round, so that more is always better."""
@@ -292,11 +290,11 @@ def _bounded(value: float, variance: float, degrees: float, base: float, n: int,
     """Limits of a difference from -1 to 1: score limits of a share with the same variance.
 
     Few rows show little spread by accident, above all where nearly every row is right under both models. So the
-    variance is drawn towards the largest possible, (1 - value^2) / base, which counts for :data:`_PRIOR` rows.
+    variance is drawn towards the largest possible, (1 - value^2) / base, which counts for `PRIOR_ROWS` rows.
     """
     most = (1 - value**2) / base
     seen = min(variance / most, 1.0) if most > 0 else 1.0
-    size = base * (base + _PRIOR) / (base * seen + _PRIOR)
+    size = base * (base + PRIOR_ROWS) / (base * seen + PRIOR_ROWS)
     z = max(float(student.isf(alpha, degrees)), 0.0)
     reach = z * sqrt((1 - value**2) / size + (z / size) ** 2)
     low, high = ((value + side * reach) / (1 + z**2 / size) for side in (-1, 1))

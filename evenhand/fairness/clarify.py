@@ -190,7 +190,7 @@ def flip_test(
     F+ counts rows of facet d predicted favorable whose nearest neighbours in facet a were mostly predicted
     unfavorable, F- the opposite: negative where facet d fares worse than the people most like it (Black, Yeom and
     Fredrikson 2020, "FlipTest", with neighbours for the transport). That is the sign that smclarify computes and tests
-    (``test_FT``); the developer guide's page counts the other way round.
+    (``test_FT``); the words of its docstring are the other way round.
 
     Parameters
     ----------

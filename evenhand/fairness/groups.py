@@ -35,7 +35,7 @@ _SMALL_RANGE = 256
 
 
 def joined(parts: Sequence[str]) -> str:
-    """The name of an intersection; a part that holds the joint itself is quoted, so that no two names are the same.
+    """The name of an intersection; a part that holds the joint itself is quoted, so that no two are called the same.
 
     Examples
     --------
@@ -386,7 +386,7 @@ def views(attributes: Sequence[str], depth: int) -> list[tuple[str, ...]]:
         raise DataError(f"depth is {shorten(depth)}: give 1 for no intersections, or a larger whole number")
     found = [view for size in range(1, depth + 1) for view in combinations(attributes, size)]
     crossed = {joined(view): view for view in found if len(view) > 1}
-    for name in crossed.keys() & set(attributes):
+    for name in sorted(crossed.keys() & set(attributes)):
         of = shorten(list(crossed[name]))
         raise DataError(f"the attribute {shorten(name)} has the name of the intersection of {of}: rename it")
     return found

@@ -158,7 +158,7 @@ def _name(label: Any, known: Iterable[Any]) -> str:
 
 
 def _score_frame(y_score: Any, true: Coded, predicted: Coded, classes: Any) -> pd.DataFrame:
-    known = list(dict.fromkeys([*true.present, *predicted.present]))  # codes may have labels that no row has
+    known = list(dict.fromkeys([*true.labels, *predicted.labels]))
     if len(known) <= 2:
         raise DataError(
             f"y_score has a column for each label, and there are only {shorten(known)}: give one score a row"

@@ -271,8 +271,8 @@ class _Energy:
                 tracking_mode="process",
                 measure_power_secs=15,
             )
-            # Each sample looks at every process of the machine: one a second took 3% of a search. A sample is an
-            # average since the one before, and energy grows with CPU time here, so that fewer tell the same.
+            # Each sample looks at every process of the machine, in the process that computes. A sample is an average
+            # since the one before, and energy grows with CPU time here, so that fewer tell the same.
             sampler = getattr(self._tracker, "_scheduler_monitor_power", None)  # it has no setting
             if sampler is not None:
                 sampler.interval = 10.0

@@ -209,7 +209,7 @@ def open_pool(workers: int) -> Iterator[Pool]:
 def _give_up_waiting(executor: Any) -> None:
     """Take back what no helper has been given.
 
-    The thread of loky (joblib 1.4 to 1.6) that ends its helpers forgets all work, then looks up whose turn is next: a
+    The thread of loky (as of joblib 1.6) that ends its helpers forgets all work, then looks up whose turn is next: a
     KeyError with its traceback, or an InvalidStateError for work that was cancelled.
     """
     with contextlib.suppress(queue.Empty):

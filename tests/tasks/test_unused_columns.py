@@ -1,10 +1,15 @@
 """Columns that the configuration leaves out may hold anything; the others may not."""
 
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from evenhand.config import DataConfig
+from evenhand.data.build import build_dataset
+from evenhand.data.sensitive import Sensitive
 from evenhand.exceptions import DataError
 from tasks.ingest import load_rows
 
@@ -29,8 +34,8 @@ def source(tmp_path):
     return tmp_path / "rows.parquet"
 
 
-def section(source, **more):
-    about = {"source": {"path": str(source)}, "target": "approve", "favorable_label": 1, "sensitive": {"sex": {}}}
+def section(path, **more):
+    about = {"source": {"path": str(path)}, "target": "approve", "favorable_label": 1, "sensitive": {"sex": {}}}
     return DataConfig.model_validate({**about, **more})
 
 
@@ -40,6 +45,23 @@ def test_a_column_that_is_left_out_may_be_of_any_type(source, chosen, sampled):
     rows = load_rows(section(source, **chosen, **sampled))
     assert list(rows.X.columns) == ["age"]
     assert len(rows) == sampled.get("sample_rows", ROWS)
+
+
+def test_so_may_one_of_a_query_and_of_a_frame(tmp_path):
+    """The remedy of the error is data.exclude, whatever the rows come from."""
+    with closing(sqlite3.connect(tmp_path / "rows.db")) as database, database:
+        database.execute("CREATE TABLE people (age INTEGER, sex TEXT, photo BLOB, approve INTEGER)")
+        rows = [(20 + at % 50, "fm"[at % 2], b"\x00", at % 3 % 2) for at in range(ROWS)]
+        database.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", rows)
+    asked = {"sql": "SELECT * FROM people", "url": f"sqlite:///{tmp_path}/rows.db"}
+    assert list(load_rows(section("", source=asked, exclude=["photo"])).X.columns) == ["age"]
+    with pytest.raises(DataError, match=r"name the column in data\.exclude"):
+        load_rows(section("", source=asked))
+    frame = pd.DataFrame(rows, columns=["age", "sex", "photo", "approve"])
+    built = build_dataset(
+        frame, target="approve", favorable_label=1, sensitive={"sex": Sensitive.described("sex")}, exclude=["photo"]
+    )
+    assert list(built.X.columns) == ["age"]
 
 
 def test_the_others_are_named_with_the_remedy(source):

@@ -176,17 +176,6 @@ class SingleModelMethod(MitigationMethod):
     decides_by_score: ClassVar[bool] = True
     model_: Any
 
-    def score(
-        self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, *, sensitive_features: Any = None
-    ) -> float:
-        """The accuracy on these rows, which scikit-learn's searches take when they are given no other scorer.
-
-        Scorers by name (``scoring="accuracy"``) call ``predict`` without metadata, so a method that needs the groups to
-        predict is searched by this one, or by a scorer of the user's own that passes them.
-        """
-        decided = self.predict(X, sensitive_features=sensitive_features)
-        return float(accuracy_score(y, decided, sample_weight=sample_weight))
-
     def plain(self) -> Any:
         """The pipeline of encoder and classifier: all that was special about it was its training."""
         return as_pipeline(self.encoder_, self.model_)

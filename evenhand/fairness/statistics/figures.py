@@ -34,8 +34,8 @@ __all__ = [
 LEAST_ROWS = 10
 # Rows with a favorable label or prediction that F1 needs: it bends, and so is skewed, more than a share.
 _LEAST_EITHER = 30
-# Rows for which the largest possible variance counts beside the one seen.
-_PRIOR = 4.0
+PRIOR_ROWS = 4.0
+"""Rows for which the largest possible variance counts beside the one seen."""
 
 
 def area_rates(
@@ -210,7 +210,7 @@ def _size(value: Array, variance: Array, base: Array, told: Array) -> Array:
     most = divide(value * (1 - value), base)
     known = (most > 0) & ~np.isnan(variance)
     seen = np.where(known, variance / np.where(known, most, 1.0), 1.0)
-    return np.asarray(base / np.minimum((told * seen + _PRIOR) / (told + _PRIOR), 1.0))
+    return np.asarray(base / np.minimum((told * seen + PRIOR_ROWS) / (told + PRIOR_ROWS), 1.0))
 
 
 def _rarer(value: Array) -> Array:

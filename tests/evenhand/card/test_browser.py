@@ -1,24 +1,10 @@
 """The page in a real browser: nothing fetched, nothing wider than a phone, legible in the dark and on paper."""
 
-import shutil
-
 import pytest
 
 from evenhand.card import build_card, render_html
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def browser():
-    found = shutil.which("chromium")
-    if found is None:
-        pytest.skip("there is no chromium on this machine")
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with api.sync_playwright() as started:
-        running = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module", params=["binary", "multiclass", "bare"])

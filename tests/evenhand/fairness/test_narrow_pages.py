@@ -1,7 +1,6 @@
 """On a phone the tables of a notebook's output scroll, and the page does not."""
 
 import re
-import shutil
 
 import numpy as np
 import pandas as pd
@@ -24,16 +23,8 @@ def test_every_table_stands_in_a_box_of_its_own_that_scrolls(html):
     assert html.startswith('<div style="overflow-wrap:anywhere">')
 
 
-def test_a_page_as_wide_as_a_phone_does_not_scroll_sideways(html, tmp_path):
-    sync = pytest.importorskip("playwright.sync_api")
+def test_a_page_as_wide_as_a_phone_does_not_scroll_sideways(html, browser, tmp_path):
     (tmp_path / "page.html").write_text(f"<meta charset=utf-8><meta name=viewport content='width=device-width'>{html}")
-    found = shutil.which("chromium")
-    if not found:
-        pytest.skip("there is no chromium on this machine")
-    with sync.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 390, "height": 800})
-        page.goto((tmp_path / "page.html").as_uri())
-        width = page.evaluate("document.documentElement.scrollWidth")
-        browser.close()
-    assert width == 390
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto((tmp_path / "page.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == 390

@@ -1,6 +1,5 @@
 """Pictures over the looks: what stands on their axis, and how they fit a phone."""
 
-import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -87,29 +86,22 @@ def test_a_quiet_look_has_room_for_its_lines() -> None:
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("width", [320, 390, 1280])
-def test_no_picture_scrolls_and_its_text_is_legible(width: int, tmp_path: Path) -> None:
-    found = shutil.which("chromium")
-    if found is None:
-        pytest.skip("there is no chromium on this machine")
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+def test_no_picture_scrolls_and_its_text_is_legible(width: int, browser: Any, tmp_path: Path) -> None:
     looks = [look(number, timedelta(days=number)) for number in range(1, 31)]
     page = render_html(looks[-1], draw_charts(looks, drift=0.1), false_alarms=0.05, looks=52)
     (tmp_path / "monitor.html").write_text(page, encoding="utf-8")
-    with api.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        shown = browser.new_page(viewport={"width": width, "height": 844})
-        shown.goto((tmp_path / "monitor.html").as_uri())
-        pictures = shown.evaluate(
-            """() => [...document.querySelectorAll(".drawing")].map(box => {
-                const seen = [...box.querySelectorAll("svg")].filter(svg => svg.getBoundingClientRect().width > 0);
-                const scale = seen[0].getBoundingClientRect().width / seen[0].viewBox.baseVal.width;
-                const texts = [...seen[0].querySelectorAll("text")];
-                const least = Math.min(...texts.map(text => scale * parseFloat(getComputedStyle(text).fontSize)));
-                return [seen.length, box.scrollWidth - box.clientWidth, least];
-            })"""
-        )
-        assert shown.evaluate("document.documentElement.scrollWidth") <= width
-        browser.close()
+    shown = browser.new_page(viewport={"width": width, "height": 844})
+    shown.goto((tmp_path / "monitor.html").as_uri())
+    pictures = shown.evaluate(
+        """() => [...document.querySelectorAll(".drawing")].map(box => {
+            const seen = [...box.querySelectorAll("svg")].filter(svg => svg.getBoundingClientRect().width > 0);
+            const scale = seen[0].getBoundingClientRect().width / seen[0].viewBox.baseVal.width;
+            const texts = [...seen[0].querySelectorAll("text")];
+            const least = Math.min(...texts.map(text => scale * parseFloat(getComputedStyle(text).fontSize)));
+            return [seen.length, box.scrollWidth - box.clientWidth, least];
+        })"""
+    )
+    assert shown.evaluate("document.documentElement.scrollWidth") <= width
     assert len(pictures) == 5
     for seen, over, least in pictures:
         assert (seen, over) == (1, 0)
