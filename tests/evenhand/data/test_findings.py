@@ -152,10 +152,13 @@ def test_numbers_as_text():
         holes=["1", "2", "3", "4", "5", "unknown"] * 10,
         sizes=["1", "two", "3.0"] * 20,
         codes=["A1", "B2"] * 30,
+        dollars=["$1,234.00", "$7"] * 30,
         numbers=range(60),
     )
     found = find_text_numbers(data)
-    assert [finding.column for finding in found] == ["commas", "holes"]
+    assert [finding.column for finding in found] == ["commas", "holes", "dollars"]
+    assert "data.source.decimal" in found[0].message
+    assert "(83%)" in found[1].message
     assert found[1].value == pytest.approx(5 / 6)
 
 

@@ -1,0 +1,94 @@
+"""Numbers as they are printed for people: with thousands separators, a currency or percent sign."""
+
+import re
+from typing import Literal
+
+import pandas as pd
+
+__all__ = ["Decimal", "as_written", "is_number"]
+
+Decimal = Literal[".", ","]
+_FEWEST = 20
+_PLAIN = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_SIGN = r"(?:[A-Z]{0,3}[$\u00a2-\u00a5\u0e3f\u20a0-\u20c0]|%)"
+_DIGITS = r"[1-9]\d{{0,2}}(?P<gap>[{gap}'\u2019\s])\d{{3}}(?:(?P=gap)\d{{3}})*(?:{dot}\d+)?|\d+(?:{dot}\d*)?|{dot}\d+"
+_CELL = (
+    rf"\s*(?P<open>\()?(?P<minus>[+\-\u2212])?(?P<before>{_SIGN})?\s?(?P<late>[+\-\u2212])?"
+    rf"(?P<digits>DIGITS)\s?(?P<after>{_SIGN})?(?P<close>\))?\s*"
+)
+_PRINTED: dict[Decimal, re.Pattern[str]] = {
+    ".": re.compile(_CELL.replace("DIGITS", _DIGITS.format(gap=",", dot=r"\."))),
+    ",": re.compile(_CELL.replace("DIGITS", _DIGITS.format(gap=".", dot=","))),
+}
+
+
+def as_written(texts: pd.Series, decimal: Decimal | None, *, asked: bool) -> pd.Series | None:
+    """The numbers of a column of text, or None where they cannot be told for sure.
+
+    All cells have the same sign of a currency or a percentage, or none has one; ``$5`` is 5, ``7%`` is 7 and
+    ``($5)`` is -5. What a comma and a point mean follows from `decimal` or from the cells: ``1,234`` by itself could be
+    either and is no number then.
+
+    Parameters
+    ----------
+    texts
+        Cells as they are written, shape (n,).
+    decimal
+        What stands before the decimals, where that is known.
+    asked
+        Whether somebody says that the column is one of numbers. Otherwise only those count that cannot be codes or
+        categories: more than twenty different ones, with a sign or with decimals.
+
+    Examples
+    --------
+    >>> as_written(pd.Series(["$1,234.50", None, "($20.00)"], dtype="str"), None, asked=True).tolist()
+    [1234.5, nan, -20.0]
+    >>> as_written(pd.Series(["1,234", "5,678"], dtype="str"), None, asked=True) is None
+    True
+    """
+    present = texts.dropna()
+    if not all(map(is_number, present.iloc[:50])):
+        return None
+    cells = present.unique().tolist()
+    if not cells or (not asked and len(cells) <= _FEWEST):
+        return None
+    readings = [_read(cells, each) for each in ((decimal,) if decimal else (".", ","))]
+    known = [reading for reading in readings if reading is not None]
+    if not known or any(reading != known[0] for reading in known):
+        return None
+    sign, numbers = known[0]
+    if not asked and not sign and all(number.is_integer() for number in numbers):
+        return None
+    return texts.map(dict(zip(cells, numbers, strict=True))).astype("float64")
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell could be a number, as a program or as a person writes one.
+
+    Examples
+    --------
+    >>> [is_number(text) for text in ("1e5", "-$1,234.50", "7 %", "A1", "1.2.3")]
+    [True, True, True, False, False]
+    """
+    return bool(_PLAIN.fullmatch(text)) or any(pattern.fullmatch(text) for pattern in _PRINTED.values())
+
+
+def _read(cells: list[str], decimal: Decimal) -> tuple[str, list[float]] | None:
+    """The sign and the numbers of cells of which all have that sign and are numbers with this decimal sign."""
+    matches = [_PRINTED[decimal].fullmatch(cell) for cell in cells]
+    found = [match for match in matches if match is not None and _is_whole(match)]
+    signs = {match["before"] or match["after"] or "" for match in found}
+    if len(found) < len(cells) or len(signs) > 1:
+        return None
+    return signs.pop(), [_number(match, decimal) for match in found]
+
+
+def _is_whole(cell: re.Match[str]) -> bool:
+    """Whether brackets come in pairs, and no sign comes twice."""
+    doubled = (cell["before"] and cell["after"]) or (cell["minus"] and cell["late"])
+    return not doubled and bool(cell["open"]) == bool(cell["close"])
+
+
+def _number(cell: re.Match[str], decimal: Decimal) -> float:
+    plain = float(re.sub(rf"[^\d{decimal}]", "", cell["digits"]).replace(decimal, "."))
+    return -plain if cell["open"] or (cell["minus"] or cell["late"] or "+") != "+" else plain
