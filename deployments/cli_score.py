@@ -61,6 +61,9 @@ def score_file(
 
 def _print(found: dict[str, Any], out: Console) -> None:
     out.print(Text(f"{plain(found['model'])} version {found['version']}: {found['rows']:,} rows", style="bold"))
+    if found["unnamed"]:
+        told = f"  {found['unnamed']:,} rows have no key, or one that other rows have too: whose are they?"
+        out.print(Text(told, style="yellow"), soft_wrap=True)
     for label, n in sorted(found["decisions"].items()):
         out.print(Text(f"  decided {plain(label)}: {n:,} ({n / found['rows']:.1%})"))
     for text, n in found["reasons"].items():

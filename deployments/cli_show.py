@@ -93,13 +93,15 @@ def find_run(name: str | None) -> Outcome:
     left = {path.parent.name: _read(path) for path in _files()}
     outcomes = list(left.values())
     if not outcomes:
-        raise ConfigError(f"there is no run in {home_folder()}: `evenhand train CONFIG` makes one")
+        raise ConfigError(
+            f"there is no run that ended in {home_folder()}: start one, or again, by `evenhand train CONFIG`"
+        )
     if name is None:
         return outcomes[0]
     found = [outcome for folder, outcome in left.items() if _means(name, outcome, folder)]
     if not found:
         known = [each for outcome in outcomes for each in (outcome.run_id[:8], outcome.model_name)]
-        raise ConfigError(f"there is no run {shorten(name)}: {nearest(name, set(known))}")
+        raise ConfigError(f"there is no run {shorten(name)} that ended: {nearest(name, set(known))}")
     distinct = {outcome.run_id for folder, outcome in left.items() if _begins(name, outcome, folder)}
     if len(distinct) > 1:
         raise ConfigError(f"{shorten(name)} is the start of {len(distinct)} runs: give more of it")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from evenhand.card import build_card, render_html, render_json, render_markdown
@@ -121,17 +122,30 @@ def shown_contract(contract: dict[str, Any], train: Dataset, min_cell: int) -> d
     train
         The rows that it was made from.
     min_cell
-        Values of fewer rows are counted as ``withheld`` and not named.
+        Values of fewer rows are counted as ``withheld`` and not named; a range of numbers begins and ends where so many
+        rows lie at or beyond it, and is marked as ``inner`` where some lie beyond.
     """
     return {**contract, "columns": [_shown_column(each, train.X, min_cell) for each in contract["columns"]]}
 
 
 def _shown_column(column: dict[str, Any], rows: pd.DataFrame, min_cell: int) -> dict[str, Any]:
-    if column.get("values") is None or column["name"] not in rows.columns:
+    if column["name"] not in rows.columns:
         return column
+    if column.get("values") is None:
+        return {**column, **_inner_range(column, rows[column["name"]].dropna(), min_cell)}
     counts = value_texts(rows[column["name"]]).value_counts()
     common = [value for value in column["values"] if counts.get(value_text(value), 0) >= min_cell]
     return {**column, "values": common, "withheld": len(column["values"]) - len(common)}
+
+
+def _inner_range(column: dict[str, Any], values: pd.Series, min_cell: int) -> dict[str, Any]:
+    if column.get("low") is None or column.get("high") is None:
+        return {}
+    if len(values) < 2 * min_cell:
+        return {"low": None, "high": None, "inner": True}
+    numbers = np.sort(values.to_numpy(dtype=float))
+    low, high = float(numbers[min_cell - 1]), float(numbers[-min_cell])
+    return {"low": low, "high": high, "inner": True} if low > numbers[0] or high < numbers[-1] else {}
 
 
 def _about_decision(at: dict[str, Path]) -> dict[str, Any] | None:

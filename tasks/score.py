@@ -141,6 +141,8 @@ def _show(said: dict[str, Any], min_cell: int) -> None:
     rows: list[dict[str, Any]] = [{"what": "rows", "value": f"{said['rows']:,}"}]
     decisions = sorted(said["decisions"].items())
     rows += [{"what": f"decided {label}", "value": f"{n:,}" if n >= min_cell else few} for label, n in decisions]
+    if said["unnamed"]:
+        rows.append({"what": "without a key of their own", "value": f"{said['unnamed']:,}"})
     if said["mean_probability"] is not None:
         rows.append({"what": "mean probability", "value": f"{said['mean_probability']:.4f}"})
     rows += [{"what": f"reason: {text}", "value": f"{n:,}"} for text, n in said["reasons"].items()]

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from evenhand.data.contract_parts import ContractTally
@@ -44,6 +46,8 @@ class Scored:
         The content digest of the columns that the model took.
     output, output_digest
         The file, an address without what is secret in it, and its SHA-256.
+    unnamed
+        The rows that their key does not name: it is missing, or other rows have it too.
     """
 
     rows: int
@@ -53,6 +57,7 @@ class Scored:
     data_digest: str
     output: str
     output_digest: str
+    unnamed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -114,6 +119,21 @@ class _Summary:
     chances: int = 0
     decisions: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    names: list[npt.NDArray[np.integer[Any]]] = field(default_factory=list)
+    nameless: int = 0
+
+    def name(self, keys: pd.Series) -> None:
+        present = keys.dropna()
+        self.nameless += len(keys) - len(present)
+        self.names.append(pd.util.hash_pandas_object(present, index=False).to_numpy())
+
+    @property
+    def unnamed(self) -> int:
+        """How many rows have no key or one that others have too."""
+        if not self.names:
+            return 0
+        counts = np.unique(np.concatenate(self.names), return_counts=True)[1]
+        return self.nameless + int(counts[counts > 1].sum())
 
     def add(self, part: pd.DataFrame) -> None:
         self.rows += len(part)
@@ -180,15 +200,16 @@ def score_parts(
         for raw in parts.frames(columns):
             scored = scorer.score(inputs.frame(inputs.promised(raw)))
             names = raw[key] if key is not None else pd.RangeIndex(summary.rows, summary.rows + len(raw))
+            if key is not None:
+                summary.name(raw[key])
             summary.add(scored)  # before the key stands beside it, whose name may begin as that of a reason
             scored.insert(0, key if key is not None else ROW, names)
             write(scored)
             if on_progress is not None:
                 on_progress("scoring", summary.rows, parts.rows)
     shown = {text: n for text, n in summary.reasons.most_common() if n >= min_cell}
-    return Scored(
-        summary.rows, dict(summary.decisions), shown, summary.mean(min_cell), digest, write.name, write.digest
-    )
+    decided, mean = dict(summary.decisions), summary.mean(min_cell)
+    return Scored(summary.rows, decided, shown, mean, digest, write.name, write.digest, summary.unnamed)
 
 
 def _check_key(key: str | None, columns: Sequence[str], written: Sequence[str]) -> None:

@@ -164,7 +164,9 @@ def _range(column: Mapping[str, Any]) -> Cell:
         withheld = column.get("withheld", 0)
         rare = [f"{count(withheld)} that few rows have"] if withheld else []
         return Cell(" and ".join([*([join(list(values), 12)] if values else []), *rare]))
-    return Cell(f"{number(low)} to {number(high)}") if low is not None and high is not None else Cell("any")
+    if low is None or high is None:
+        return Cell("withheld", tone="muted", detail="few rows") if column.get("inner") else Cell("any")
+    return Cell(f"{number(low)} to {number(high)}", detail="few rows lie beyond" if column.get("inner") else "")
 
 
 def _findings(inputs: Inputs) -> tuple[Block, ...]:

@@ -92,7 +92,9 @@ def test_any_text_is_a_number_or_none(text):
 
 
 def loans(path, printed):
-    frame = pd.DataFrame({"gross": printed, "term": [f"{each / 8:.3f}" for each in range(N)], "paid": [0, 1] * (N // 2)})
+    frame = pd.DataFrame(
+        {"gross": printed, "term": [f"{each / 8:.3f}" for each in range(N)], "paid": [0, 1] * (N // 2)}
+    )
     frame.to_csv(path, index=False)
     return str(path)
 

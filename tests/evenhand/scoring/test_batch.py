@@ -128,9 +128,10 @@ def test_rows_are_named_by_their_key(model: Any, loans: pd.DataFrame, tmp_path: 
     out = tmp_path / "out.parquet"
     with open_source(path=str(tmp_path / "rows.csv")) as parts:
         both = (parts, inputs_of(loans), scorer_of(model, loans), out)
-        score_parts(*both, model="loans", version="3", key="number")
+        found = score_parts(*both, model="loans", version="3", key="number")
         scored = pd.read_parquet(out)
         assert scored["number"].tolist() == named["number"].tolist()
+        assert found.unnamed == 0
         with pytest.raises(DataError, match="key 'numbers' is no column of the data: did you mean 'number'"):
             score_parts(*both, model="loans", version="3", key="numbers")
 
@@ -147,6 +148,15 @@ def test_a_key_that_is_named_as_a_column_of_the_file_is_refused_before_anything_
         with pytest.raises(DataError, match=f"key '{key}' has the name of a column that the scored file writes"):
             score_parts(*call, model="loans", version="3", **how)
     assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]
+
+
+def test_rows_that_their_key_does_not_name_are_counted(model: Any, loans: pd.DataFrame, tmp_path: Path) -> None:
+    """A list of reasons that belongs to nobody for sure is no list of reasons."""
+    names = [None, None, "twice", "twice", "once", *(f"A-{i}" for i in range(5, len(loans)))]
+    loans[FEATURES].assign(number=names).to_parquet(tmp_path / "rows.parquet", row_group_size=3)
+    with open_source(path=str(tmp_path / "rows.parquet")) as parts:
+        call = (parts, inputs_of(loans), scorer_of(model, loans), tmp_path / "out.parquet")
+        assert score_parts(*call, model="loans", version="3", key="number").unnamed == 4
 
 
 @pytest.mark.parametrize("key", ["row", "Version", "reason_5", "reason_code", "probability_1"])
