@@ -22,8 +22,8 @@ import pandas as pd
 
 from evenhand.fairness import BiasDetector
 from evenhand.fairness.assess import build_views
+from evenhand.fairness.group_estimates import estimates_with_intervals
 from evenhand.fairness.groups import encode_groups
-from evenhand.fairness.inference import estimates_with_intervals
 from evenhand.fairness.options import Options
 from evenhand.fairness.score_estimates import ScoredRows, score_estimates
 

@@ -22,7 +22,7 @@ from evenhand.fairness.statistics.margins import FEW_EXPECTED, expected_counts
 from evenhand.fairness.statistics.rates import clopper_pearson
 from evenhand.fairness.statistics.rates_by_group import Pairs, Rates, pairs_of
 
-__all__ = ["Against", "with_limits_against"]
+__all__ = ["COMPARED", "Against", "with_limits_against"]
 
 COMPARED = (
     "demographic_parity",

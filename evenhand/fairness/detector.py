@@ -11,9 +11,11 @@ from evenhand.data.alignment import refuse_reordered
 from evenhand.data.dataset import Dataset, favorable_labels
 from evenhand.exceptions import DataError, nearest, shorten
 from evenhand.fairness.assess import Estimate, View, audit_view, build_views, group_results, join_reference
+from evenhand.fairness.compared import Audited
 from evenhand.fairness.conditional import with_conditional
 from evenhand.fairness.counts import CountTable, Marginal
-from evenhand.fairness.inference import Audited, estimates_with_intervals, infer
+from evenhand.fairness.group_estimates import estimates_with_intervals
+from evenhand.fairness.inference import infer
 from evenhand.fairness.inputs import (
     Predictor,
     as_frame,

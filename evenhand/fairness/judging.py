@@ -9,7 +9,7 @@ import numpy as np
 
 from evenhand.exceptions import ConfigError, shorten
 from evenhand.fairness.assess import Task, View
-from evenhand.fairness.inference import MOST_LABELS, confusion
+from evenhand.fairness.compared import MOST_LABELS, confusion
 from evenhand.fairness.policies import (
     Policy,
     PolicyAssessment,

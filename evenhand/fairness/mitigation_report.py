@@ -7,8 +7,8 @@ import numpy as np
 
 from evenhand.exceptions import ModelError
 from evenhand.fairness.answers import check_proba
+from evenhand.fairness.compared import MOST_LABELS
 from evenhand.fairness.detector import BiasDetector
-from evenhand.fairness.inference import MOST_LABELS
 from evenhand.fairness.inputs import model_inputs
 from evenhand.fairness.methods import MitigationMethod
 from evenhand.fairness.mitigation_alternatives import Alternative, Parts, predict_dataset
