@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import accuracy_score
 from sklearn.pipeline import Pipeline
@@ -15,6 +16,7 @@ from evenhand.fairness.methods._problem import (
     Codes,
     Floats,
     Problem,
+    as_dense,
     attribute_names,
     group_codes,
     group_labels,
@@ -44,6 +46,8 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         Whether it needs the groups at prediction time, too; otherwise they may be given and are only checked.
     decides_by_score
         Whether its decisions are the most probable labels, so that calibration and a threshold may follow.
+    dense
+        Whether it needs encoded rows as an array, where an encoder gives a sparse matrix.
     classes_, groups_, attributes_
         The sorted labels, the groups that it was fitted on, and the names of the sensitive columns that they cross.
     weights_reached_fit_
@@ -54,6 +58,7 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     multiclass: ClassVar[bool] = True
     needs_sensitive_features: ClassVar[bool] = False
     decides_by_score: ClassVar[bool] = False
+    dense: ClassVar[bool] = False
 
     # scikit-learn's own way to say what a consumer asks for: a Pipeline then routes these without set_fit_request.
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"sensitive_features": True, "sample_weight": True}
@@ -137,17 +142,15 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
                 )
             return None
         given = in_fitted_order(sensitive_features, self.attributes_)
-        return group_codes(group_labels(given, len(X)), self.groups_)
+        return group_codes(group_labels(given, np.shape(X)[0]), self.groups_)
 
     def _encode(self, X: Any, *, fit: bool = False) -> Any:
         """The rows as the inner classifier takes them."""
         if fit:
             self.encoder_, self.classifier_ = split_estimator(self.estimator, X)
-            if self.encoder_ is not None:
-                return self.encoder_.fit_transform(X)
-        elif self.encoder_ is not None:
-            return self.encoder_.transform(X)
-        return X
+        if self.encoder_ is not None:
+            X = self.encoder_.fit_transform(X) if fit else self.encoder_.transform(X)
+        return as_dense(X) if self.dense and issparse(X) else X
 
     def _fit_one(self, Z: Any, labels: npt.NDArray[Any], weights: Floats | None, *, seed: int | None = None) -> Any:
         """A fitted clone of the inner classifier; notes when weights cannot reach it."""

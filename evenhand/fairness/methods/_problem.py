@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
@@ -171,8 +172,9 @@ def read_labels(X: Any, y: Any) -> tuple[npt.NDArray[Any], Codes, npt.NDArray[An
     if isinstance(X, pd.DataFrame):
         check_features(X)
     labels = as_labels(y)
-    if len(labels) != len(X):
-        raise DataError(f"y has {len(labels)} rows and X has {len(X)}: give the same rows to both")
+    n = np.shape(X)[0]  # a sparse matrix has no length
+    if len(labels) != n:
+        raise DataError(f"y has {len(labels)} rows and X has {n}: give the same rows to both")
     classes, codes = np.unique(labels, return_inverse=True)
     return labels, np.asarray(codes, dtype=np.intp), classes
 
@@ -215,6 +217,11 @@ def weight_argument(estimator: Any) -> str | None:
     return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
 
 
+def as_dense(X: Any) -> npt.NDArray[Any]:
+    """Rows as an array, also where an encoder gave a sparse matrix."""
+    return np.asarray(X.toarray() if issparse(X) else X)
+
+
 def fixed_draws(X: Any, groups: npt.NDArray[Any] | None, seed: int) -> Floats:
     """A draw from [0, 1) for each row that depends on the row's content and the seed alone, shape (n,).
 
@@ -227,7 +234,7 @@ def fixed_draws(X: Any, groups: npt.NDArray[Any] | None, seed: int) -> Floats:
     >>> bool(first == again), bool(first == second)
     (True, False)
     """
-    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
+    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(as_dense(X))
     content = {f"X/{name}": frame.iloc[:, at].to_numpy() for at, name in enumerate(frame.columns)}
     if groups is not None:
         content["group"] = groups

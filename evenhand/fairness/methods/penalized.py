@@ -18,6 +18,7 @@ from evenhand.fairness.methods._problem import (
     Constraint,
     Floats,
     Problem,
+    as_dense,
     check_constraint,
     favorable_code,
 )
@@ -35,7 +36,8 @@ class PenalizedRegression(MitigationMethod):
               + \frac{s}{2J} \sum_{j,g} \frac1{G_j} \lVert \bar p_{jg} - \bar p_j \rVert^2
 
     where :math:`\bar p_{jg}` is the mean probability vector of group g within event j and :math:`\bar p_j` the mean of
-    these over its G_j groups, so that small groups count as much as large ones. Demographic parity has one event, all
+    these over its G_j groups, so that small groups count as much as large ones. Of two labels W is the one vector by
+    which their scores differ. Demographic parity has one event, all
     rows; equalized odds one for each label; equal opportunity the favorable label alone. It is the squared penalty of
     Bechavod and Ligett (2017), "Penalizing unfairness in binary classification", over all labels and groups.
 
@@ -114,7 +116,7 @@ class PenalizedRegression(MitigationMethod):
             if self.encoder_ is not None:
                 return self.encoder_.fit_transform(X)
         encoded = X if self.encoder_ is None else self.encoder_.transform(X)
-        return np.asarray(encoded, dtype=np.float64)
+        return as_dense(encoded).astype(np.float64)
 
     def _fit(self, X: Any, problem: Problem) -> None:
         del X
@@ -124,10 +126,12 @@ class PenalizedRegression(MitigationMethod):
         n, features = problem.Z.shape
         shape = (features + 1, len(problem.classes))
         share = event_shares(problem, self.constraint, self.favorable_label)
+        # Of two labels each has half of the coefficients, so that their squares add up to half of those of the whole.
+        ridge = (2 if shape[1] == 2 else 1) / (self.C * n)
         found = minimize(
             penalized_loss,
             np.zeros(shape[0] * shape[1]),
-            args=(problem.Z, problem.codes, problem.weight_or_one, share, self.strength, 1 / (self.C * n)),
+            args=(problem.Z, problem.codes, problem.weight_or_one, share, self.strength, ridge),
             jac=True,
             method="L-BFGS-B",
             options={"maxiter": self.max_iter, "gtol": self.tol},

@@ -98,6 +98,7 @@ class CorrelationRemoval(MitigationMethod):
 
     family: ClassVar[str] = "preprocessing"
     needs_sensitive_features: ClassVar[bool] = True
+    dense: ClassVar[bool] = True
 
     def __init__(self, estimator: Any, *, alpha: float = 1.0, random_state: int = 0) -> None:
         self.estimator = estimator

@@ -34,6 +34,7 @@ class _Reduction(MitigationMethod):
 
     family: ClassVar[str] = "regularization"
     multiclass: ClassVar[bool] = False
+    dense: ClassVar[bool] = True
 
     constraint: Constraint
     tolerance: float

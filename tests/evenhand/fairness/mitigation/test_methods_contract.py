@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from scipy.sparse import issparse
 from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from evenhand.exceptions import DataError, ModelError
 from evenhand.fairness import methods
@@ -173,6 +176,25 @@ def test_stands_in_a_pipeline_without_routing(name, people):
     pipeline = Pipeline([("preprocess", make_preprocessor(people.X, scale=True)), ("mitigated", step)])
     pipeline.fit(people.X, people.y, mitigated__sensitive_features=people.sensitive)
     assert len(pipeline.predict(people.X, sensitive_features=people.sensitive)) == len(people.X)
+
+
+@every_method
+@pytest.mark.parametrize("inside", [True, False], ids=["its own pipeline's", "a step before it"])
+def test_takes_a_sparse_encoding(name, inside, people):
+    """What scikit-learn's one-hot encoder gives by itself."""
+    encoder = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), people.X.columns.tolist()), sparse_threshold=1.0
+    )
+    if inside:
+        model = FACTORIES[name](Pipeline([("encode", encoder), ("classifier", LogisticRegression())]))
+        model.fit(people.X, people.y, sensitive_features=people.sensitive)
+        X = people.X
+    else:
+        X = encoder.fit_transform(people.X)
+        assert issparse(X)
+        model = FACTORIES[name](LogisticRegression()).fit(X, people.y, sensitive_features=people.sensitive)
+    assert (model.predict(X, sensitive_features=people.sensitive) == people.y).mean() > 0.5
+    assert model.predict_proba(X, sensitive_features=people.sensitive).shape == (len(people.y), 2)
 
 
 @pytest.mark.parametrize("name", MULTICLASS)
