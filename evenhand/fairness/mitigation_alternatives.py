@@ -32,6 +32,7 @@ from evenhand.modeling.fit import fit_errors
 __all__ = ["PERFORMANCE", "Alternative", "Measure", "Performance", "choose", "predict_dataset", "try_plan"]
 
 Performance = Literal["accuracy", "balanced_accuracy", "f1_macro"]
+_CONSTANT = "gives all rows of the validation part the same label"
 Status = Literal["selected", "lost", "failed", "skipped"]
 
 PERFORMANCE: Mapping[str, Callable[[Any, Any], float]] = {
@@ -55,10 +56,13 @@ class Measure:
         The figure that alternatives are compared by.
     readings
         The worst of each limited disparity over its attributes, by the limit's name.
+    constant
+        Whether all rows got the same label, which closes every gap and is of no use.
     """
 
     performance: float
     readings: Mapping[str, Reading]
+    constant: bool = False
 
     def inside(self, limits: Sequence[Limit]) -> bool:
         """Whether every limit is kept."""
@@ -150,7 +154,8 @@ class Parts:
         )
         # By codes, since a label may be 1, 1.0 or True in one place or another.
         codes = pd.factorize(np.concatenate([np.asarray(part.y, dtype=object), calls]))[0]
-        return Measure(PERFORMANCE[self.performance](codes[: len(calls)], codes[len(calls) :]), readings)
+        truth, called = codes[: len(calls)], codes[len(calls) :]
+        return Measure(PERFORMANCE[self.performance](truth, called), readings, constant=len(np.unique(called)) == 1)
 
 
 def predict_dataset(model: Any, dataset: Dataset, attributes: Sequence[str] | None = None) -> npt.NDArray[Any]:
@@ -255,7 +260,8 @@ def choose(found: Sequence[Alternative], limits: Sequence[Limit], name: str) -> 
         if at in rated:
             status: Status = "selected" if at == best else "lost"
             reason = _why(one, found[best], limits, name, selected=at == best, met=bool(inside))
-            final.append(replace(one, status=status, reason=reason, pareto=at in front))
+            notes = (*one.notes, *([_CONSTANT] if _measured(one).constant else []))
+            final.append(replace(one, status=status, reason=reason, pareto=at in front, notes=notes))
         else:
             final.append(one)
     return final, best, bool(inside)

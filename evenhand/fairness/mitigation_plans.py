@@ -58,6 +58,8 @@ class Setting:
         ``accuracy_score`` or ``balanced_accuracy_score``, for methods that move thresholds.
     multiclass, seed
         More than two labels, and the seed of everything random.
+    minimum_group
+        Groups of fewer training rows are not equalised.
     """
 
     constraint: Constraint
@@ -66,6 +68,7 @@ class Setting:
     objective: str
     multiclass: bool
     seed: int
+    minimum_group: int = 1
 
 
 METHODS: Mapping[str, tuple[type[MitigationMethod], tuple[Mapping[str, Any], ...]]] = {
@@ -139,7 +142,7 @@ def _plan(
         if kind is methods.RandomizedThresholds and setting.constraint == "equalized_odds":
             params.pop("tolerance")  # Fairlearn always closes these
     fixed: dict[str, Any] = {"random_state": setting.seed}
-    for key in ("constraint", "objective", "favorable_label"):
+    for key in ("constraint", "objective", "favorable_label", "minimum_group"):
         if key in known:
             fixed[key] = getattr(setting, key)
     if "estimator" in known:

@@ -178,7 +178,7 @@ class BiasMitigator:
         data = (self._train, self._validation, self._test)
         parts = Parts(*data, self._attributes, found_limits, policy, performance, self._weights, finish)
         first = baseline_of(self._model, parts, as_given=self._as_given)
-        setting = self._setting(aim, found_limits, first.model, performance)
+        setting = self._setting(aim, found_limits, first.model, performance, policy)
         chosen = None if methods is None else tuple(methods)
         plans = make_plans(template_for(self._model, self._train), first.model, setting, chosen)
         log = [first, *(as_alternative(name, one, parts) for name, one in (candidates or {}).items())]
@@ -213,7 +213,9 @@ class BiasMitigator:
         # It equalises what is predicted given each label, the favorable ones among them.
         return "equalized_odds"
 
-    def _setting(self, aim: Constraint, limits: Sequence[Limit], model: Any, performance: Performance) -> Setting:
+    def _setting(
+        self, aim: Constraint, limits: Sequence[Limit], model: Any, performance: Performance, policy: Policy
+    ) -> Setting:
         train, multiclass = self._train, self._train.task == "multiclass"
         return Setting(
             constraint=aim,
@@ -222,6 +224,7 @@ class BiasMitigator:
             objective="accuracy_score" if performance == "accuracy" else "balanced_accuracy_score",
             multiclass=multiclass,
             seed=self._seed,
+            minimum_group=policy.minimum_group if policy.small_groups == "report" else 1,
         )
 
     def _tolerance(self, limit: Limit, model: Any) -> float:

@@ -106,7 +106,11 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         self.weights_reached_fit_ = True
         weights = read_weights(sample_weight, len(labels))
         seed = int(self.random_state)
-        self._fit(X, Problem(self._encode(X, fit=True), labels, codes, classes, np.ravel(cells), groups, weights, seed))
+        least = int(getattr(self, "minimum_group", 1))
+        if np.sum(np.bincount(np.ravel(cells)) >= least) < 2:
+            raise DataError(f"fewer than two groups have {least} rows: give more rows, or lower minimum_group")
+        encoded = self._encode(X, fit=True)
+        self._fit(X, Problem(encoded, labels, codes, classes, np.ravel(cells), groups, weights, seed, least))
         return self
 
     def predict(self, X: Any, *, sensitive_features: Any = None) -> npt.NDArray[Any]:
@@ -209,8 +213,3 @@ def as_pipeline(encoder: Any, classifier: Any) -> Any:
         return classifier
     steps = encoder.steps if isinstance(encoder, Pipeline) else [("preprocess", encoder)]
     return Pipeline([*steps, ("classifier", classifier)])
-
-
-def take_rows(Z: Any, rows: Any) -> Any:
-    """Rows of a frame or an array by position."""
-    return Z.iloc[rows] if isinstance(Z, pd.DataFrame) else Z[rows]

@@ -1,7 +1,7 @@
 """What every mitigation method starts from: rows, label codes, group codes and weights, checked once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -32,6 +32,7 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
 
 Constraint = Literal["demographic_parity", "equalized_odds", "equal_opportunity"]
 
@@ -56,6 +57,8 @@ class Problem:
         Training weights of mean 1, or None.
     seed
         Seed of everything random.
+    least
+        Groups of fewer rows take no part in what is equalised or balanced: one row would decide for all.
     """
 
     Z: Any
@@ -66,11 +69,46 @@ class Problem:
     groups: npt.NDArray[Any]
     weights: Floats | None
     seed: int
+    least: int = 1
+
+    @property
+    def large(self) -> Flags:
+        """The groups of enough rows, shape (groups,)."""
+        return np.bincount(self.cells, minlength=len(self.groups)) >= self.least
+
+    def of_large_groups(self) -> tuple[npt.NDArray[np.intp], "Problem"]:
+        """The positions of their rows, and these rows alone."""
+        large = self.large
+        rows = np.flatnonzero(large[self.cells])
+        place = np.cumsum(large) - 1
+        weights = None if self.weights is None else self.weights[rows]
+        some = replace(
+            self,
+            Z=take_rows(self.Z, rows),
+            labels=self.labels[rows],
+            codes=self.codes[rows],
+            cells=place[self.cells[rows]],
+            groups=self.groups[large],
+            weights=weights,
+        )
+        return rows, some
 
     @property
     def weight_or_one(self) -> Floats:
         """The weights, or ones."""
         return np.ones(len(self.codes)) if self.weights is None else self.weights
+
+
+def take_rows(Z: Any, rows: Any) -> Any:
+    """Rows of a frame or an array by position."""
+    return Z.iloc[rows] if isinstance(Z, pd.DataFrame) else Z[rows]
+
+
+def of_all_groups(values: npt.NDArray[Any], large: Flags) -> npt.NDArray[Any]:
+    """What was learned for the large groups, with zeros for the others: first axis groups."""
+    out = np.zeros((len(large), *values.shape[1:]), dtype=values.dtype)
+    out[large] = values
+    return out
 
 
 def group_labels(sensitive_features: Any, n: int) -> npt.NDArray[Any]:

@@ -7,8 +7,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedKFold
 
 from evenhand.exceptions import ModelError, shorten
-from evenhand.fairness.methods._base import MitigationMethod, aligned_probabilities, take_rows
-from evenhand.fairness.methods._problem import Codes, Floats, Problem
+from evenhand.fairness.methods._base import MitigationMethod, aligned_probabilities
+from evenhand.fairness.methods._problem import Codes, Floats, Problem, take_rows
 
 __all__ = ["PostprocessingMethod"]
 

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evenhand.exceptions import ModelError, shorten
-from evenhand.fairness.methods._base import MitigationMethod, aligned_probabilities, take_rows
-from evenhand.fairness.methods._problem import Codes, Floats, Problem
+from evenhand.fairness.methods._base import MitigationMethod, aligned_probabilities
+from evenhand.fairness.methods._problem import Codes, Floats, Problem, take_rows
 from evenhand.fairness.methods.preprocessing import Target, balanced_rows
 
 __all__ = ["BalancedBagging"]
@@ -26,6 +26,8 @@ class BalancedBagging(MitigationMethod):
         Members.
     target
         As in :class:`~evenhand.fairness.methods.BalancedResampling`.
+    minimum_group
+        Groups of fewer rows take no part in what is equalised: their rows are drawn as often as they are there.
     random_state
         Seed of the draws and of the members.
 
@@ -43,11 +45,18 @@ class BalancedBagging(MitigationMethod):
     decides_by_score: ClassVar[bool] = True
 
     def __init__(
-        self, estimator: Any, *, n_estimators: int = 10, target: Target = "balanced", random_state: int = 0
+        self,
+        estimator: Any,
+        *,
+        n_estimators: int = 10,
+        target: Target = "balanced",
+        minimum_group: int = 1,
+        random_state: int = 0,
     ) -> None:
         self.estimator = estimator
         self.n_estimators = n_estimators
         self.target = target
+        self.minimum_group = minimum_group
         self.random_state = random_state
 
     def _fit(self, X: Any, problem: Problem) -> None:

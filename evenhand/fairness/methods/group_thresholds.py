@@ -7,7 +7,15 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from evenhand.exceptions import ModelError, nearest, shorten
-from evenhand.fairness.methods._problem import Codes, Constraint, Floats, Problem, check_constraint, favorable_code
+from evenhand.fairness.methods._problem import (
+    Codes,
+    Constraint,
+    Floats,
+    Problem,
+    check_constraint,
+    favorable_code,
+    of_all_groups,
+)
 from evenhand.fairness.methods._scores import PostprocessingMethod
 from evenhand.fairness.multiclass import confusion_distributions, prediction_distributions, total_variation
 
@@ -51,6 +59,8 @@ class GroupThresholds(PostprocessingMethod):
         For ``equal_opportunity``; the second of two labels by default.
     cv
         Folds of the out-of-fold probabilities that the shifts are learned on.
+    minimum_group
+        Groups of fewer rows take no part in what is equalised: their decisions stay the model's.
     random_state
         Seed of the folds.
 
@@ -72,6 +82,7 @@ class GroupThresholds(PostprocessingMethod):
         tolerance: float = 0.0,
         favorable_label: Any = None,
         cv: int = 5,
+        minimum_group: int = 1,
         random_state: int = 0,
     ) -> None:
         self.estimator = estimator
@@ -80,6 +91,7 @@ class GroupThresholds(PostprocessingMethod):
         self.tolerance = tolerance
         self.favorable_label = favorable_label
         self.cv = cv
+        self.minimum_group = minimum_group
         self.random_state = random_state
 
     def _learn(self, scores: Floats, problem: Problem) -> None:
@@ -89,6 +101,8 @@ class GroupThresholds(PostprocessingMethod):
             raise ModelError(f"objective {shorten(self.objective)} is not known: {remedy}")
         if not 0 <= self.tolerance < 1:
             raise ModelError(f"tolerance is {shorten(self.tolerance)}: give a gap from 0 to 1")
+        rows, problem, large = *problem.of_large_groups(), problem.large
+        scores = scores[rows]
         self.favorable_code_ = -1
         if self.constraint == "equal_opportunity":
             self.favorable_code_ = favorable_code(self.favorable_label, problem.classes)
@@ -117,6 +131,9 @@ class GroupThresholds(PostprocessingMethod):
         if self.constraint != "demographic_parity":
             self._settle(own, problem)
         self._guard(own, problem)
+        # Who is in no large group keeps the model's own decisions.
+        self.shifts_ = of_all_groups(self.shifts_, large)
+        self.recalibration_ = of_all_groups(self.recalibration_, large)
 
     def _settle(self, scores: Floats, problem: Problem) -> None:
         """Step on with the shifts by the decisions' rates on the labels, and keep those of the smallest gap."""

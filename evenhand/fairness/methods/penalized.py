@@ -54,6 +54,8 @@ class PenalizedRegression(MitigationMethod):
         For ``equal_opportunity``: the label; for two labels the second by default.
     max_iter, tol
         Iterations, and the gradient's largest entry at which to stop.
+    minimum_group
+        Groups of fewer rows take no part in what is equalised: they count for the loss alone.
     random_state
         Not used: the optimum is found from zero. It is here so that all methods are made alike.
 
@@ -88,6 +90,7 @@ class PenalizedRegression(MitigationMethod):
         favorable_label: Any = None,
         max_iter: int = 500,
         tol: float = 1e-6,
+        minimum_group: int = 1,
         random_state: int = 0,
     ) -> None:
         self.constraint = constraint
@@ -96,6 +99,7 @@ class PenalizedRegression(MitigationMethod):
         self.favorable_label = favorable_label
         self.max_iter = max_iter
         self.tol = tol
+        self.minimum_group = minimum_group
         self.random_state = random_state
 
     def plain(self) -> Any:
@@ -149,14 +153,15 @@ class PenalizedRegression(MitigationMethod):
 def event_shares(problem: Problem, constraint: Constraint, favorable_label: Any) -> list[Any]:
     """For each event a sparse matrix (G_j, n) that turns rows' values into the groups' means within the event.
 
-    A group without rows in an event has no mean there and takes no part in it.
+    A group without rows in an event, or of too few rows in all, has no mean there and takes no part in it.
     """
+    counted = problem.large[problem.cells]
     if constraint == "demographic_parity":
-        events = [np.ones(len(problem.codes), dtype=bool)]
+        events = [counted]
     elif constraint == "equalized_odds":
-        events = [problem.codes == code for code in range(len(problem.classes))]
+        events = [counted & (problem.codes == code) for code in range(len(problem.classes))]
     else:
-        events = [problem.codes == favorable_code(favorable_label, problem.classes)]
+        events = [counted & (problem.codes == favorable_code(favorable_label, problem.classes))]
     weights = problem.weight_or_one
     shares = []
     for event in events:

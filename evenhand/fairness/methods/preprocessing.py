@@ -7,8 +7,8 @@ import pandas as pd
 
 from evenhand.data.weights import compute_weights
 from evenhand.exceptions import ModelError, nearest, shorten
-from evenhand.fairness.methods._base import MitigationMethod, SingleModelMethod, aligned_probabilities, take_rows
-from evenhand.fairness.methods._problem import Codes, Floats, Problem
+from evenhand.fairness.methods._base import MitigationMethod, SingleModelMethod, aligned_probabilities
+from evenhand.fairness.methods._problem import Codes, Floats, Problem, take_rows
 
 __all__ = ["BalancedResampling", "CorrelationRemoval", "Reweighing", "balanced_rows"]
 
@@ -60,15 +60,20 @@ class BalancedResampling(SingleModelMethod):
     target
         ``balanced``: every group has as many rows of every label. ``independent``: each cell gets the size that it
         would have were group and label independent (uniform sampling of Kamiran and Calders 2012, section 5.3.1).
+    minimum_group
+        Groups of fewer rows take no part in what is equalised: their rows stay as they are.
     random_state
         Seed of the draw.
     """
 
     family: ClassVar[str] = "preprocessing"
 
-    def __init__(self, estimator: Any, *, target: Target = "balanced", random_state: int = 0) -> None:
+    def __init__(
+        self, estimator: Any, *, target: Target = "balanced", minimum_group: int = 1, random_state: int = 0
+    ) -> None:
         self.estimator = estimator
         self.target = target
+        self.minimum_group = minimum_group
         self.random_state = random_state
 
     def _fit(self, X: Any, problem: Problem) -> None:
@@ -92,6 +97,8 @@ class CorrelationRemoval(MitigationMethod):
         A classifier or a pipeline that ends in one.
     alpha
         1 removes all correlation, 0 none.
+    minimum_group
+        Groups of fewer rows take no part in what is equalised: nothing is taken from their features.
     random_state
         Seed of the classifier, where it has one that is None.
     """
@@ -100,26 +107,30 @@ class CorrelationRemoval(MitigationMethod):
     needs_sensitive_features: ClassVar[bool] = True
     dense: ClassVar[bool] = True
 
-    def __init__(self, estimator: Any, *, alpha: float = 1.0, random_state: int = 0) -> None:
+    def __init__(self, estimator: Any, *, alpha: float = 1.0, minimum_group: int = 1, random_state: int = 0) -> None:
         self.estimator = estimator
         self.alpha = alpha
+        self.minimum_group = minimum_group
         self.random_state = random_state
 
     def _fit(self, X: Any, problem: Problem) -> None:
         from fairlearn.preprocessing import CorrelationRemover
 
         del X
+        rows, known = problem.of_large_groups()
+        # The last group's indicator follows from the others'; who is in no large group has those of the average.
+        own = np.eye(len(known.groups))[:, :-1]
+        self.indicators_ = np.tile(own[known.cells].mean(axis=0), (len(problem.groups), 1))
+        self.indicators_[problem.large] = own
         self.n_encoded_ = np.shape(problem.Z)[1]
-        indicators = list(range(self.n_encoded_, self.n_encoded_ + len(problem.groups) - 1))
-        joined = self._join(problem.Z, problem.cells)
-        self.remover_ = CorrelationRemover(sensitive_feature_ids=indicators, alpha=self.alpha).fit(joined)
-        features = self.remover_.transform(joined)
+        added = list(range(self.n_encoded_, self.n_encoded_ + own.shape[1]))
+        remover = CorrelationRemover(sensitive_feature_ids=added, alpha=self.alpha)
+        self.remover_ = remover.fit(self._join(known.Z, problem.cells[rows]))
+        features = self.remover_.transform(self._join(problem.Z, problem.cells))
         self.model_ = self._fit_one(features, problem.labels, problem.weights, seed=inner_seed(self, problem))
 
     def _join(self, Z: Any, cells: Codes) -> Floats:
-        # The last group's indicator follows from the others'.
-        indicators = np.eye(len(self.groups_))[cells][:, :-1]
-        return np.column_stack([np.asarray(Z, dtype=np.float64), indicators])
+        return np.column_stack([np.asarray(Z, dtype=np.float64), self.indicators_[cells]])
 
     def _features(self, X: Any, groups: Codes | None) -> Floats:
         assert groups is not None
@@ -141,31 +152,27 @@ def inner_seed(method: MitigationMethod, problem: Problem) -> int | None:
     return problem.seed if own is None else None
 
 
-def balanced_rows(problem: Problem, target: Target, rng: np.random.Generator, *, size: int | None = None) -> Codes:
+def balanced_rows(problem: Problem, target: Target, rng: np.random.Generator) -> Codes:
     """Positions drawn within each cell of group and label: as many as `target` asks for, sorted.
 
     A cell keeps all its rows once before any is repeated; one that must shrink is drawn without repetition. An empty
-    cell stays empty.
+    cell stays empty, and a group of too few rows as it is.
 
     Parameters
     ----------
     target
         ``balanced`` or ``independent``.
-    size
-        All rows together; as many as there are by default.
     """
     if target not in ("balanced", "independent"):
         raise ModelError(f"target {shorten(target)} is not known: {nearest(target, ('balanced', 'independent'))}")
-    n_classes, n = len(problem.classes), len(problem.codes)
+    n_classes = len(problem.classes)
     cells = problem.cells * n_classes + problem.codes
     counts = np.bincount(cells, minlength=len(problem.groups) * n_classes)
     table = counts.reshape(-1, n_classes)
-    if target == "balanced":
-        share = (counts > 0) / (counts > 0).sum()
-    else:
-        expected = np.outer(table.sum(axis=1), table.sum(axis=0)).ravel() * (counts > 0)
-        share = expected / expected.sum()
-    wanted = np.where(counts > 0, np.maximum(np.rint(share * (size or n)), 1), 0).astype(int)
+    moved = (counts > 0) & np.repeat(problem.large, n_classes)
+    expected = np.ones(len(counts)) if target == "balanced" else np.outer(table.sum(axis=1), table.sum(axis=0)).ravel()
+    share = expected * moved / (expected * moved).sum()
+    wanted = np.where(moved, np.maximum(np.rint(share * counts[moved].sum()), 1), counts).astype(int)
     drawn = [_draw(np.flatnonzero(cells == at), int(wanted[at]), rng) for at in np.flatnonzero(counts)]
     return np.asarray(np.sort(np.concatenate(drawn)), dtype=np.intp)
 

@@ -65,6 +65,8 @@ class RandomizedThresholds(PostprocessingMethod):
         The second label by default.
     cv
         Folds of the out-of-fold probabilities that the thresholds are learned on.
+    minimum_group
+        Groups of fewer rows take no part in what is equalised: they are cut where nobody's group is known.
     random_state
         Seed of the folds and of the draws.
     """
@@ -80,6 +82,7 @@ class RandomizedThresholds(PostprocessingMethod):
         tolerance: float = 0.0,
         favorable_label: Any = None,
         cv: int = 5,
+        minimum_group: int = 1,
         random_state: int = 0,
     ) -> None:
         self.estimator = estimator
@@ -88,6 +91,7 @@ class RandomizedThresholds(PostprocessingMethod):
         self.tolerance = tolerance
         self.favorable_label = favorable_label
         self.cv = cv
+        self.minimum_group = minimum_group
         self.random_state = random_state
 
     def _learn(self, scores: Floats, problem: Problem) -> None:
@@ -104,14 +108,26 @@ class RandomizedThresholds(PostprocessingMethod):
             predict_method="predict",
             tol=self.tolerance if relaxed else None,
         )
-        column = scores[:, [self.favorable_code_]]
-        labels = (problem.codes == self.favorable_code_).astype(int)
+        rows, known = problem.of_large_groups()
+        column = scores[rows][:, [self.favorable_code_]]
+        labels = (known.codes == self.favorable_code_).astype(int)
+        self._check_labels(labels, known)
         try:
-            optimizer.fit(column, labels, sensitive_features=problem.cells)
+            optimizer.fit(column, labels, sensitive_features=known.cells)
         except ValueError as error:
             raise ModelError(f"no thresholds for these rows: {shorten(str(error), 120)}") from error
         found = optimizer.interpolated_thresholder_.interpolation_dict
-        self.rules_ = np.array([_rule(found[group]) for group in range(len(problem.groups))])
+        # Who is in no large group is cut where the objective of all rows is.
+        cut = 0.5 if self.objective == "accuracy_score" else float(labels.mean())
+        self.rules_ = np.tile([1.0, 1.0, cut, 0.0, 1.0, 0.0, 0.0, 0.0], (len(problem.groups), 1))
+        self.rules_[problem.large] = [_rule(found[group]) for group in range(len(known.groups))]
+
+    def _check_labels(self, labels: Codes, problem: Problem) -> None:
+        """Refuse a group of one label by its name: no threshold of it has two error rates."""
+        share = np.bincount(problem.cells, labels) / np.bincount(problem.cells)
+        alone = [shorten(group) for group, mean in zip(problem.groups, share, strict=True) if mean in (0, 1)]
+        if alone:
+            raise ModelError(f"no thresholds: all rows of {', '.join(alone)} have one label")
 
     def _decide(self, X: Any, groups: Codes | None) -> Codes:
         positive = self._acceptance(X, groups)

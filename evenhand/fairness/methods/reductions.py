@@ -113,6 +113,8 @@ class ExponentiatedGradientReduction(_Reduction):
         For ``equal_opportunity``; the second label by default.
     max_iter
         Rounds, each of which fits a classifier.
+    minimum_group
+        Groups of fewer rows take no part in what is equalised: their rows are left out of the fit.
     random_state
         Seed of the draws.
     """
@@ -126,6 +128,7 @@ class ExponentiatedGradientReduction(_Reduction):
         combine: Combine = "draw",
         favorable_label: Any = None,
         max_iter: int = 25,
+        minimum_group: int = 1,
         random_state: int = 0,
     ) -> None:
         self.estimator = estimator
@@ -134,12 +137,14 @@ class ExponentiatedGradientReduction(_Reduction):
         self.combine = combine
         self.favorable_label = favorable_label
         self.max_iter = max_iter
+        self.minimum_group = minimum_group
         self.random_state = random_state
 
     def _fit(self, X: Any, problem: Problem) -> None:
         from fairlearn.reductions import ExponentiatedGradient
 
         del X
+        problem = problem.of_large_groups()[1]
         if self.combine not in _COMBINE:
             raise ModelError(f"combine {shorten(self.combine)} is not known: {nearest(self.combine, _COMBINE)}")
         reduction = self._reduce(
@@ -197,6 +202,8 @@ class GridSearchReduction(_Reduction):
     grid_size
         Classifiers to fit. The grid has a dimension for each group but one (two of each for equalized odds), at most
         :data:`MOST_DIMENSIONS`, and needs two points in each.
+    minimum_group
+        Groups of fewer rows take no part in what is equalised: their rows are left out of the fit.
     random_state
         Seed of the classifier, where it has one that is None.
     """
@@ -209,6 +216,7 @@ class GridSearchReduction(_Reduction):
         tolerance: float = 0.05,
         favorable_label: Any = None,
         grid_size: int = 16,
+        minimum_group: int = 1,
         random_state: int = 0,
     ) -> None:
         self.estimator = estimator
@@ -216,12 +224,14 @@ class GridSearchReduction(_Reduction):
         self.tolerance = tolerance
         self.favorable_label = favorable_label
         self.grid_size = grid_size
+        self.minimum_group = minimum_group
         self.random_state = random_state
 
     def _fit(self, X: Any, problem: Problem) -> None:
         from fairlearn.reductions import GridSearch
 
         del X
+        problem = problem.of_large_groups()[1]
         self._check_grid(problem)
         if self.classifier_.get_params().get("random_state", 0) is None:
             self.classifier_.set_params(random_state=problem.seed)

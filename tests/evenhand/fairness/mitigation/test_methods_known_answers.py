@@ -1,5 +1,7 @@
 """Methods against published values, against Fairlearn's own parts and against exact optima."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from evenhand.exceptions import ModelError
+from evenhand.exceptions import DataError, ModelError
 from evenhand.fairness import methods
 from evenhand.fairness.methods._problem import Problem, fixed_draws
 from evenhand.fairness.methods.group_thresholds import shift_objective
@@ -370,3 +372,69 @@ def test_draws_are_uniform_and_depend_on_content_alone():
 def test_a_wrong_setting_is_refused_by_name(model, message, people):
     with pytest.raises(ModelError, match=message):
         model.fit(people.X, people.y, sensitive_features=people.sensitive)
+
+
+def lone_stranger(labels=2, unknown=1, n=1500):
+    """Two groups with a gap, and so few rows of unknown sex that their rates are 0 or 1."""
+    rng = np.random.default_rng(0)
+    sex = rng.choice(["f", "m"], n).astype(object)
+    X = pd.DataFrame({"x": rng.normal(size=n) + (sex == "m"), "z": rng.normal(size=n)})
+    score = X["x"] + X["z"] + rng.normal(size=n)
+    y = np.digitize(score, np.quantile(score, np.linspace(0, 1, labels + 1)[1:-1]))
+    sex[:unknown] = None
+    return X, y, pd.DataFrame({"sex": sex})
+
+
+MINDFUL = {
+    "balanced_resampling": methods.BalancedResampling,
+    "correlation_removal": methods.CorrelationRemoval,
+    "penalized_regression": lambda base, **how: methods.PenalizedRegression(strength=100.0, **how),
+    "exponentiated_gradient": methods.ExponentiatedGradientReduction,
+    "grid_search": methods.GridSearchReduction,
+    "balanced_bagging": methods.BalancedBagging,
+    "group_thresholds": methods.GroupThresholds,
+    "randomized_thresholds": methods.RandomizedThresholds,
+}
+
+
+@pytest.mark.parametrize("name", MINDFUL)
+def test_a_group_of_one_row_decides_for_nobody(name):
+    X, y, sex = lone_stranger()
+    how = {} if name in ("balanced_resampling", "correlation_removal", "balanced_bagging") else {"tolerance": 0.02}
+    if name == "penalized_regression":
+        how = {"constraint": "equalized_odds"}
+    elif how:
+        how["constraint"] = "equalized_odds"
+    with_it = MINDFUL[name](LogisticRegression(), minimum_group=20, **how).fit(X, y, sensitive_features=sex)
+    without = MINDFUL[name](LogisticRegression(), **how).fit(X[1:], y[1:], sensitive_features=sex[1:])
+    both = [model.predict(X[1:], sensitive_features=sex[1:]) for model in (with_it, without)]
+    assert (both[0] != both[1]).mean() < 0.05  # a fold more or less, and no more
+    assert (both[0] == y[1:]).mean() > 0.7
+    if with_it.needs_sensitive_features:
+        answer = with_it.predict(X[:1], sensitive_features=sex[:1])
+        assert answer[0] == LogisticRegression().fit(X, y).predict(X[:1])[0], "nor for itself"
+
+
+def test_small_groups_keep_their_rows_and_their_features():
+    problem = replace(make_problem([0] * 6 + [1] * 5 + [2] * 2, [0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 1, 0, 1]), least=3)
+    for target in ("balanced", "independent"):
+        drawn = balanced_rows(problem, target, np.random.default_rng(0))
+        assert drawn[drawn >= 11].tolist() == [11, 12]
+    assert [share.shape for share in event_shares(problem, "equalized_odds", 1)] == [(2, 13)] * 2
+    X, y, sex = lone_stranger(unknown=3)
+    model = methods.CorrelationRemoval(Keeper(), minimum_group=20).fit(X.to_numpy(), y, sensitive_features=sex)
+    np.testing.assert_allclose(model.model_.X_[:3], X[:3])
+    assert not np.allclose(model.model_.X_[3:], X[3:])
+
+
+def test_without_two_groups_of_enough_rows_there_is_nothing_to_equalise():
+    X, y, sex = lone_stranger()
+    with pytest.raises(DataError, match="fewer than two groups have 1000 rows: give more rows, or lower minimum_group"):
+        methods.GroupThresholds(LogisticRegression(), minimum_group=1000).fit(X, y, sensitive_features=sex)
+
+
+def test_a_group_of_one_label_is_named():
+    X, y, sex = lone_stranger(unknown=30)
+    y[:30] = 1
+    with pytest.raises(ModelError, match="all rows of 'unknown' have one label"):
+        methods.RandomizedThresholds(LogisticRegression()).fit(X, y, sensitive_features=sex)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
@@ -678,3 +679,37 @@ def test_ages_without_bands_are_refused_as_by_the_detector(of_ages, in_parts):
     with pytest.raises(DataError, match="bins names 'ago'"):
         BiasMitigator(LogisticRegression(), **given, bins={"ago": [40]})
     BiasMitigator(LogisticRegression(), **given, attributes=["sex"])  # what is not asked for is not looked at
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+def test_one_person_of_unknown_sex_does_not_make_the_choice_a_constant(labels):
+    """It had recalls of 0 and 1, so that only decisions that are the same for all kept the limit."""
+    rng = np.random.default_rng(1)
+    n = 3000
+    sex = rng.choice(["f", "m"], n).astype(object)
+    X = pd.DataFrame({"x": rng.normal(size=n) + (sex == "m"), "z": rng.normal(size=n)})
+    score = X["x"] + X["z"] + rng.normal(size=n)
+    y = pd.Series(np.digitize(score, np.quantile(score, np.linspace(0, 1, labels + 1)[1:-1])))
+    sex[0] = None
+    groups = pd.DataFrame({"sex": sex})
+
+    def part(first, last):
+        X_part, y_part, own = (each[first:last].reset_index(drop=True) for each in (X, y, groups))
+        return Dataset(X_part, y_part, own, favorable_label=labels - 1)
+
+    parts = {"train": part(0, 1500), "validation": part(1500, 2200), "test": part(2200, n)}
+    chosen = ["group_thresholds", "randomized_thresholds"]
+    limits = {"equalized_odds_difference": 0.1}
+    result = BiasMitigator(LogisticRegression(), **parts).mitigate_bias(limits=limits, methods=chosen, replicates=100)
+    assert result.met
+    assert result.selected.validation.performance > (0.75 if labels == 2 else 0.5)
+    assert {one.status for one in result.alternatives} == {"selected", "lost"}
+
+
+def test_a_model_that_says_the_same_to_everybody_is_called_so(people):
+    data = Dataset(people.X, pd.Series(people.y), people.sensitive, favorable_label="approved")
+    constant = DummyClassifier(strategy="most_frequent")
+    result = BiasMitigator(constant, data).mitigate_bias(
+        limits={"demographic_parity_difference": 0.5}, methods=["reweighing"], replicates=100
+    )
+    assert any("gives all rows of the validation part the same label" in note for note in result.notes)
