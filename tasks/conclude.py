@@ -129,7 +129,7 @@ def _summary(at: dict[str, Path], min_cell: int) -> dict[str, Any]:
         "rows": split["counts"],
         "trials": search["n_trials"],
         "confidence": evaluation["confidence"],
-        "notes": _notes(at, search),
+        "notes": [*_notes(at, search), *_about_mitigation(at["fitted"] / "mitigation.json")],
         "missing_statements": read_json(at["page"] / "missing.json"),
     }
 
@@ -143,6 +143,25 @@ def _notes(at: dict[str, Path], search: dict[str, Any]) -> list[str]:
     if selected["number"] != best["number"]:
         notes.append(f"preferring the simplest cost {best['mean'] - selected['mean']:.4f} of {search['scorer']}")
     return notes
+
+
+def _about_mitigation(path: Path) -> list[str]:
+    """What the search for less discriminatory alternatives did to the model, its verdicts aside: the gate has its own.
+
+    A model that took the tuned one's place may be a good deal worse, and nobody should have to look for that.
+    """
+    if not path.is_file():
+        return []
+    from evenhand.fairness.mitigation_report import VERDICT
+
+    found = read_json(path)
+    said = [f"mitigation: {note}" for note in found["notes"] if not note.startswith(VERDICT)]
+    if found["selected"] == "unmitigated":
+        return said
+    metrics = [found[when]["evaluation"]["metrics"].get(found["performance"], {}) for when in ("before", "after")]
+    known = [f"{metric['value']:.3f}" for metric in metrics if metric.get("value") is not None]
+    figures = f": {found['performance'].replace('_', ' ')} {' before, '.join(known)} after" if len(known) == 2 else ""
+    return [f"mitigation: {found['selected']} took the place of the tuned model{figures}", *said]
 
 
 def _groups(audit: dict[str, Any], min_cell: int) -> list[dict[str, Any]]:

@@ -10,7 +10,9 @@ import numpy.typing as npt
 from scipy import stats
 
 from evenhand.data.dataset import UNKNOWN, Dataset, are_favorable
-from evenhand.order import group_order
+from evenhand.fairness.groups import joined
+from evenhand.fairness.mitigation_limits import attributes_of
+from evenhand.order import JOINT, group_order
 
 __all__ = ["GroupChange", "group_changes", "is_favorable", "levelled_down", "paired_difference"]
 
@@ -91,7 +93,17 @@ def group_changes(
     attributes: Sequence[str],
     confidence: float = 0.95,
 ) -> tuple[GroupChange, ...]:
-    """The change of every group's rates: those of the favorable label where one is declared, and accuracy."""
+    """The change of every group's rates: those of the favorable label where one is declared, and accuracy.
+
+    Parameters
+    ----------
+    test, before, after
+        The rows and what both models say of them, shape (n,).
+    attributes
+        Sensitive attributes, and intersections as an audit names them.
+    confidence
+        Level of the intervals.
+    """
     truth = np.asarray(test.y, dtype=object)
     everybody = np.ones(len(truth), dtype=bool)
     rates: list[tuple[str, Flags, Flags, Flags]] = []
@@ -100,9 +112,10 @@ def group_changes(
         rates = [("selection_rate", everybody, good_before, good_after)]
         rates += [("true_positive_rate", is_favorable(truth, test), good_before, good_after)]
     rates.append(("accuracy", everybody, before == truth, after == truth))
-    changes = []
+    changes, known = [], test.sensitive_features.columns
     for attribute in attributes:
-        column = test.sensitive_features[attribute].to_numpy(dtype=object)
+        parts = [test.sensitive_features[name].astype(str) for name in attributes_of(attribute, known)]
+        column = np.array([joined(names) for names in zip(*parts, strict=True)], dtype=object)
         for group in sorted(set(column.tolist()), key=lambda group: group_order(str(group))):
             for metric, event, first, second in rates:
                 rows = np.asarray((column == group) & event, dtype=bool)
@@ -140,8 +153,8 @@ def levelled_down(changes: Sequence[GroupChange], attribute: str, benefit: str, 
 
     A rise does not outweigh a fall where its interval reaches 0 and it is, at the most that the rows leave possible, no
     larger than the fall is at the least: then nobody was shown to be better off, and the fall is what closed the gap.
-    ``unknown`` and groups of fewer rows than `minimum_group`, which are no part of the gap, outweigh it only where they
-    surely rose: few rows leave everything possible.
+    Groups of an unknown value and of fewer rows than `minimum_group`, which are no part of the gap, outweigh it only
+    where they surely rose: few rows leave everything possible.
 
     Examples
     --------
@@ -162,5 +175,5 @@ def levelled_down(changes: Sequence[GroupChange], attribute: str, benefit: str, 
 def _outweighs(rise: GroupChange, fall: float, minimum_group: int) -> bool:
     assert rise.low is not None
     assert rise.high is not None
-    counted = rise.group != UNKNOWN and rise.n >= minimum_group
+    counted = UNKNOWN not in rise.group.split(JOINT) and rise.n >= minimum_group
     return rise.low > 0 or (counted and rise.high > fall)

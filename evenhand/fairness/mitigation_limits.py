@@ -1,6 +1,6 @@
 """Limits that a mitigated model has to keep, and how far a model is from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from numbers import Real
@@ -19,7 +19,16 @@ from evenhand.fairness.policies.families import metric_names
 from evenhand.fairness.policies.model import Rule
 from evenhand.order import JOINT
 
-__all__ = ["Limit", "Reading", "as_limits", "as_policy", "counted_rows", "read_disparities", "steering"]
+__all__ = [
+    "Limit",
+    "Reading",
+    "as_limits",
+    "as_policy",
+    "attributes_of",
+    "counted_rows",
+    "read_disparities",
+    "steering",
+]
 
 Flags = npt.NDArray[np.bool_]
 
@@ -264,11 +273,21 @@ def read_disparities(
     return {name: max(readings, key=_badness) for name, readings in found.items()}
 
 
+def attributes_of(view: str, columns: Iterable[str]) -> tuple[str, ...]:
+    """The attributes of which an audit's view has this name.
+
+    Examples
+    --------
+    >>> attributes_of("race & sex", ["race", "sex", "age"])
+    ('race', 'sex')
+    """
+    known = list(columns)
+    return next(names for names in views(known, len(known)) if joined(names) == view)
+
+
 def _groups_of(sensitive_features: pd.DataFrame, view: str) -> tuple[pd.Series, Flags]:
     """The group of each row for an attribute or an intersection, and which rows lack a value of it."""
-    columns = list(sensitive_features.columns)
-    names = next(names for names in views(columns, len(columns)) if joined(names) == view)
-    parts = [sensitive_features[name].astype(object) for name in names]
+    parts = [sensitive_features[name].astype(object) for name in attributes_of(view, sensitive_features.columns)]
     unknown = np.logical_or.reduce([np.asarray(part == UNKNOWN, dtype=bool) for part in parts])
     texts = [part.where(part != UNKNOWN, _NO_VALUE).map(str) for part in parts]  # a group like others, where it counts
     return pd.concat(texts, axis=1).agg(JOINT.join, axis=1), unknown

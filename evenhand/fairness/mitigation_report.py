@@ -18,7 +18,10 @@ from evenhand.fairness.mitigation_result import Assessment, MitigationResult
 from evenhand.fairness.report import AuditReport, Disparity
 from evenhand.modeling.evaluation import evaluate
 
-__all__ = ["assess_model", "build_result"]
+__all__ = ["VERDICT", "assess_model", "build_result"]
+
+VERDICT = "on the test part"
+"""How the notes begin that say what a limit comes to."""
 
 
 def assess_model(model: Any, parts: Parts, settings: Mapping[str, Any]) -> Assessment:
@@ -83,7 +86,7 @@ def build_result(
         parts.test,
         predict_dataset(given.model, parts.test, parts.attributes),
         predict_dataset(selected.model, parts.test, parts.attributes),
-        parts.attributes,
+        _limited(parts),
         settings["confidence"],
     )
     levelled = () if best == 0 else _levelled(changes, before, after, parts)
@@ -105,6 +108,11 @@ def build_result(
     )
 
 
+def _limited(parts: Parts) -> tuple[str, ...]:
+    """The attributes, and the intersections that a limit is about."""
+    return tuple(dict.fromkeys([*parts.attributes, *(name for limit in parts.limits for name in limit.attributes)]))
+
+
 def _levelled(
     changes: Sequence[GroupChange], before: Assessment, after: Assessment, parts: Parts
 ) -> tuple[tuple[str, str], ...]:
@@ -112,8 +120,8 @@ def _levelled(
     found = []
     for limit in parts.limits:
         benefit = benefit_of(limit.metric, parts.test.favorable_label)
-        for attribute in parts.attributes:
-            if limit.attributes and attribute not in limit.attributes:
+        for attribute in _limited(parts):
+            if attribute not in (limit.attributes or parts.attributes):
                 continue
             old, new = (one.audit.disparity(limit.metric, attribute) for one in (before, after))
             own = levelled_down(changes, attribute, benefit, minimum_group=parts.policy.minimum_group)
@@ -165,7 +173,7 @@ def _notes(
 def _verdicts(after: Assessment) -> list[str]:
     """What the limits of this mitigation come to; no verdict of a gate, which has its own policies and levels."""
     return [
-        f"on the test part {rule['metric']} by {rule['attribute']}: {rule['verdict']} at level {rule['alpha']:.3g} "
+        f"{VERDICT} {rule['metric']} by {rule['attribute']}: {rule['verdict']} at level {rule['alpha']:.3g} "
         f"of this mitigation's limit ({rule['reason']})"
         for judged in after.audit.policies
         for rule in judged.to_dict()["rules"]

@@ -10,6 +10,7 @@ from evenhand.fairness.served import GroupAwareModel, as_taken
 from evenhand.modeling.persistence import load_model
 from evenhand.store import Ref, digest_file
 from tasks.card import write_card
+from tasks.conclude import _about_mitigation
 from tasks.evaluate import evaluate_model
 from tasks.mitigate import mitigate_model
 from tasks.registry import model_signature
@@ -65,6 +66,20 @@ def test_later_steps_take_its_model_also_when_it_needs_the_groups(steps: Any, mo
     assert "sensitive:race" in signature.inputs.input_names()
 
 
+def test_the_screen_says_what_took_the_tuned_models_place(moved: Ref) -> None:
+    path = store().folder(moved) / "mitigation.json"
+    found = read_json(path)
+    before, after = (found[when]["evaluation"]["metrics"]["accuracy"]["value"] for when in ("before", "after"))
+    first, *rest = _about_mitigation(path)
+    assert first == (
+        f"mitigation: {found['selected']} took the place of the tuned model: "
+        f"accuracy {before:.3f} before, {after:.3f} after"
+    )
+    assert any("needs the sensitive attribute at prediction time" in sentence for sentence in rest)
+    assert not any("of this mitigation's limit" in sentence for sentence in rest), "verdicts are the gate's"
+    assert _about_mitigation(path.parent / "none.json") == []
+
+
 def test_the_card_says_what_was_tried_and_that_the_model_needs_the_groups(
     steps: Any, results: dict[str, Ref], moved: Ref
 ) -> None:
@@ -80,6 +95,8 @@ def test_where_the_given_model_is_the_best_inside_the_limit_its_very_file_goes_o
     found = read_json(store().folder(kept) / "mitigation.json")
     assert (found["selected"], found["met"]) == ("unmitigated", True)
     assert [one["status"] for one in found["alternatives"][1:]] == ["skipped"] * 3
+    (said,) = _about_mitigation(store().folder(kept) / "mitigation.json")
+    assert said == "mitigation: the given model performs best inside the limit: it is not changed"
     before, after = (store().folder(ref) for ref in (steps.fitted, kept))
     for name in ("model.skops", "calibration.json", "threshold.json", "training.json"):
         assert digest_file(before / name) == digest_file(after / name)

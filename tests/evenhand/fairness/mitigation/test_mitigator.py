@@ -713,3 +713,49 @@ def test_a_model_that_says_the_same_to_everybody_is_called_so(people):
         limits={"demographic_parity_difference": 0.5}, methods=["reweighing"], replicates=100
     )
     assert any("gives all rows of the validation part the same label" in note for note in result.notes)
+
+
+class Answers:
+    """A model that says what a column says."""
+
+    def __init__(self, column):
+        self.column, self.classes_ = column, np.array([0, 1])
+
+    def predict(self, X):
+        return X[self.column].to_numpy()
+
+
+def test_an_intersection_can_be_levelled_down():
+    """Its groups stood in no table of changes, and nothing was said where only the best off of them lost."""
+    rng = np.random.default_rng(11)
+    n = 6000
+    people = pd.DataFrame({"race": rng.choice(["b", "w"], n), "sex": rng.choice(["f", "m"], n)})
+    favored = (people["race"] == "w") & (people["sex"] == "m")
+    given = rng.random(n) < np.where(favored, 0.8, 0.5)
+    X = pd.DataFrame({"given": given.astype(int), "cut": (given & ~(favored & (rng.random(n) < 0.4))).astype(int)})
+    y = pd.Series((rng.random(n) < np.where(given, 0.7, 0.3)).astype(int))
+    policy = Policy(
+        name="both",
+        title="Both together",
+        description="An intersection.",
+        source="a test",
+        jurisdiction="none",
+        effective=date(2020, 1, 1),
+        rules=(Rule("demographic_parity_difference", 0.1, attributes=("race & sex",)),),
+    )
+    rows = {"train": (0, 2000), "validation": (2000, 4000), "test": (4000, n)}
+    parts = {
+        name: Dataset(*(each[first:last].reset_index(drop=True) for each in (X, y, people)), favorable_label=1)
+        for name, (first, last) in rows.items()
+    }
+    mitigator = BiasMitigator(Answers("given"), **parts)
+    result = mitigator.mitigate_bias(limits=policy, methods=[], candidates={"down": Answers("cut")}, replicates=100)
+    assert (result.selected.label, result.met) == ("down", True)
+    assert result.levelling_down == ("race & sex",)
+    assert any("the gap by race & sex became smaller by levelling down" in note for note in result.notes)
+    changes = result.changes_frame().query("metric == 'selection_rate' and attribute == 'race & sex'")
+    test = parts["test"]
+    names = (test.sensitive_features["race"] + " & " + test.sensitive_features["sex"]).to_numpy()
+    for column, when in (("given", "before"), ("cut", "after")):
+        expected = test.X[column].groupby(names).mean()
+        assert dict(zip(changes["group"], changes[when], strict=True)) == pytest.approx(expected.to_dict())
