@@ -61,15 +61,13 @@ def open_parts(
     name = shown(address)
     folder = find_folder(address, format=format)
     if folder is not None:
-        with readable(name):
-            yield _ParquetParts(folder.path, name, folder.system, unused=unused)
+        yield _ParquetParts(folder.path, name, folder.system, unused=unused)
         return
     with local_file(address) as path:
         if format == "csv" or not starts_as_parquet(path):
             yield None
             return
-        with readable(name):
-            yield _ParquetParts(path, name, unused=unused)
+        yield _ParquetParts(path, name, unused=unused)
 
 
 class _ParquetParts:
@@ -78,12 +76,18 @@ class _ParquetParts:
     def __init__(
         self, path: Path | str, name: str, system: Any = None, *, unused: Callable[[str], bool] | None = None
     ) -> None:
+        # What a user of the parts does meanwhile, such as to write a file, is no fault of theirs: each way to read is
+        # guarded by itself, and nothing stands around the user.
+        self._unused, self._name = unused, name
+        with readable(name):
+            self._open(path, name, system)
+
+    def _open(self, path: Path | str, name: str, system: Any) -> None:
         import pyarrow.dataset as ds
         import pyarrow.parquet as pq
 
         if system is None and Path(path).is_file():
             check_unique_names(pq.read_schema(path).names)
-        self._unused = unused
         self._data = ds.dataset(path, format="parquet", partitioning="hive", filesystem=system)
         self.rows: int = self._data.count_rows()
         if not self.rows:
@@ -106,13 +110,14 @@ class _ParquetParts:
         # which otherwise holds on to as much again as is in use.
         pool = pa.default_memory_pool()
         options = {"columns": list(columns), "batch_size": self._batch, "use_threads": False, "batch_readahead": 1}
-        for piece in self._data.get_fragments():
-            for group in piece.split_by_row_group():
-                for batch in group.to_batches(schema=self._data.schema, **options):
-                    if batch.num_rows:
-                        yield batch
-                batch = None  # what is still referred to cannot be given back
-                pool.release_unused()
+        with readable(self._name):
+            for piece in self._data.get_fragments():
+                for group in piece.split_by_row_group():
+                    for batch in group.to_batches(schema=self._data.schema, **options):
+                        if batch.num_rows:
+                            yield batch
+                    batch = None  # what is still referred to cannot be given back
+                    pool.release_unused()
 
     def frames(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         stored = [name for name in columns if name in self._stored]

@@ -26,6 +26,7 @@ def refuse_reordered(columns: Mapping[str, Any]) -> None:
     >>> import pandas as pd
     >>> y = pd.Series([1, 0], index=["ann", "bob"])
     >>> refuse_reordered({"y_true": y, "y_pred": y.set_axis([0, 1])})
+    >>> refuse_reordered({"y_true": y, "y_pred": y.set_axis(pd.MultiIndex.from_tuples([("ann", 1), ("bob", 1)]))})
     >>> refuse_reordered({"y_true": y, "y_pred": y[::-1]})
     Traceback (most recent call last):
     ...
@@ -42,6 +43,6 @@ position: bring them into one order (.loc[y_true.index]), or drop what is no row
 
 
 def _reordered(a: pd.Index, b: pd.Index) -> bool:
-    if len(a) != len(b) or a.equals(b) or not (a.is_unique and b.is_unique):
+    if a.nlevels != b.nlevels or len(a) != len(b) or a.equals(b) or not (a.is_unique and b.is_unique):
         return False
     return bool(a.isin(b).all())

@@ -5,6 +5,8 @@ object store shows nothing of an upload before its end, so the draft is uploaded
 be seen while it lasts, so it goes to a name of its own, and is moved.
 """
 
+import fcntl
+import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from evenhand.exceptions import DataError, ServiceError
 __all__ = ["Place", "open_place", "place_below"]
 
 _DAY = 86_400.0
+_MOMENT = 2.0  # between the making of a draft and its lock
 _LOCAL = ("file://", "local://")
 _OTHER_KINDS = (".csv", ".json", ".xlsx")
 # They are read at an address, and nothing is written there.
@@ -140,18 +143,35 @@ class LocalPlace:
         """A hidden file beside the one that it becomes."""
         self._sweep()
         draft = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex[:8]}.part")
+        held = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         try:
+            with suppress(OSError):  # a file system without locks: what is left there goes after a day
+                fcntl.flock(held, fcntl.LOCK_EX)  # the system lets go when the process ends, however it ends
             yield draft
             draft.replace(self._path)
         finally:
             draft.unlink(missing_ok=True)
+            os.close(held)
 
     def _sweep(self) -> None:
-        """Remove what a process that was killed left of the same file a day ago and longer."""
+        """Remove what processes that were killed left of the same file: decisions of people."""
         for left in self._path.parent.glob(f".{self._path.name}.*.part"):
             with suppress(FileNotFoundError):
-                if time.time() - left.stat().st_mtime > _DAY:
+                age = time.time() - left.stat().st_mtime
+                if age > _DAY or (age > _MOMENT and _let_go(left)):
                     left.unlink()
+
+
+def _let_go(draft: Path) -> bool:
+    """Whether no process holds a draft any more."""
+    file = os.open(draft, os.O_RDONLY)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+    return True
 
 
 class RemotePlace:

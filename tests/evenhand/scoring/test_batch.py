@@ -1,5 +1,6 @@
 """A source through a model in parts: the figures of the whole, a contract that is kept, a file that is whole."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -253,3 +254,25 @@ def test_the_summary_of_a_few_rows_tells_of_nobody(model: Any, loans: pd.DataFra
         scorer = scorer_of(model, loans, explain="all")
         found = score_parts(parts, inputs_of(loans), scorer, tmp_path / "out.parquet", model="loans", version="3")
     assert (found.rows, found.reasons, found.mean_probability) == (5, {}, None)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_what_happens_to_the_output_is_not_blamed_on_the_input(
+    model: Any, loans: pd.DataFrame, tmp_path: Path, kind: str
+) -> None:
+    """A full disk beneath the output was told as a damaged input, whose owner then looked for the damage."""
+    getattr(loans[FEATURES], f"to_{kind}")(tmp_path / f"rows.{kind}", index=False)
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def write(what: str, done: int, rows: int) -> None:
+        raise full
+
+    def score() -> None:
+        with open_source(path=str(tmp_path / f"rows.{kind}")) as parts:
+            call = (parts, inputs_of(loans), scorer_of(model, loans), tmp_path / "out.parquet")
+            score_parts(*call, model="loans", version="3", on_progress=write)
+
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        score()
+    assert caught.value is full
+    assert not list(tmp_path.glob("*out.parquet*"))

@@ -1,7 +1,10 @@
 """Scored rows at any address: whole or not at all, in parts, and never over a file that is to stay."""
 
+import os
 import stat
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import fsspec
@@ -232,3 +235,30 @@ def test_a_place_below_a_folder_makes_the_folder(memory, tmp_path):
         check_output(address, replace=False)
         _write(address, parts=1)
         assert _listed(folder) == ["out.parquet"]
+
+
+KILLED = """
+import os, signal, sys
+import pandas as pd
+from evenhand.scoring.output import open_output
+with open_output(sys.argv[1], constants={}, about={}) as sink:
+    sink(pd.DataFrame({"row": range(1000), "probability": 0.5}))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_goes_with_the_next_and_what_another_writes_stays(tmp_path):
+    """It holds decisions about people, and nobody else would ever remove it."""
+    address = tmp_path / "out.parquet"
+    subprocess.run([sys.executable, "-c", KILLED, str(address)], cwd=Path(__file__).parents[3], check=False)
+    (left,) = tmp_path.iterdir()
+    earlier = time.time() - 60
+    os.utime(left, (earlier, earlier))
+    with open_place(address).draft() as busy:
+        assert not left.exists()
+        os.utime(busy, (earlier, earlier))
+        _write(address)
+        assert busy.exists()
+        busy.write_bytes(b"later")
+    assert address.read_bytes() == b"later"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.parquet"]
