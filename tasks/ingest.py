@@ -14,7 +14,7 @@ from evenhand.data.contract import Contract, check_key
 from evenhand.data.dataset import Dataset
 from evenhand.data.digest import row_digests
 from evenhand.data.finding import Finding
-from evenhand.data.frames import ReadAs
+from evenhand.data.frames import Decimal, Known
 from evenhand.data.reading import known_kinds
 from evenhand.data.sampling import Sample, read_sample
 from evenhand.data.sensitive import Sensitive
@@ -48,13 +48,13 @@ def ingest_data(data: DataConfig, contract: Mapping[str, Any] | None, *, held: b
         With every violation.
     """
     promised = None if contract is None else Contract.from_dict(contract)
-    rows, sample = _load(data, promised, held=held)
+    rows, sample, decimal = _load(data, promised, held=held)
     if promised is not None:
         rows = _in_order(promised.as_promised(rows))
     about = data.model_dump(mode="json", exclude={"source", "contract"})
     sampled = None if sample is None else sample.to_dict()
     parts = {"rows": rows.digest, "data": about, "sampled": sampled}
-    ref = once("ingest", parts, lambda folder: _write(folder, rows, data, sampled))
+    ref = once("ingest", parts, lambda folder: _write(folder, rows, data, sampled, decimal))
     drawn = "" if sample is None or sample.complete else f" of {sample.of:,}, a stratified sample"
     note(f"{len(rows):,} rows{drawn}, {rows.X.shape[1]} features, {rows.task}, digest {rows.digest[:12]}")
     return ref
@@ -78,12 +78,13 @@ def load_rows(data: DataConfig, contract: Mapping[str, Any] | None = None) -> Da
     return _load(data, None if contract is None else Contract.from_dict(contract), held=True)[0]
 
 
-def _load(data: DataConfig, promised: Contract | None, *, held: bool) -> tuple[Dataset, Sample | None]:
-    """The rows and, when they were drawn, how."""
+def _load(data: DataConfig, promised: Contract | None, *, held: bool) -> tuple[Dataset, Sample | None, Decimal | None]:
+    """The rows; when they were drawn, how; and what stood before the decimals in a CSV file."""
     source, contract = data.source, promised if held else None
     sensitive = {name: Sensitive.described(name, **each.model_dump()) for name, each in data.sensitive.items()}
     number = data.target if data.target_above is not None else None
     frame, sample = _read(data, sensitive, known_kinds(promised, sensitive, number=number))
+    decimal = frame.attrs.get("decimal")
     if data.target_above is not None:
         frame = cut_target(frame, target=data.target, above=data.target_above)
     roles: dict[str, Any] = {
@@ -114,12 +115,10 @@ def _load(data: DataConfig, promised: Contract | None, *, held: bool) -> tuple[D
         )
         dropped = Finding("dropped_rows", data.target, message, float(sample.without_target))
         rows = replace(rows, findings=(dropped, *rows.findings))
-    return _in_order(rows), sample
+    return _in_order(rows), sample, decimal
 
 
-def _read(
-    data: DataConfig, sensitive: dict[str, Sensitive], known: dict[str, ReadAs]
-) -> tuple[pd.DataFrame, Sample | None]:
+def _read(data: DataConfig, sensitive: dict[str, Sensitive], known: Known) -> tuple[pd.DataFrame, Sample | None]:
     with reading(data.source) as source:
         return _read_from({**source, "known": known, "unused": _unused(data, sensitive)}, data, sensitive)
 
@@ -162,13 +161,16 @@ def _in_order(rows: Dataset) -> Dataset:
     return replace(rows.take(order), digest=rows.digest)
 
 
-def _write(folder: Path, rows: Dataset, data: DataConfig, sampled: dict[str, Any] | None) -> None:
+def _write(
+    folder: Path, rows: Dataset, data: DataConfig, sampled: dict[str, Any] | None, decimal: Decimal | None
+) -> None:
     write_dataset(rows, folder / "rows.parquet")
     about = {
         "name": rows.name,
         "digest": rows.digest,
         "rows": len(rows),
         "sampled": sampled,
+        "decimal": decimal,
         "task": rows.task,
         "classes": [str(label) for label in rows.classes],
         "source": data.source.model_dump(mode="json", exclude_none=True),

@@ -12,7 +12,7 @@ import pandas as pd
 from evenhand.config import DataConfig, MonitorConfig, SourceConfig
 from evenhand.data.contract import Contract
 from evenhand.data.dataset import favorable_labels
-from evenhand.data.frames import ReadAs, value_text
+from evenhand.data.frames import Known, value_text
 from evenhand.data.reading import known_kinds
 from evenhand.data.sensitive import Sensitive
 from evenhand.data.snapshot import read_dataset
@@ -153,7 +153,7 @@ def _with_notes(found: Observation, champion: "_Live | None") -> dict[str, Any]:
     return value
 
 
-def kinds_of(about: Mapping[str, Any], data: DataConfig) -> dict[str, ReadAs]:
+def kinds_of(about: Mapping[str, Any], data: DataConfig) -> Known:
     """How the columns of new rows, and of their outcomes, are read: as the contract of the version says.
 
     Parameters

@@ -1,7 +1,7 @@
 """Join outcomes that became known to the predictions that waited for them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from evenhand.config import DataConfig, MonitorConfig, SourceConfig
-from evenhand.data.frames import ReadAs
+from evenhand.data.frames import Known
 from evenhand.data.sources import read_source
 from evenhand.exceptions import DataError, StoreError, nearest, shorten
 from evenhand.monitoring.plain import hash_keys, outcome_texts
@@ -33,7 +33,7 @@ def join_outcomes(
     at: str,
     fresh: bool,
     classes: Sequence[str] = (),
-    known: Mapping[str, ReadAs] | None = None,
+    known: Known | None = None,
 ) -> Ref:
     """Rows whose outcome became known, and those that still wait; each key counts once, whenever its rows come.
 
@@ -63,7 +63,7 @@ def join_outcomes(
     DataError
         When labels come and no column joins them, none is there, a key has two, or the model has no such label.
     """
-    outcomes, said = (None, []) if labels is None else _outcomes(labels, data, monitor, classes, known or {})
+    outcomes, said = (None, []) if labels is None else _outcomes(labels, data, monitor, classes, known or Known())
     parts = {
         "seen": seen.digest,
         "waiting": dict(waiting) if waiting else None,
@@ -86,7 +86,7 @@ def _outcomes(
     data: DataConfig,
     monitor: MonitorConfig,
     classes: Sequence[str],
-    known: Mapping[str, ReadAs],
+    known: Known,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Key and label, one row a key, and how many rows of the source have not both."""
     if data.key is None:
@@ -94,9 +94,11 @@ def _outcomes(
             "outcomes need a key to find their rows: name the column of the data that names a row, data.key"
         )
     target = monitor.labels or data.target
-    how = {target: known[data.target]} if data.target in known else {}  # the same labels under another name
+    kinds = dict(known.kinds)
+    if data.target in kinds:
+        kinds[target] = kinds[data.target]  # the same labels under another name
     with reading(labels) as given:
-        frame = read_source(**given, known={**known, **how})
+        frame = read_source(**given, known=replace(known, kinds=kinds))
     for role, name in (("key", data.key), ("outcome", target)):
         if name not in frame.columns:
             raise DataError(f"the outcomes have no column {shorten(name)} ({role}): {nearest(name, frame.columns)}")

@@ -1,5 +1,6 @@
 """Divide the rows; the test part is put away by itself, and only the steps of evidence open it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ from evenhand.config import SplitConfig
 from evenhand.data.contract import contract_of
 from evenhand.data.dataset import Dataset
 from evenhand.data.findings import find_all
+from evenhand.data.frames import Decimal
 from evenhand.data.labels import find_alike_labels
 from evenhand.data.people import PeopleRows, evidence_rows, find_people
 from evenhand.data.snapshot import read_dataset, write_dataset
@@ -36,6 +38,7 @@ def split_rows(rows: Ref, split: SplitConfig, promised: dict[str, Any] | None, s
     """
     parts = {"rows": rows.digest, "split": split.model_dump(mode="json"), "seed": seed}
     source = store().folder(rows) / "rows.parquet"
+    decimal = read_json(store().folder(rows) / "about.json").get("decimal")
     done: list[tuple[Dataset, Split]] = []
 
     def divided() -> tuple[Dataset, Split]:
@@ -49,7 +52,7 @@ def split_rows(rows: Ref, split: SplitConfig, promised: dict[str, Any] | None, s
     contract = once(
         "contract",
         {**parts, "promised": promised},
-        lambda folder: write_json(folder / "contract.json", promised or _new_contract(*divided())),
+        lambda folder: write_json(folder / "contract.json", promised or _new_contract(*divided(), decimal)),
     )
     shown = read_json(store().folder(develop) / "split.json")
     table("split", _page_rows(shown["table"]), "Rows of each class and group in each part")
@@ -70,9 +73,10 @@ def _write_develop(folder: Path, whole: Dataset, split: Split, *, seed: int, peo
     write_json(folder / "split.json", _shown(split, whole))
 
 
-def _new_contract(whole: Dataset, split: Split) -> dict[str, Any]:
+def _new_contract(whole: Dataset, split: Split, decimal: Decimal | None) -> dict[str, Any]:
     """Ranges from the training rows, kinds and categories from all: the first data keep their own contract."""
-    return contract_of(whole.take(split.rows("train")), schema=whole).to_dict()
+    contract = contract_of(whole.take(split.rows("train")), schema=whole)
+    return replace(contract, decimal=decimal).to_dict()
 
 
 def _shown(split: Split, whole: Dataset) -> dict[str, Any]:

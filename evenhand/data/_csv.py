@@ -15,15 +15,13 @@ import pandas as pd
 from evenhand.data._codes import holds_codes, number_columns, wide_columns
 from evenhand.data._encoding import detect_encoding, is_ascii_compatible
 from evenhand.data._records import scan_records
-from evenhand.data._written import Decimal, as_written
-from evenhand.data.frames import ReadAs, check_unique_names, is_text, plain_frame, require_columns
+from evenhand.data._written import as_written, decimals_shown, is_number
+from evenhand.data.frames import Decimal, Known, ReadAs, check_unique_names, is_text, plain_frame, require_columns
 from evenhand.exceptions import DataError, shorten
 
 DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE = 200
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
-_COMMA_NUMBER = re.compile(r"\s*[+-]?\d+(,\d+)?\s*")
-_THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(,\d{3})+\s*")
 
 Opener = Callable[[], IO[bytes]]
 
@@ -37,7 +35,7 @@ def read_csv(
     delimiter: str | None,
     decimal: Decimal | None,
     asked: Mapping[str, ReadAs],
-    known: Mapping[str, ReadAs],
+    known: Known,
 ) -> pd.DataFrame:
     """Read a CSV file.
 
@@ -58,7 +56,8 @@ def read_csv(
     asked
         What somebody wants certain columns to be read as; each must be there.
     known
-        What columns are known to be, as far as nobody asked otherwise; they need not be there.
+        What columns are known to be, as far as nobody asked otherwise; they need not be there. And what stands before
+        the decimals, where the file does not show it.
 
     Returns
     -------
@@ -78,14 +77,15 @@ def read_csv(
     names = _header(records, name)
     spaced = _is_spaced(sample, delimiter)
     padded = _check_widths(open_bytes, len(names), encoding, delimiter, name, spaced=spaced)
-    decimal = decimal or _decimal(records[1:], delimiter)
+    decimal = decimal or _decimal(records[1:], known.decimal)
     options = {"sep": delimiter, "skipinitialspace": spaced, "decimal": decimal or "."}
     require_columns(pd.DataFrame(columns=names), [(f"{kind} column", column) for column, kind in asked.items()])
-    kinds = {column: kind for column, kind in {**known, **asked}.items() if column in names}
+    kinds = {column: kind for column, kind in {**known.kinds, **asked}.items() if column in names}
     parse = partial(_parsed, open_bytes, names, encoding, name, options)
     cells = _with_codes(parse, kinds, None if padded is None else {names[place] for place in padded})
     frame = plain_frame(_with_numbers(cells, kinds, decimal))
-    frame.attrs.update(encoding=encoding, delimiter=delimiter)
+    _check_numbers(frame, asked, name)
+    frame.attrs.update(encoding=encoding, delimiter=delimiter, decimal=decimal)
     return frame
 
 
@@ -250,16 +250,20 @@ def _looks_like_data(records: Sequence[Sequence[str]]) -> bool:
     return odd >= 2 or (odd > 0 and odd == len(first))
 
 
-def _decimal(records: Sequence[Sequence[str]], delimiter: str) -> Decimal | None:
-    """What stands before the decimals, None where no column of numbers shows it: 1.5 and 1,5 do, and 1,234 does not."""
-    has_comma = False
-    for column in zip(*(record for record in records if len(record) == len(records[0])), strict=True):
-        cells = [cell for cell in column if cell.strip()]
-        if any("." in cell for cell in cells) and all(_NUMBER.fullmatch(cell) for cell in cells):
-            return "."
-        shown = any("," in cell and not _THOUSANDS.fullmatch(cell) for cell in cells)
-        has_comma |= shown and all(_COMMA_NUMBER.fullmatch(cell) for cell in cells)
-    return "," if has_comma and delimiter != "," else None
+def _decimal(records: Sequence[Sequence[str]], usual: Decimal | None) -> Decimal | None:
+    """What the file shows to stand before the decimals, else what is usual; None where columns are at odds."""
+    whole = [record for record in records if len(record) == len(records[0])]
+    shown = decimals_shown(zip(*whole, strict=True))
+    return shown.pop() if len(shown) == 1 else None if shown else usual
+
+
+def _check_numbers(frame: pd.DataFrame, asked: Mapping[str, ReadAs], name: str) -> None:
+    """Refuse a column that somebody calls numbers and that has other cells: nothing else would say so."""
+    for column in (column for column, kind in asked.items() if kind == "number" and is_text(frame[column])):
+        odd = sum(not is_number(cell) for cell in frame[column].dropna())
+        told = f"{odd:,} of its cells are no numbers" if odd else "its cells can be read as several numbers"
+        remedy = "correct them, or read it as text" if odd else "say in decimal what stands before the decimals"
+        raise DataError(f"{name}: column {shorten(column)} is to be read as numbers, and {told}: {remedy}")
 
 
 def _check_widths(

@@ -16,8 +16,7 @@ import pandas as pd
 
 from evenhand.data._address import local_file, shown
 from evenhand.data._folders import find_folder, readable
-from evenhand.data._written import Decimal
-from evenhand.data.frames import ReadAs, plain_frame
+from evenhand.data.frames import Decimal, Known, ReadAs, plain_frame
 from evenhand.exceptions import DataError
 
 _HEAD = 1 << 20
@@ -58,7 +57,7 @@ def read_file(
     delimiter: str | None,
     decimal: Decimal | None,
     asked: Mapping[str, ReadAs],
-    known: Mapping[str, ReadAs],
+    known: Known,
     unused: Callable[[str], bool] | None = None,
 ) -> pd.DataFrame:
     """Read a CSV or Parquet file at any address; see :func:`evenhand.data.sources.read_source`."""

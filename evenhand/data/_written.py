@@ -1,25 +1,30 @@
 """Numbers as they are printed for people: with thousands separators, a currency or percent sign."""
 
 import re
-from typing import Literal
+from collections.abc import Iterable
 
 import pandas as pd
 
-__all__ = ["Decimal", "as_written", "is_number"]
+from evenhand.data.frames import Decimal
 
-Decimal = Literal[".", ","]
+__all__ = ["as_written", "decimals_shown", "is_number"]
+
 _FEWEST = 20
 _PLAIN = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
-_SIGN = r"(?:[A-Z]{0,3}[$\u00a2-\u00a5\u0e3f\u20a0-\u20c0]|%)"
+_CODES = "AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN|SEK|SGD|TRY|USD|ZAR"  # ISO 4217
+_SIGN = rf"(?:[A-Z]{{0,3}}[$\u00a2-\u00a5\u0e3f\u20a0-\u20c0]|%|{_CODES})"
 _DIGITS = r"[1-9]\d{{0,2}}(?P<gap>[{gap}'\u2019\s])\d{{3}}(?:(?P=gap)\d{{3}})*(?:{dot}\d+)?|\d+(?:{dot}\d*)?|{dot}\d+"
 _CELL = (
     rf"\s*(?P<open>\()?(?P<minus>[+\-\u2212])?(?P<before>{_SIGN})?\s?(?P<late>[+\-\u2212])?"
-    rf"(?P<digits>DIGITS)\s?(?P<after>{_SIGN})?(?P<close>\))?\s*"
+    rf"(?P<digits>DIGITS)\s?(?P<trailing>-)?(?P<after>{_SIGN})?(?P<close>\))?(?P<last>-)?\s*"
 )
 _PRINTED: dict[Decimal, re.Pattern[str]] = {
     ".": re.compile(_CELL.replace("DIGITS", _DIGITS.format(gap=",", dot=r"\."))),
     ",": re.compile(_CELL.replace("DIGITS", _DIGITS.format(gap=".", dot=","))),
 }
+
+
+_SIGNED = ("open", "minus", "late", "trailing", "last")
 
 
 def as_written(texts: pd.Series, decimal: Decimal | None, *, asked: bool) -> pd.Series | None:
@@ -37,7 +42,7 @@ def as_written(texts: pd.Series, decimal: Decimal | None, *, asked: bool) -> pd.
         What stands before the decimals, where that is known.
     asked
         Whether somebody says that the column is one of numbers. Otherwise only those count that cannot be codes or
-        categories: more than twenty different ones, with a sign or with decimals.
+        categories: more than twenty different ones, with a sign, with decimals, or separators in the long ones alone.
 
     Examples
     --------
@@ -57,9 +62,31 @@ def as_written(texts: pd.Series, decimal: Decimal | None, *, asked: bool) -> pd.
     if not known or any(reading != known[0] for reading in known):
         return None
     sign, numbers = known[0]
-    if not asked and not sign and all(number.is_integer() for number in numbers):
+    uniform = decimal is None or len({cell.strip().isdecimal() for cell in cells}) == 1
+    if not asked and not sign and uniform and all(number.is_integer() for number in numbers):
         return None
     return texts.map(dict(zip(cells, numbers, strict=True))).astype("float64")
+
+
+def decimals_shown(columns: Iterable[Iterable[str]]) -> set[Decimal]:
+    """What stands before the decimals, by the columns of numbers that can be read in one way only.
+
+    Examples
+    --------
+    >>> decimals_shown([["1.5", "62.388"], ["62.388"], ["7", "12"], ["Ulm"]])
+    {'.'}
+    """
+    shown: set[Decimal] = set()
+    for column in columns:
+        cells = [cell for cell in column if cell.strip()]
+        if any("." in cell or "," in cell for cell in cells):
+            reads = [decimal for decimal in _PRINTED if all(_reads(cell, decimal) for cell in cells)]
+            shown |= set(reads) if len(reads) == 1 else set()
+    return shown
+
+
+def _reads(cell: str, decimal: Decimal) -> bool:
+    return bool(_PRINTED[decimal].fullmatch(cell)) or (decimal == "." and bool(_PLAIN.fullmatch(cell)))
 
 
 def is_number(text: str) -> bool:
@@ -70,7 +97,7 @@ def is_number(text: str) -> bool:
     >>> [is_number(text) for text in ("1e5", "-$1,234.50", "7 %", "A1", "1.2.3")]
     [True, True, True, False, False]
     """
-    return bool(_PLAIN.fullmatch(text)) or any(pattern.fullmatch(text) for pattern in _PRINTED.values())
+    return any(_reads(text, decimal) for decimal in _PRINTED)
 
 
 def _read(cells: list[str], decimal: Decimal) -> tuple[str, list[float]] | None:
@@ -85,10 +112,11 @@ def _read(cells: list[str], decimal: Decimal) -> tuple[str, list[float]] | None:
 
 def _is_whole(cell: re.Match[str]) -> bool:
     """Whether brackets come in pairs, and no sign comes twice."""
-    doubled = (cell["before"] and cell["after"]) or (cell["minus"] and cell["late"])
+    doubled = bool(cell["before"] and cell["after"]) or sum(bool(cell[name]) for name in _SIGNED) > 1
     return not doubled and bool(cell["open"]) == bool(cell["close"])
 
 
 def _number(cell: re.Match[str], decimal: Decimal) -> float:
     plain = float(re.sub(rf"[^\d{decimal}]", "", cell["digits"]).replace(decimal, "."))
-    return -plain if cell["open"] or (cell["minus"] or cell["late"] or "+") != "+" else plain
+    sign = next((cell[name] for name in _SIGNED if cell[name]), "+")
+    return plain if sign == "+" else -plain

@@ -11,7 +11,7 @@ import pandas as pd
 from evenhand.data._promises import ColumnPromise, GroupPromise, promise_of
 from evenhand.data.dataset import Dataset
 from evenhand.data.digest import content_digest
-from evenhand.data.frames import column_kind, distinct_texts, require_columns
+from evenhand.data.frames import Decimal, column_kind, distinct_texts, require_columns
 from evenhand.exceptions import ContractError, DataError, Problem, alike, shorten
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ColumnPromise", "Contract", "GroupPromise", "check_key", "contract_of", "infer_contract"]
 
 _FORMAT = 1
+_OPTIONAL = ("columns", "groups", "codes", "decimal")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Contract:
         How far a number may lie beyond the range that was seen, in widths of that range.
     codes
         Whether codes such as 007 were text in a CSV file that it was inferred from; earlier versions read numbers.
+    decimal
+        What stood before the decimals in that CSV file, where it was one.
     """
 
     target: str
@@ -51,6 +54,7 @@ class Contract:
     rows: int
     tolerance: float
     codes: bool = True
+    decimal: Decimal | None = None
 
     def problems(self, frame: pd.DataFrame | Dataset) -> tuple[Problem, ...]:
         """Every violation with its count, and without any row's values."""
@@ -166,11 +170,12 @@ class Contract:
         try:
             promises = tuple(ColumnPromise.from_dict(each) for each in values["columns"])
             groups = tuple(GroupPromise(each["name"], tuple(each["values"])) for each in values["groups"])
-            others = [field.name for field in fields(cls) if field.name not in ("columns", "groups", "codes")]
+            others = [field.name for field in fields(cls) if field.name not in _OPTIONAL]
             rest = {name: values[name] for name in others}
         except (KeyError, TypeError) as error:
             raise DataError("the contract is incomplete: infer a new one") from error
-        return cls(columns=promises, groups=groups, codes=bool(values.get("codes", False)), **rest)
+        codes, decimal = bool(values.get("codes", False)), values.get("decimal")
+        return cls(columns=promises, groups=groups, codes=codes, decimal=decimal, **rest)
 
 
 def _asked(name: str, options: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """Plain columns: whatever a source hands over becomes numbers, booleans, strings or dates, or a clear error."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +11,9 @@ import pandas as pd
 from evenhand.exceptions import DataError, Problem, nearest, shorten
 
 __all__ = [
+    "Decimal",
     "Kind",
+    "Known",
     "ReadAs",
     "as_numbers",
     "column_kind",
@@ -26,6 +29,25 @@ __all__ = [
 Kind = Literal["integer", "number", "boolean", "text", "datetime", "empty", "mixed"]
 
 ReadAs = Literal["text", "number"]
+Decimal = Literal[".", ","]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a CSV file beforehand, where the file itself does not say otherwise.
+
+    Attributes
+    ----------
+    kinds
+        What columns are read as.
+    decimal
+        What stands before the decimals: ``62.388`` alone could be either.
+    """
+
+    kinds: Mapping[str, ReadAs] = field(default_factory=dict)
+    decimal: Decimal | None = None
+
+
 """How a column of a CSV file is read: as text, as it is written, or as numbers unless it holds words."""
 
 _NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from evenhand.data.contract import Contract
-from evenhand.data.frames import ReadAs, padded, value_text
+from evenhand.data.frames import Known, ReadAs, padded, value_text
 from evenhand.data.sensitive import Sensitive
 
 __all__ = ["known_kinds"]
@@ -13,9 +13,7 @@ __all__ = ["known_kinds"]
 _PROMISED: dict[str, ReadAs] = {"text": "text", "integer": "number", "number": "number"}
 
 
-def known_kinds(
-    contract: Contract | None, sensitive: Mapping[str, Sensitive], *, number: str | None = None
-) -> dict[str, ReadAs]:
+def known_kinds(contract: Contract | None, sensitive: Mapping[str, Sensitive], *, number: str | None = None) -> Known:
     """How the columns of a model's data are read in every CSV file: as its contract and its description say.
 
     So codes stay text in a batch of which none has a leading zero; and what an earlier version of Evenhand took for
@@ -35,7 +33,7 @@ def known_kinds(
     >>> from evenhand.data.contract import infer_contract
     >>> first = pd.DataFrame({"zip": ["01002", "10115"], "age": [20, 60], "paid": ["yes", "no"]})
     >>> known_kinds(infer_contract(first, target="paid"), {"age": Sensitive(column="age", bins=[30])})
-    {'age': 'number', 'zip': 'text', 'paid': 'text'}
+    Known(kinds={'age': 'number', 'zip': 'text', 'paid': 'text'}, decimal=None)
     """
     promised = {} if contract is None else {each.name: each for each in contract.columns}
     kinds: dict[str, ReadAs] = {}
@@ -45,7 +43,8 @@ def known_kinds(
         kinds |= dict.fromkeys(how.columns, kind) if kind is not None else {}
     of_columns = {name: _PROMISED.get(each.kind) for name, each in promised.items() if name not in sensitive}
     kinds |= {name: kind for name, kind in of_columns.items() if kind is not None}
-    return kinds if number is None else kinds | {number: "number"}
+    decimal = None if contract is None else contract.decimal
+    return Known(kinds if number is None else kinds | {number: "number"}, decimal)
 
 
 def _of_groups(how: Sensitive, groups: tuple[str, ...]) -> ReadAs | None:

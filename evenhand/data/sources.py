@@ -1,14 +1,13 @@
 """Reading a table: a CSV or Parquet file at any address, a SQL query, or a data set that a package ships."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import pandas as pd
 
 from evenhand.data._parts import Parts, WholeFrame, open_parts
-from evenhand.data._written import Decimal
-from evenhand.data.frames import ReadAs, plain_frame
+from evenhand.data.frames import Decimal, Known, ReadAs, plain_frame
 from evenhand.exceptions import DataError, nearest, shorten
 
 __all__ = ["FORMATS", "Parts", "SourceFormat", "open_source", "read_source"]
@@ -32,7 +31,7 @@ def read_source(
     decimal: Decimal | None = None,
     text: Sequence[str] = (),
     numbers: Sequence[str] = (),
-    known: Mapping[str, ReadAs] | None = None,
+    known: Known | None = None,
     unused: Callable[[str], bool] | None = None,
 ) -> pd.DataFrame:
     """Read one source into a plain frame.
@@ -90,7 +89,7 @@ def read_source(
 
         asked: dict[str, ReadAs] = {**dict.fromkeys(numbers, "number"), **dict.fromkeys(text, "text")}
         how: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter, "decimal": decimal}
-        return read_file(path, format=format, asked=asked, known=known or {}, unused=unused, **how)
+        return read_file(path, format=format, asked=asked, known=known or Known(), unused=unused, **how)
     if sql is not None and url is not None:
         from evenhand.data._sql import read_query
 

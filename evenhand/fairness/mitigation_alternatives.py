@@ -90,7 +90,8 @@ class Alternative:
     reason
         Why it was selected, lost, failed or was skipped.
     validation, test
-        What it came to on both parts; the choice was made on the validation part alone.
+        What it came to on both parts; the choice was made by the figures of the validation part alone. A method that
+        cannot decide every row of the test part, since a group there is new to it, has failed.
     needs_sensitive_features
         Whether it needs the sensitive attribute at prediction time.
     weights_reached_fit

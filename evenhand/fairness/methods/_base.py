@@ -18,6 +18,8 @@ from evenhand.fairness.methods._problem import (
     Problem,
     as_dense,
     attribute_names,
+    combinations,
+    fixed_draws,
     group_codes,
     group_labels,
     in_fitted_order,
@@ -71,6 +73,7 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     classes_: npt.NDArray[Any]
     groups_: npt.NDArray[Any]
     attributes_: list[str]
+    columns_: list[Any] | None
     weights_reached_fit_: bool
 
     def fit(
@@ -103,10 +106,14 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         self.classes_, self.groups_ = classes, groups
         self.attributes_ = attribute_names(sensitive_features)
         self.n_features_in_ = np.shape(X)[1]
+        self.columns_ = list(X.columns) if isinstance(X, pd.DataFrame) else None
         self.weights_reached_fit_ = True
         weights = read_weights(sample_weight, len(labels))
         seed = int(self.random_state)
         least = int(getattr(self, "minimum_group", 1))
+        if least > 1:  # values that never came together here are a small group as well, and no strangers
+            more = np.union1d(groups, np.array(combinations(sensitive_features), dtype=object))
+            self.groups_, cells, groups = more, np.searchsorted(more, groups)[np.ravel(cells)], more
         if np.sum(np.bincount(np.ravel(cells)) >= least) < 2:
             raise DataError(f"fewer than two groups have {least} rows: give more rows, or lower minimum_group")
         encoded = self._encode(X, fit=True)
@@ -136,6 +143,11 @@ class MitigationMethod(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     def plain(self) -> Any:
         """The ordinary scikit-learn model that a fitted method comes to, or the method itself where there is none."""
         return self
+
+    def _draws(self, X: Any, groups: npt.NDArray[Any] | None) -> Floats:
+        """A draw for each row from the columns of the fit alone: others that stand beside them change nothing."""
+        own = X[self.columns_] if self.columns_ is not None and isinstance(X, pd.DataFrame) else X
+        return fixed_draws(own, groups, int(self.random_state))
 
     def _groups(self, X: Any, sensitive_features: Any) -> Codes | None:
         check_is_fitted(self)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -121,16 +123,34 @@ def group_labels(sensitive_features: Any, n: int) -> npt.NDArray[Any]:
     """
     if sensitive_features is None:
         raise DataError("the groups are not known: pass sensitive_features, one row for each row of X")
-    frame = sensitive_features if isinstance(sensitive_features, pd.DataFrame) else pd.DataFrame(sensitive_features)
-    if len(frame) != n:
-        raise DataError(f"sensitive_features has {len(frame)} rows and X has {n}: give the same rows to both")
-    if not frame.shape[1]:
+    texts = _texts(sensitive_features)
+    if texts and len(texts[0]) != n:
+        raise DataError(f"sensitive_features has {len(texts[0])} rows and X has {n}: give the same rows to both")
+    if not texts:
         raise DataError("sensitive_features has no column: name at least one attribute")
-    texts = [group_texts(frame.iloc[:, at]) for at in range(frame.shape[1])]
     if len(texts) == 1:
         return texts[0]
     codes, found = pd.factorize(pd.MultiIndex.from_arrays(texts))
     return np.array([joined(parts) for parts in found], dtype=object)[codes]
+
+
+def combinations(sensitive_features: Any, *, most: int = 10_000) -> list[str]:
+    """The groups that the values of several columns can make together, those of no row among them.
+
+    Examples
+    --------
+    >>> combinations(pd.DataFrame({"race": ["a", "b"], "sex": ["f", "m"]}))
+    ['a & f', 'a & m', 'b & f', 'b & m']
+    """
+    values = [sorted(set(column.tolist())) for column in _texts(sensitive_features)]
+    if len(values) < 2 or prod(map(len, values)) > most:
+        return []
+    return [joined(parts) for parts in product(*values)]
+
+
+def _texts(sensitive_features: Any) -> list[npt.NDArray[Any]]:
+    frame = sensitive_features if isinstance(sensitive_features, pd.DataFrame) else pd.DataFrame(sensitive_features)
+    return [group_texts(frame.iloc[:, at]) for at in range(frame.shape[1])]
 
 
 def attribute_names(sensitive_features: Any) -> list[str]:

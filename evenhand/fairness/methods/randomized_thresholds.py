@@ -14,7 +14,6 @@ from evenhand.fairness.methods._problem import (
     Problem,
     check_constraint,
     favorable_code,
-    fixed_draws,
 )
 from evenhand.fairness.methods._scores import PostprocessingMethod
 
@@ -132,7 +131,7 @@ class RandomizedThresholds(PostprocessingMethod):
     def _decide(self, X: Any, groups: Codes | None) -> Codes:
         positive = self._acceptance(X, groups)
         assert groups is not None
-        draws = fixed_draws(X, self.groups_[groups], int(self.random_state))
+        draws = self._draws(X, self.groups_[groups])
         answers = np.where(positive > draws, self.favorable_code_, 1 - self.favorable_code_)
         return np.asarray(answers, dtype=np.intp)
 

@@ -17,7 +17,6 @@ from evenhand.fairness.methods._problem import (
     Problem,
     check_constraint,
     favorable_code,
-    fixed_draws,
     weight_argument,
 )
 
@@ -179,7 +178,7 @@ class ExponentiatedGradientReduction(_Reduction):
     def _decide(self, X: Any, groups: Codes | None) -> Codes:
         del groups  # not part of the row's content, so that who tells the group gets the same answer
         positive = self._positive(self._encode(X))
-        cut = fixed_draws(X, None, int(self.random_state)) if self.combine == "draw" else 0.5
+        cut = self._draws(X, None) if self.combine == "draw" else 0.5
         answers = np.where(positive > cut, self.favorable_code_, 1 - self.favorable_code_)
         return np.asarray(answers, dtype=np.intp)
 

@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import approx_fprime, linprog
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import make_column_transformer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from evenhand.exceptions import DataError, ModelError
 from evenhand.fairness import methods
@@ -425,6 +428,32 @@ def test_small_groups_keep_their_rows_and_their_features():
     model = methods.CorrelationRemoval(Keeper(), minimum_group=20).fit(X.to_numpy(), y, sensitive_features=sex)
     np.testing.assert_allclose(model.model_.X_[:3], X[:3])
     assert not np.allclose(model.model_.X_[3:], X[3:])
+
+
+def test_values_that_never_came_together_are_a_small_group_and_new_values_are_refused():
+    X, y, sex = lone_stranger(unknown=0)
+    people = sex.assign(race=np.where(np.arange(len(y)) % 3, "a", "b"))
+    people.loc[people["sex"] == "m", "race"] = "a"
+    strangers = pd.DataFrame({"sex": ["m"], "race": ["b"]})
+    for name in ("group_thresholds", "randomized_thresholds", "correlation_removal"):
+        model = MINDFUL[name](LogisticRegression(), minimum_group=20).fit(X, y, sensitive_features=people)
+        answer = model.predict(X[:1], sensitive_features=strangers)
+        assert answer[0] == LogisticRegression().fit(X, y).predict(X[:1])[0]
+        with pytest.raises(DataError, match="not fitted on: 'm & c'"):
+            model.predict(X[:1], sensitive_features=strangers.assign(race="c"))
+        strict = MINDFUL[name](LogisticRegression()).fit(X, y, sensitive_features=people)
+        with pytest.raises(DataError, match="not fitted on: 'm & b'"):
+            strict.predict(X[:1], sensitive_features=strangers)
+
+
+def test_a_column_that_is_no_feature_changes_no_draw():
+    X, y, sex = lone_stranger(unknown=0)
+    base = make_pipeline(make_column_transformer((StandardScaler(), ["x", "z"])), LogisticRegression())
+    for name in ("exponentiated_gradient", "randomized_thresholds"):
+        model = MINDFUL[name](base).fit(X, y, sensitive_features=sex)
+        wider = X.assign(more=1.0)[["more", "z", "x"]]
+        both = (model.predict(rows, sensitive_features=sex).tolist() for rows in (X, wider))
+        assert next(both) == next(both)
 
 
 def test_without_two_groups_of_enough_rows_there_is_nothing_to_equalise():
