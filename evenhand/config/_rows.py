@@ -1,6 +1,7 @@
 """What a configuration says of features, labels and disparities, held to the rows once they were read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from evenhand.config._errors import shown
 from evenhand.config.root import Config
@@ -75,11 +76,13 @@ def _disparities(config: Config, classes: int) -> Found:
     if config.search.fairness.metric:
         rules.append(("search.fairness", config.search.fairness.metric))
     favorable = config.data.favorable_label not in (None, [])
+    refused = set()
     for where, metric in rules:
         why = _refused(metric, classes, favorable=favorable)
         if why:
+            refused.add(where)
             yield Problem(where, why)
-    yield from _kept(config, classes)
+    yield from (problem for problem in _kept(config, classes) if problem.where not in refused)
 
 
 def _refused(metric: str, classes: int, *, favorable: bool) -> str:
@@ -97,16 +100,29 @@ def _refused(metric: str, classes: int, *, favorable: bool) -> str:
 
 
 def _kept(config: Config, classes: int) -> Found:
-    """Limits that a mitigation is to keep."""
-    mitigate = config.mitigate
-    if mitigate.method == "none" or not (mitigate.limits or mitigate.policy):
-        return
+    """Limits that the search and a mitigation are to keep."""
+    mitigate, fairness = config.mitigate, config.search.fairness
+    asked: list[tuple[str, Any]] = []
+    if fairness.metric:
+        asked.append(("search.fairness", {fairness.metric: fairness.limit}))
+    if mitigate.method != "none" and mitigate.limits:
+        asked.append(("mitigate.limits", mitigate.limits))
+    elif mitigate.method != "none" and mitigate.policy:
+        asked.append(("mitigate.policy", mitigate.policy))
+    for where, limits in asked:
+        why = _not_kept(limits, classes, favorable=config.data.favorable_label not in (None, []))
+        if why:
+            yield Problem(where, why)
+
+
+def _not_kept(limits: Mapping[str, float] | str, classes: int, *, favorable: bool) -> str:
+    """Why limits, or those of a policy, cannot be kept with so many labels, or nothing."""
     from evenhand.fairness.mitigation_limits import as_limits
     from evenhand.fairness.policies.load import load_policy
 
-    where = "mitigate.limits" if mitigate.limits else "mitigate.policy"
     try:
-        task, favorable = "binary" if classes == 2 else "multiclass", config.data.favorable_label not in (None, [])
-        as_limits(mitigate.limits or load_policy(mitigate.policy), task, favorable=favorable)
+        known = load_policy(limits) if isinstance(limits, str) else limits
+        as_limits(known, "binary" if classes == 2 else "multiclass", favorable=favorable)
     except DataError as error:
-        yield Problem(where, str(error))
+        return str(error)
+    return ""

@@ -1,10 +1,11 @@
 """How less discriminatory alternatives to the model are searched."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
-from evenhand.config._base import Section
+from evenhand.config._base import Conflict, Section
 
 __all__ = ["MitigateConfig"]
 
@@ -55,3 +56,8 @@ class MitigateConfig(Section):
     minimum_group: int | None = Field(default=None, ge=2, le=100_000)
     """Groups with fewer rows in a part are shown and take no part in the limits, like `unknown`; by default those under
     what the policy says, or 20."""
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Two sets of limits, of which one alone could be kept."""
+        if self.limits and self.policy:
+            yield Conflict(("limits", "policy"), "limits and policy exclude each other: a policy holds whole; keep one")

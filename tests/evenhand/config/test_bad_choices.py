@@ -20,6 +20,11 @@ WRONG: dict[str, tuple[Change, str, str]] = {
         "mitigate.limits",
         "there is no limit for 'demographic_parity'",
     ),
+    "limits beside a policy": (
+        {"mitigate": {"limits": {"demographic_parity_difference": 0.9}, "policy": "us-four-fifths"}},
+        "mitigate",
+        "limits and policy exclude each other",
+    ),
     "a limit beyond 1": ({"mitigate.limits": {"equal_opportunity_ratio": 1.5}}, "mitigate.limits", "the limit 1.5"),
     "limits of what is not sensitive": (
         {"mitigate.attributes": ["age"]},
@@ -504,6 +509,11 @@ RATIO = {"demographic_parity_ratio": 0.8}
             {"data": {"favorable_label": None}, "search": {"fairness": {"metric": "equal_opportunity_difference"}}},
             3,
             "search.fairness: equal opportunity compares the recall of favorable labels: declare them",
+        ),
+        (
+            {"search": {"fairness": {"metric": "equalized_odds_ratio", "limit": 0.8}}},
+            3,
+            "search.fairness: equalized_odds_ratio is for two labels: limit a difference",
         ),
         (
             {"audit": {"policies": ["own.yaml"]}},
