@@ -161,8 +161,8 @@ def _headline(outcome: Outcome) -> Text:
     alias = f", {outcome.alias}" if outcome.alias else ""
     number = f"version {plain(outcome.model_version)}{alias}" if outcome.model_version else "waits for MLflow"
     text = Text(f"{plain(outcome.model_name)} {number}", style="bold")
-    trials = f", the best of {summary.trials} trials" if summary.trials else ""
-    text.append(f"\n{plain(summary.algorithm)}{trials}", style="not bold")
+    choice = summary.choice or (f"the best of {summary.trials} trials" if summary.trials else "")
+    text.append("\n" + ", ".join(plain(said) for said in (summary.algorithm, choice) if said), style="not bold")
     if summary.rows:
         rows = ", ".join(f"{count:,} {plain(part)}" for part, count in summary.rows.items())
         text.append(f"\nrows: {rows}", style="not bold dim")

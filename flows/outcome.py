@@ -77,6 +77,8 @@ class Summary:
         Rows of each part: ``{"train": 1193, "validation": 398, "test": 398}``.
     trials
         Trials of the search that were scored.
+    choice
+        How the selected one was chosen, to stand behind the algorithm: ``the best of 24 trials``; "" in older runs.
     confidence
         Level of the intervals.
     notes
@@ -91,6 +93,7 @@ class Summary:
     findings: tuple[str, ...] = ()
     rows: Mapping[str, int] = field(default_factory=dict)
     trials: int | None = None
+    choice: str = ""
     confidence: float = 0.95
     notes: tuple[str, ...] = ()
     missing_statements: tuple[str, ...] = ()

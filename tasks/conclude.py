@@ -10,6 +10,7 @@ from prefect.artifacts import create_link_artifact
 from prefect.context import FlowRunContext
 
 from evenhand.disclosure import rests_on_few
+from evenhand.modeling.search_words import told_choice, told_limit
 from evenhand.store import Ref, write_text
 from tasks.registry import Version
 from tasks.step import home, in_flow, markdown, note, plain_markdown, read_json, step, store
@@ -128,6 +129,7 @@ def _summary(at: dict[str, Path], min_cell: int) -> dict[str, Any]:
         "findings": [f"{finding['column']} {finding['message']}" for finding in findings],
         "rows": split["counts"],
         "trials": search["n_trials"],
+        "choice": told_choice(search),
         "confidence": evaluation["confidence"],
         "notes": [*_notes(at, search), *_about_mitigation(at["fitted"] / "mitigation.json")],
         "missing_statements": read_json(at["page"] / "missing.json"),
@@ -136,7 +138,9 @@ def _summary(at: dict[str, Path], min_cell: int) -> dict[str, Any]:
 
 def _notes(at: dict[str, Path], search: dict[str, Any]) -> list[str]:
     calibration, threshold = (read_json(at["fitted"] / f"{name}.json") for name in ("calibration", "threshold"))
-    notes = [f"calibration {calibration['method']}: {calibration['reason']}"]
+    limited = told_limit(search)
+    notes = [f"search: {limited}"] if limited else []
+    notes.append(f"calibration {calibration['method']}: {calibration['reason']}")
     if threshold["applied"]:
         notes.append(f"threshold {threshold['threshold']:.3f} by {threshold['rule']}")
     selected, best = search["selected"], search["best"]
@@ -221,6 +225,9 @@ def _summary_page(outcome: dict[str, Any]) -> str:
     summary = outcome["summary"]
     lines = [
         f"**{plain_markdown(summary['algorithm'])}**{_number(outcome)}, alias `{outcome['alias']}`",
+        "",
+        plain_markdown(summary["choice"]),
+        *(f"- {plain_markdown(said)}" for said in summary["notes"]),
         "",
         f"Decision: **{outcome['decision']}**",
         *(f"- {plain_markdown(reason)}" for reason in outcome["decision_reasons"]),

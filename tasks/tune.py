@@ -19,6 +19,7 @@ from evenhand.modeling.meter import Meter
 from evenhand.modeling.search import search as search_model
 from evenhand.modeling.search_fairness import FairnessLimit
 from evenhand.modeling.search_results import SearchResult, Trial
+from evenhand.modeling.search_words import told_limit, told_pool
 from evenhand.store import Ref
 from tasks.step import (
     emit,
@@ -28,6 +29,7 @@ from tasks.step import (
     load_weights,
     note,
     once,
+    plain_markdown,
     read_json,
     step,
     step_key,
@@ -119,7 +121,7 @@ def _tell(folder: Path, search: SearchConfig, run: RunRef) -> None:
     """Record the search, and show it on Prefect's page."""
     found = read_json(folder / "search.json")
     trials = _trial_rows(found)
-    table("trials", trials, "Every trial of the search")
+    table("trials", trials, " ".join(["Every trial of the search.", plain_markdown(told_limit(found))]).strip())
     spent = read_json(folder / "cost.json")
     log(run, _items(found, trials, folder, search.child_runs))
     log(run, [Metrics({f"search/{name}": spent[name] for name in ("cpu_seconds", "peak_memory_bytes", "energy_kwh")})])
@@ -204,14 +206,15 @@ def _progress(total: int | None, save: Callable[[], None]) -> Iterator[OnTrial]:
 
 
 def _write(folder: Path, result: SearchResult) -> None:
-    write_json(folder / "search.json", result.to_dict())
-    best = result.best
+    found, best = result.to_dict(), result.best
+    write_json(folder / "search.json", found)
     keep_figure(
         folder,
         "search",
         result.plot(),
         title="Score of every trial, by cross-validation on the training part",
-        alt=f"{len(result.trials)} trials; the best is trial {best.number}, {best.candidate}, with {best.mean:.4f}.",
+        alt=f"{len(result.trials)} trials; the best{told_pool(found)} is trial {best.number}, {best.candidate}, with "
+        f"{best.mean:.4f}.",
     )
     if result.fairness is not None:
         said = "the selected one keeps the limit" if result.fairness["met"] else "none of which keeps the limit"

@@ -32,6 +32,7 @@ _PLACED = (
     "scores",
     "confusion",
     "search",
+    "search_front",
     "trials",
     "search_progress",
     "threshold",

@@ -5,6 +5,7 @@ from typing import Any
 
 from evenhand.card.inputs import Inputs
 from evenhand.card.text import count, join, number, plain, words
+from evenhand.modeling.search_words import told_pool
 
 __all__ = ["words_for"]
 
@@ -146,10 +147,8 @@ def _search(inputs: Inputs, _: str) -> Words | None:
         return None
     best = (search.get("best") or {}).get("mean")
     trials = count(search.get("n_trials"))
-    return (
-        "Score of each trial",
-        f"{trials} trials; the best cross-validated {words(search.get('scorer'))} is {number(best, 4)}.",
-    )
+    score = f"{words(search.get('scorer'))}{told_pool(search)}"
+    return "Score of each trial", f"{trials} trials; the best cross-validated {score} is {number(best, 4)}."
 
 
 _MAKERS: Mapping[str, Callable[[Inputs, str], Words | None]] = {

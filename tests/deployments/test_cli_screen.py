@@ -93,6 +93,18 @@ def test_a_run_with_little_to_say(outcome: Outcome) -> None:
     assert "Read this first" not in text
 
 
+def test_how_the_model_was_chosen_is_said_and_older_runs_have_the_number_of_trials(outcome: Outcome) -> None:
+    from dataclasses import replace
+
+    nearest = "of 6 trials the nearest to a limit that none keeps, demographic parity ratio at least 0.9"
+    limited = replace(outcome, summary=replace(outcome.summary, choice=nearest))
+    assert f"histogram gradient boosting, {nearest}\n" in printed(limited, width=140)
+    assert "the best of" not in printed(limited)
+    older = outcome.to_dict()
+    del older["summary"]["choice"]
+    assert "histogram gradient boosting, the best of 24 trials" in printed(Outcome.from_dict(older))
+
+
 def lines(*, verbose: bool) -> list[str]:
     stream = io.StringIO()
     with watch(Console(file=stream, width=120), verbose=verbose) as tell:

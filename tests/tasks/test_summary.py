@@ -1,4 +1,7 @@
-"""What the screen and Prefect's page tell of groups: nothing that rests on few people."""
+"""What the screen and the pages tell: of groups nothing that rests on few people; what a limit of the search did."""
+
+import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -6,7 +9,7 @@ import pytest
 
 from evenhand.fairness import BiasDetector
 from evenhand.fairness.tables import group_table
-from tasks.conclude import _groups
+from tasks.conclude import _groups, _notes, _summary_page
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +45,27 @@ def test_a_table_for_many_eyes_withholds_them_too(audit: dict) -> None:
     assert not (whole == "withheld").any(axis=None)
     pd.testing.assert_frame_equal(told.drop(few), whole.drop(few))
     assert told["n"].tolist() == whole["n"].tolist(), "the groups themselves are shown"
+
+
+def test_a_limit_that_no_trial_keeps_is_read_first_and_stands_on_the_pages(tmp_path: Path) -> None:
+    for name, said in (("calibration", {"method": "none", "reason": "good"}), ("threshold", {"applied": False})):
+        (tmp_path / f"{name}.json").write_text(json.dumps(said))
+    read = {"value": 0.2, "attribute": "sex", "between": ["f", "m"], "inside": False, "reason": ""}
+    trial = {"number": 0, "candidate": "logistic", "mean": 0.8, "status": "complete", "fairness": read}
+    limit = {"metric": "demographic_parity_difference", "limit": 0.1, "met": False, "front": [0]}
+    search = {
+        "n_trials": 1,
+        "best": trial,
+        "selected": trial,
+        "trials": [trial],
+        "scorer": "roc_auc",
+        "fairness": limit,
+    }
+    notes = _notes({"fitted": tmp_path}, search)
+    assert notes[0].startswith("search: No trial keeps the limit, demographic parity difference at most 0.1: ")
+    summary = {"algorithm": "boosting", "choice": "the best of 4 trials", "notes": notes, "metrics": [], "groups": []}
+    head = {"model_version": "1", "alias": "challenger", "decision": "hold", "decision_reasons": []}
+    page = _summary_page({**head, "summary": summary})
+    assert "\nthe best of 4 trials\n- search: No trial keeps the limit" in page
+    without = _notes({"fitted": tmp_path}, {**search, "fairness": None})
+    assert without == ["calibration none: good"]

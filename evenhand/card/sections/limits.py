@@ -8,6 +8,7 @@ from evenhand.card.inputs import Inputs
 from evenhand.card.sections.data import sampled
 from evenhand.card.sections.groups import GAPS, four_fifths
 from evenhand.card.text import count, join, number, plain, words
+from evenhand.modeling.search_words import told_limit
 
 __all__ = ["limitations", "limits_section"]
 
@@ -91,6 +92,18 @@ def _of_sample(inputs: Inputs) -> Iterator[Cell]:
         )
 
 
+def _of_search(inputs: Inputs) -> Iterator[Cell]:
+    limited = inputs.search.get("fairness") or {}
+    if limited.get("met", True):
+        return
+    said = f"Search: {plain(told_limit(inputs.search))}"
+    changed = inputs.mitigation
+    if changed.get("met") and changed.get("selected") != "unmitigated":
+        yield Cell(f"{said} The model of this card is an alternative to it that keeps its own limits.", tone="open")
+    else:
+        yield Cell(said, tone="flag")
+
+
 def _of_features(inputs: Inputs) -> Iterator[Cell]:
     for finding in inputs.data.get("findings") or ():
         if finding.get("kind") in (
@@ -125,7 +138,7 @@ def _of_gaps_in_evidence(inputs: Inputs) -> Iterator[Cell]:
 def limitations(inputs: Inputs) -> tuple[Cell, ...]:
     """Every limitation that the evidence itself shows."""
     found = [*_of_gaps_in_evidence(inputs), *_of_audit(inputs), *_of_metrics(inputs), *_of_classes(inputs)]
-    found += [*_of_sample(inputs), *_of_features(inputs)]
+    found += [*_of_search(inputs), *_of_sample(inputs), *_of_features(inputs)]
     return tuple(sorted(found, key=lambda cell: cell.tone != "flag"))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from evenhand.card.blocks import Block, Cell, Facts, Section, Table, Text
 from evenhand.card.inputs import Inputs, Values
 from evenhand.card.text import count, duration, join, name_of, number, plain, size, words
+from evenhand.modeling.search_words import told_limit, told_pool
 
 __all__ = ["training_section"]
 
@@ -33,7 +34,8 @@ def _search(inputs: Inputs) -> tuple[Block, ...]:
         f"{count(search.get('n_trials', len(trials)))} trials by {plain(search.get('method', 'an unnamed method'))} "
         f"search, {plain(search.get('folds', '?'))} folds, optimising {words(search.get('scorer', '?'))}; "
         f"{pruned} stopped early, {failed} failed. Selected: trial {plain(best.get('number', '?'))}, preferring "
-        f"{'the simplest within one standard error of the best' if search.get('prefer') == 'simplest' else 'the best'}."
+        f"{'the simplest within one standard error of the best' if search.get('prefer') == 'simplest' else 'the best'}"
+        f"{told_pool(search)}."
     )
     rows = tuple(
         (
@@ -46,8 +48,21 @@ def _search(inputs: Inputs) -> tuple[Block, ...]:
         for row in search.get("preference") or ()
     )
     columns = ("Candidate", "Best score", "Standard error", "Gives up", "Within one standard error")
-    table = (Table("What a simpler candidate would cost (cross-validated score)", columns, rows),) if rows else ()
-    return (Text(text), *inputs.drawn(["search", "trials", "search_progress"]), *table)
+    caption, note = "What a simpler candidate would cost (cross-validated score)", ""
+    if pool := told_pool(search):
+        note = f"Each candidate's best trial{pool}."
+    table = (Table(caption, columns, rows, note),) if rows else ()
+    pictures = inputs.drawn(["search", "search_front", "trials", "search_progress"])
+    return (Text(text), *_limited(search), *pictures, *table)
+
+
+def _limited(search: Values) -> tuple[Block, ...]:
+    """What the search's limit on a disparity did."""
+    said = plain(told_limit(search))
+    if not said:
+        return ()
+    where = " Values are of the decisions on the held-out rows of all folds together."
+    return (Text(said + where, tone="plain" if search["fairness"]["met"] else "flag"),)
 
 
 def _parameters(inputs: Inputs) -> tuple[Block, ...]:
