@@ -10,8 +10,10 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from textwrap import wrap
 from threading import RLock
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,9 +27,11 @@ __all__ = [
     "figure_style",
     "figure_to_png",
     "figure_to_svg",
+    "label_below",
     "laid_out",
     "new_figure",
     "plain_label",
+    "wrapped_label",
 ]
 
 INK = "#22262b"
@@ -83,6 +87,8 @@ _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _PROLOGUE = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
+_LINE = 0.16
+"""Inches that a line of an axis' label takes."""
 _lock = RLock()
 _laid: "list[Figure]" = []
 """Figures within :func:`laid_out`; only who holds the lock draws."""
@@ -157,6 +163,58 @@ def plain_label(text: object, *, limit: int = 40) -> str:
     line = " ".join(_UNPRINTABLE.sub(" ", str(text)).split())
     half = (limit - 1) // 2
     return line if len(line) <= limit else f"{line[: limit - 1 - half]}…{line[-half:]}"
+
+
+def wrapped_label(text: object, *, width: int = 40, limit: int = 144) -> str:
+    """Any value as a label on as many lines as it needs; see :func:`plain_label`.
+
+    Parameters
+    ----------
+    width
+        Characters of a line at most; three quarters of it where any is as wide as two, such as Chinese ones.
+    limit
+        Characters in all.
+
+    Examples
+    --------
+    >>> print(wrapped_label("probability of the Liberal Democrats", width=20))
+    probability of the
+    Liberal Democrats
+    """
+    line = plain_label(text, limit=limit)
+    wide = any(east_asian_width(sign) in "WF" for sign in line)
+    return "\n".join(wrap(line, width * 3 // 4 if wide else width))
+
+
+def label_below(axes: "Axes", *parts: str) -> None:
+    """Name the horizontal axis, whole however long its words and narrow the axes beside long ticks are.
+
+    It ends where the axes end, so that only a line wider than the figure could be cut: forty capitals take four inches.
+    A line that is wrapped makes the figure higher and the axes no smaller.
+
+    Parameters
+    ----------
+    axes
+        Of a figure of five inches or more.
+    *parts
+        What stands on a line of its own, or on several.
+
+    Examples
+    --------
+    >>> figure, axes = new_figure(width=5, height=3)
+    >>> label_below(axes, "attribution", "(score of the class before the softmax, Liberal Democrat)")
+    >>> print(axes.get_xlabel())
+    attribution
+    (score of the class before the softmax,
+    Liberal Democrat)
+    >>> round(float(figure.get_figheight()), 2)
+    3.16
+    """
+    text = "\n".join(wrapped_label(part) for part in parts)
+    axes.set_xlabel(text, loc="right")
+    figure = axes.get_figure(root=True)
+    if figure is not None:
+        figure.set_figheight(figure.get_figheight() + _LINE * (text.count("\n") + 1 - len(parts)))
 
 
 def figure_to_svg(figure: "Figure") -> str:

@@ -9,12 +9,22 @@ from evenhand.explain.cases import Case
 from evenhand.explain.dependence import Dependence
 from evenhand.explain.explanation import Explanation
 from evenhand.explain.proxies import ProxyReport
-from evenhand.plotting import GRID, MUTED, PALETTE, figure_style, new_figure, plain_label
+from evenhand.plotting import (
+    GRID,
+    MUTED,
+    PALETTE,
+    figure_style,
+    label_below,
+    new_figure,
+    plain_label,
+    wrapped_label,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "class_unit",
     "plot_bar",
     "plot_case",
     "plot_dependence",
@@ -79,7 +89,7 @@ def plot_bar(explanation: Explanation) -> "Figure":
             error = _whiskers(item.mean_abs, item.low, item.high)
             axes.barh(y, item.mean_abs, xerr=error, color=PALETTE[0], ecolor=MUTED, height=0.6)
         _ticks(axes, [item.feature for item in shown])
-        axes.set_xlabel(f"mean size of attribution\n({explanation.unit})")
+        label_below(axes, "mean size of attribution", f"({explanation.unit})")
     return figure
 
 
@@ -93,7 +103,7 @@ def plot_importance(explanation: Explanation) -> "Figure":
             axes.errorbar(value, y, xerr=_whiskers(value, low, high), fmt="o", color=PALETTE[0], ecolor=MUTED)
         axes.axvline(0, color=MUTED, linewidth=0.8)
         _ticks(axes, [item.feature for item in shown])
-        axes.set_xlabel(f"fall of {explanation.importance.scorer}\nwhen the feature is shuffled")
+        label_below(axes, f"fall of {explanation.importance.scorer}", "when the feature is shuffled")
         if explanation.importance.reason:
             axes.set_title(plain_label(explanation.importance.reason, limit=40))
     return figure
@@ -118,13 +128,14 @@ def plot_summary(explanation: Explanation, label: str) -> "Figure":
                 axes.plot(band.mean, place, "o", color=colour, markersize=3.6)
         axes.axvline(0, color=MUTED, linewidth=0.8)
         _ticks(axes, [item.feature for item in shown])
-        axes.set_xlabel(f"attribution\n({_unit(explanation.unit, label)})")
+        label_below(axes, "attribution", f"({class_unit(explanation.unit, label)})")
         axes.set_title("blue: low, red: high, grey: categories", fontweight="normal", fontsize=9)
     return figure
 
 
-def _unit(unit: str, label: str) -> str:
-    return unit if repr(label) in unit else f"{unit}, {plain_label(label, limit=24)}"
+def class_unit(unit: str, label: str) -> str:
+    """What attributions to a class are measured in; the class is named once."""
+    return unit if repr(label) in unit else f"{unit}, {plain_label(label, limit=72)}"
 
 
 def _shade(step: int, steps: int, *, missing: bool, ordered: bool) -> Any:
@@ -151,7 +162,7 @@ def plot_groups(explanation: Explanation, attribute: str, label: str) -> "Figure
             axes.barh(ys, [means[name] for name in names], height=height * 0.9, color=colour, label=text)
         axes.axvline(0, color=MUTED, linewidth=0.8)
         _ticks(axes, names)
-        axes.set_xlabel(f"mean attribution\n({_unit(explanation.unit, label)})")
+        label_below(axes, "mean attribution", f"({class_unit(explanation.unit, label)})")
         axes.set_title(plain_label(attribute, limit=32))
         if groups:
             axes.legend(loc="best")
@@ -183,7 +194,8 @@ def plot_dependence(dependence: Dependence) -> "Figure":
             axes.set_xlim(-0.5, len(names) - 0.5)
         axes.set_ylim(0, 1)
         axes.set_xlabel(plain_label(dependence.feature))
-        axes.set_ylabel("probability" if not alone else f"probability of {plain_label(dependence.curves[0].label)}")
+        what = f"probability of {dependence.curves[0].label}" if alone else "probability"
+        axes.set_ylabel(wrapped_label(what, width=22, limit=72))
         if not alone:
             axes.legend(loc="best")
     return figure
@@ -203,8 +215,8 @@ def plot_proxies(report: ProxyReport) -> "Figure":
         axes.axvline(0.5, color=MUTED, linewidth=0.8)
         _ticks(axes, [proxy.feature or "all features together" for proxy in shown])
         axes.set_xlim(min(0.4, *(proxy.low for proxy in shown)) - 0.01, 1.01)
-        said = ".5 is chance; tick: best of 19 shuffles"
-        axes.set_xlabel(f"ROC-AUC for {plain_label(report.attribute, limit=28)}\n({said})")
+        said = "chance: .5; tick: best of 19 shuffles"
+        label_below(axes, f"ROC-AUC for {plain_label(report.attribute)}", f"({said})")
         axes.set_title("red: above chance", fontweight="normal", fontsize=9)
     return figure
 
@@ -220,7 +232,7 @@ def plot_case(case: Case, unit: str) -> "Figure":
         axes.set_yticks(np.arange(len(names)), names)
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel(f"mean attribution of rows in the band\n({_unit(unit, case.label or '')})")
+        label_below(axes, "mean attribution of rows in the band", f"({class_unit(unit, case.label or '')})")
         title = f"{plain_label(case.attribute, limit=20)} = {plain_label(case.group, limit=20)}: {case.kind}"
         axes.set_title(title)
         axes.tick_params(axis="y", color=GRID)

@@ -11,7 +11,8 @@ from evenhand.exceptions import DataError
 from evenhand.explain._shap import import_shap
 from evenhand.explain.bands import is_numeric
 from evenhand.explain.explanation import LocalExplanation
-from evenhand.plotting import MUTED, PALETTE, figure_style, new_figure, plain_label
+from evenhand.explain.plots import class_unit
+from evenhand.plotting import MUTED, PALETTE, figure_style, label_below, new_figure, plain_label, wrapped_label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +39,7 @@ def plot_beeswarm(local: LocalExplanation, label: str) -> "Figure":
         axes.axvline(0, color=MUTED, linewidth=0.8)
         axes.set_yticks(np.arange(len(order)), [plain_label(made.features[j], limit=28) for j in order])
         axes.set_ylim(len(order) - 0.5, -0.5)
-        axes.set_xlabel(f"attribution ({made.unit}): {plain_label(label)}")
+        label_below(axes, "attribution", f"({class_unit(made.unit, label)})")
     return figure
 
 
@@ -89,8 +90,9 @@ def plot_waterfall(local: LocalExplanation, row: int, label: str) -> "Figure":
         axes.axvline(start, color=MUTED, linewidth=0.8, linestyle=":")
         axes.set_yticks(np.arange(len(steps)), [name for name, _ in steps])
         axes.set_ylim(len(steps) - 0.5, -0.5)
+        axes.use_sticky_edges = False  # the largest step begins or ends the axes, and its number stands beside it
         axes.margins(x=0.12)
-        axes.set_xlabel(f"{made.unit}: {plain_label(label)}; base {base:.2f}, row {start:.2f}")
+        label_below(axes, class_unit(made.unit, label), f"base {base:.2f}, row {start:.2f}")
     return figure
 
 
@@ -104,7 +106,7 @@ def plot_ice(local: LocalExplanation, feature: str, grid: Sequence[float | str],
         axes.plot(xs, curves.mean(axis=0), color=PALETTE[1])
         axes.set_ylim(0, 1)
         axes.set_xlabel(plain_label(feature))
-        axes.set_ylabel(f"probability of {plain_label(label)}")
+        axes.set_ylabel(wrapped_label(f"probability of {label}", width=22, limit=72))
         if len(grid) and isinstance(grid[0], str):
             axes.set_xticks(xs, [plain_label(value, limit=14) for value in grid], rotation=30, ha="right")
     return figure

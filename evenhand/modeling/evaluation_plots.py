@@ -9,7 +9,7 @@ from evenhand.exceptions import ModelError
 from evenhand.modeling.costs import Costs
 from evenhand.modeling.evaluation import Evaluation
 from evenhand.modeling.threshold import ThresholdReport
-from evenhand.plotting import INK, MUTED, PALETTE, figure_style, new_figure, plain_label
+from evenhand.plotting import INK, MUTED, PALETTE, figure_style, new_figure, plain_label, wrapped_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,8 +91,8 @@ def plot_reliability(evaluation: Result) -> "Figure":
         below.set_xlabel("Probability of the predicted class")
     else:
         label = plain_label(data["positive_label"])
-        _unit_square(axes, "", f"Observed share of {label} ({level} interval)")
-        below.set_xlabel(f"Predicted probability of {label}")
+        _unit_square(axes, "", wrapped_label(f"Observed share of {label} ({level} interval)", width=32))
+        below.set_xlabel(wrapped_label(f"Predicted probability of {label}"))
     below.bar(columns["low"], columns["n"], width=columns["high"] - columns["low"], align="edge", color=PALETTE[0])
     below.set_ylabel("Rows")
     return figure
@@ -151,7 +151,7 @@ def plot_threshold(report: ThresholdReport | Mapping[str, Any]) -> "Figure":
     label = f"chosen: {data['threshold']:.3f}"
     axes.axvline(data["threshold"], color=PALETTE[1], linestyle="--", linewidth=1.2, label=label)
     axes.set_xlim(0, 1)
-    axes.set_xlabel(f"Threshold on the probability of {plain_label(data['positive_label'])}")
+    axes.set_xlabel(wrapped_label(f"Threshold on the probability of {plain_label(data['positive_label'])}", width=48))
     axes.set_ylabel("Expected cost of a row" if cost else plain_label(data["scorer"]))
     return _finish(figure, axes, "best")
 

@@ -48,12 +48,39 @@ def test_every_public_figure_fits_a_phone_with_long_names(explanation):
     shown = {name: figure for name, figure in renamed.plots().items() if not name.startswith("case-")}
     for name, figure in shown.items():
         assert figure.get_figwidth() <= 5, name
-        with laid_out(figure):
-            figure_to_png(figure, dpi=int(figure.dpi))
-            axes = figure.axes[0]
-            texts = [axes.xaxis.label, axes.yaxis.label, axes.title, *axes.get_yticklabels()]
-            boxes = [text.get_window_extent() for text in texts if text.get_text()]
-        assert all(box.x0 >= -1 and box.x1 <= figure.bbox.width + 1 for box in boxes), name
+        assert not cut_off(figure), name
+
+
+def cut_off(figure):
+    """The texts of a figure that do not lie in it whole."""
+    with laid_out(figure):
+        figure_to_png(figure, dpi=int(figure.dpi))
+        axes = figure.axes[0]
+        texts = [axes.xaxis.label, axes.yaxis.label, axes.title, *axes.get_yticklabels()]
+        boxes = {text.get_text(): text.get_window_extent() for text in texts if text.get_text()}
+    wide, high = figure.bbox.width + 1, figure.bbox.height + 1
+    return [text for text, box in boxes.items() if box.x0 < -1 or box.x1 > wide or box.y0 < -1 or box.y1 > high]
+
+
+@pytest.mark.parametrize(
+    ("task", "ending"), [("multiclass", " DEMOCRATIC AND UNIONIST PARTY OF GREAT BRITAIN"), ("binary", "政" * 200)]
+)
+def test_the_name_of_a_class_stands_in_every_figure_whole(data, task, ending):
+    train, test = data[task]
+    told = {label: f"Liberal {label}{ending}" for label in train.y.unique()}
+    favorable = told.get(test.favorable_label)
+    train, test = (replace(part, y=part.y.map(told), favorable_label=favorable) for part in (train, test))
+    model = fit_candidate("logistic", {}, train.X, train.y, seed=0)
+    made = explain(model, test, background=train.X, rows=30, repeats=2, features=1)
+    local, label = made.local, made.labels[-1]
+    own = {
+        "beeswarm": plot_beeswarm(local, label),
+        "waterfall": plot_waterfall(local, int(local.rows.index[0]), label),
+        "ice": plot_ice(local, made.dependence[0].feature, made.dependence[0].grid, label),
+    }
+    assert not {name: cut for name, figure in {**made.plots(), **own}.items() if (cut := cut_off(figure))}
+    named = " ".join(figure.axes[0].get_xlabel() for name, figure in made.plots().items() if name.startswith("summary"))
+    assert all(label in " ".join(named.split()) or len(label) > 72 for label in made.labels)
 
 
 def test_restricted_figures_draw(explanation):

@@ -14,7 +14,7 @@ from evenhand.exceptions import DataError, ModelError
 from evenhand.modeling import evaluation_plots as plots
 from evenhand.modeling.evaluation import Evaluation, evaluate
 from evenhand.modeling.figure_names import FIGURES
-from evenhand.plotting import figure_to_svg
+from evenhand.plotting import figure_to_png, figure_to_svg, laid_out
 
 LABELS = {2: ["no", "yes"], 4: ["a", "b", "c", "d"]}
 
@@ -287,6 +287,16 @@ def test_every_figure_draws_from_the_result_and_from_its_json(k: int) -> None:
     ):
         assert figure_to_svg(plot(result)) == figure_to_svg(plot(loaded))
         assert all(axes.get_ylabel() for axes in plot(result).axes)
+
+
+def test_a_long_label_is_not_cut_off() -> None:
+    named = "approved for the whole amount after a review by two"
+    figure = plots.plot_reliability({**assess(*world(200, 2)).to_dict(), "positive_label": named})
+    with laid_out(figure):
+        figure_to_png(figure, dpi=int(figure.dpi))
+        boxes = [label.get_window_extent() for axes in figure.axes for label in (axes.xaxis.label, axes.yaxis.label)]
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width for box in boxes)
+    assert all(box.y0 >= 0 and box.y1 <= figure.bbox.height for box in boxes)
 
 
 def test_figures_of_undefined_parts() -> None:
