@@ -5,7 +5,7 @@ from typing import Any
 
 from evenhand.card.blocks import Block, Cell, Items, Section, Table, Text
 from evenhand.card.inputs import Inputs
-from evenhand.card.text import count, join, metric_cell, number, plain, words
+from evenhand.card.text import count, join, metric_cell, number, percent, plain, words
 
 __all__ = ["reasons_section"]
 
@@ -31,7 +31,20 @@ def _global(inputs: Inputs) -> tuple[Block, ...]:
     notes = tuple(Text(plain(note), tone="muted") for note in found.get("notes") or ())
     summaries = [name for name in inputs.pictures if name.startswith("summary")]
     pictures = inputs.drawn(["bar", "importance", *summaries])
-    return (Text(text), *notes, *pictures, Table("What matters most to the model", columns, rows, note))
+    table = Table("What matters most to the model", columns, rows, note)
+    return (Text(text), *_fidelity(found), *notes, *pictures, table)
+
+
+def _fidelity(found: Mapping[str, Any]) -> tuple[Block, ...]:
+    """How far LIME's local explanations reach; SHAP's add up to the score and have no such figure."""
+    fidelity = found.get("fidelity")
+    if fidelity is None:
+        return ()
+    text = (
+        f"Fidelity of the local explanations: R2 {number(fidelity, 2)} on average. Of the way in which the model's "
+        f"score varies around a row, the attributions account for {percent(fidelity, 0)}; the rest they do not explain."
+    )
+    return (Text(text),)
 
 
 def _mean_size(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +123,9 @@ def _cases(inputs: Inputs) -> tuple[Block, ...]:
         score = plain(case.get("score") or "withheld")
         items.append(Cell(f"{head}: probability {score}, predicted {plain(case.get('predicted'))}. {drivers}"))
     intro = Text("For each group the closest denial and the most confident error, in bands that several people share.")
-    return (intro, Items(tuple(items))) if items else (Text("No cases were chosen.", tone="absent"),)
+    if not items:
+        return (Text("No cases were chosen.", tone="absent"),)
+    return (intro, *_fidelity(inputs.explanation), Items(tuple(items)))
 
 
 def reasons_section(inputs: Inputs) -> Section:

@@ -180,6 +180,18 @@ def test_the_card_shows_what_calibration_does_to_the_decisions(inputs):
     assert "would make the decisions worse" in markdown
 
 
+def test_the_fidelity_of_local_explanations_stands_where_they_are(inputs):
+    """LIME has one; SHAP's attributions are exact, and nothing is said of them."""
+    for fidelity, times in ((0.39194, 1), (None, 0)):
+        card = build_card(
+            **(inputs | {"explanation": inputs["explanation"] | {"method": "lime", "fidelity": fidelity}})
+        )
+        for name in ("reasons", "cases"):
+            section = next(each for each in card.walk() if each.id == name)
+            said = json.dumps([block.to_dict() for block in section.blocks])
+            assert said.count("R2 0.39 on average") == said.count("account for 39%") == times, name
+
+
 def test_figures_that_differ_by_class_say_which(multiclass):
     feature = dict(multiclass["explanation"]["features"][0])
     sizes = [{**feature["by_label"][0], "label": label, "mean_abs": 0.5 + place} for place, label in enumerate("ANUY")]
