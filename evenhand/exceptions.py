@@ -23,6 +23,7 @@ __all__ = [
     "alike",
     "nearest",
     "shorten",
+    "without_origin",
 ]
 
 
@@ -116,6 +117,32 @@ class ConfigError(_ProblemsError):
 
 class ContractError(_ProblemsError):
     """The data breaks its contract; every violation is listed with counts."""
+
+
+def without_origin(error: EvenhandError) -> None:
+    """Part an error from what it arose from, where that could hold a password: logs print all of the chain.
+
+    An error of ours leaves secrets out of its words. What a library says of an address has them in, and a user and
+    password stand before an ``@`` in every kind of address.
+
+    Examples
+    --------
+    >>> try:
+    ...     try:
+    ...         raise OSError("s3://ann:secret@models/x is no bucket")
+    ...     except OSError as cause:
+    ...         raise ServiceError("the store does not answer") from cause
+    ... except ServiceError as error:
+    ...     without_origin(error)
+    ...     print(error.__cause__, error.__context__)
+    None None
+    """
+    cause = error.__cause__ or error.__context__
+    while cause is not None:
+        if "@" in str(cause):
+            error.__cause__ = error.__context__ = None
+            return
+        cause = cause.__cause__ or cause.__context__
 
 
 def alike(name: str, options: Iterable[str]) -> str | None:

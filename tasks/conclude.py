@@ -129,7 +129,7 @@ def _summary(at: dict[str, Path], min_cell: int) -> dict[str, Any]:
         "findings": [f"{finding['column']} {finding['message']}" for finding in findings],
         "rows": split["counts"],
         "trials": search["n_trials"],
-        "choice": told_choice(search),
+        "choice": _told_choice(at["fitted"] / "mitigation.json", search),
         "confidence": evaluation["confidence"],
         "notes": [*_notes(at, search), *_about_mitigation(at["fitted"] / "mitigation.json")],
         "missing_statements": read_json(at["page"] / "missing.json"),
@@ -147,6 +147,13 @@ def _notes(at: dict[str, Path], search: dict[str, Any]) -> list[str]:
     if selected["number"] != best["number"]:
         notes.append(f"preferring the simplest cost {best['mean'] - selected['mean']:.4f} of {search['scorer']}")
     return notes
+
+
+def _told_choice(mitigation: Path, search: dict[str, Any]) -> str:
+    """How the tuned model was chosen, and what took its place."""
+    choice = told_choice(search)
+    selected = read_json(mitigation)["selected"] if mitigation.is_file() else "unmitigated"
+    return choice if selected == "unmitigated" else f"{choice}; in its place {selected}"
 
 
 def _about_mitigation(path: Path) -> list[str]:

@@ -25,7 +25,7 @@ from evenhand.data.dataset import Dataset
 from evenhand.data.snapshot import read_dataset
 from evenhand.disk import full_at, full_disk
 from evenhand.events import Event
-from evenhand.exceptions import ServiceError, shorten
+from evenhand.exceptions import EvenhandError, ServiceError, shorten, without_origin
 from evenhand.home import home_folder
 from evenhand.provenance import code_version
 from evenhand.store import Ref, Store, digest_json
@@ -124,8 +124,10 @@ def step(name: str, description: str) -> Callable[[Callable[P, R]], Callable[P, 
             try:
                 with prefect_answers():
                     result = function(*args, **kwargs)
-            except ServiceError as error:
-                _tried_again(error)
+            except EvenhandError as error:
+                without_origin(error)
+                if isinstance(error, ServiceError):
+                    _tried_again(error)
                 raise
             finally:
                 _state.reset(token)

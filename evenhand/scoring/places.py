@@ -133,6 +133,8 @@ class LocalPlace:
             raise DataError(f"{path} exists: name another file, or give --force")
         if not path.parent.is_dir():
             raise DataError(f"the folder of {path} does not exist: make it first")
+        if not os.access(path.parent, os.W_OK):
+            raise DataError(f"the folder of {path} may not be written: name another one, or have it opened for you")
 
     def make_folder(self) -> None:
         """Make the folder and those above it."""

@@ -1,6 +1,7 @@
 """What a step makes of a Prefect server that is away, and of a clock that was set back."""
 
 import os
+import traceback
 from pathlib import Path
 
 import httpx
@@ -10,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from evenhand.exceptions import ServiceError, StoreError
 from evenhand.modeling.persistence import save_model
 from tasks.conclude import _come_last
-from tasks.step import load_fitted, once, prefect_answers, store
+from tasks.step import load_fitted, once, prefect_answers, step, store
 
 REQUEST = httpx.Request("GET", "http://prefect/api")
 
@@ -29,6 +30,27 @@ def test_a_server_that_is_away_is_a_service_that_may_come_back(
     monkeypatch.setenv("PREFECT_API_URL", "http://prefect/api")
     with pytest.raises(ServiceError, match="http://prefect/api"), prefect_answers():
         raise error
+
+
+def test_no_password_stands_in_what_a_log_prints_of_an_error() -> None:
+    """Prefect logs an error with all that it arose from, and libraries put whole addresses into their words."""
+
+    def connect(words: str) -> None:
+        raise OSError(words)
+
+    @step("ingest", "A step that fails.")
+    def fails(words: str) -> None:
+        try:
+            connect(words)
+        except OSError as error:
+            raise StoreError("the shared store does not answer") from error
+
+    for words, kept in (("s3://ann:secret@models/x is no bucket", False), ("connection refused", True)):
+        with pytest.raises(StoreError) as caught:
+            fails.fn(words)
+        told = "".join(traceback.format_exception(caught.value))
+        assert "the shared store does not answer" in told
+        assert (words in told) == kept
 
 
 def test_what_the_server_refuses_is_no_silence() -> None:

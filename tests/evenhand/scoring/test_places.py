@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import fsspec
 import numpy as np
@@ -96,6 +97,21 @@ def test_a_file_that_is_there_stays_unless_it_may_be_replaced(folder):
     _write(f"{folder}/out.parquet", parts=2)
     with fsspec.open(f"{folder}/out.parquet") as file:
         assert len(pd.read_parquet(file)) == 2000
+
+
+def test_a_folder_that_may_not_be_written_is_refused_beforehand():
+    with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+        Path(folder).chmod(0o555)
+        child = os.fork()
+        if not child:  # root may write anywhere, and this process is to stay what it is
+            if os.geteuid() == 0:
+                os.setuid(65534)
+            try:
+                check_output(f"{folder}/out.parquet", replace=False)
+            except DataError as error:
+                os._exit(0 if "may not be written: name another one" in str(error) else 3)
+            os._exit(4)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.parametrize(
