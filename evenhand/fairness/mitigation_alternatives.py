@@ -32,7 +32,7 @@ from evenhand.modeling.fit import fit_errors
 __all__ = ["PERFORMANCE", "Alternative", "Measure", "Performance", "choose", "predict_dataset", "try_plan"]
 
 Performance = Literal["accuracy", "balanced_accuracy", "f1_macro"]
-_CONSTANT = "gives all rows of the validation part the same label"
+_ONE_SIDED = 1.645  # the normal quantile of .95
 Status = Literal["selected", "lost", "failed", "skipped"]
 
 PERFORMANCE: Mapping[str, Callable[[Any, Any], float]] = {
@@ -56,13 +56,21 @@ class Measure:
         The figure that alternatives are compared by.
     readings
         The worst of each limited disparity over its attributes, by the limit's name.
-    constant
-        Whether all rows got the same label, which closes every gap and is of no use.
+    floor
+        The performance of the best answer that is the same label for all, which closes every gap and is of no use.
+    error
+        The standard error of the performance.
     """
 
     performance: float
     readings: Mapping[str, Reading]
-    constant: bool = False
+    floor: float = float("-inf")
+    error: float = 0.0
+
+    @property
+    def useful(self) -> bool:
+        """Whether these rows show it to be better than the same label for all, at a level of 5%."""
+        return self.performance - _ONE_SIDED * self.error > self.floor
 
     def inside(self, limits: Sequence[Limit]) -> bool:
         """Whether every limit is kept."""
@@ -156,7 +164,9 @@ class Parts:
         # By codes, since a label may be 1, 1.0 or True in one place or another.
         codes = pd.factorize(np.concatenate([np.asarray(part.y, dtype=object), calls]))[0]
         truth, called = codes[: len(calls)], codes[len(calls) :]
-        return Measure(PERFORMANCE[self.performance](truth, called), readings, constant=len(np.unique(called)) == 1)
+        score = PERFORMANCE[self.performance]
+        floor = max(score(truth, np.full(len(truth), label)) for label in np.unique(truth))
+        return Measure(score(truth, called), readings, floor, _standard_error(truth, called, self.performance))
 
 
 def predict_dataset(model: Any, dataset: Dataset, attributes: Sequence[str] | None = None) -> npt.NDArray[Any]:
@@ -261,11 +271,27 @@ def choose(found: Sequence[Alternative], limits: Sequence[Limit], name: str) -> 
         if at in rated:
             status: Status = "selected" if at == best else "lost"
             reason = _why(one, found[best], limits, name, selected=at == best, met=bool(inside))
-            notes = (*one.notes, *([_CONSTANT] if _measured(one).constant else []))
+            notes = (*one.notes, *([] if _measured(one).useful else [_of_no_use(_measured(one), name)]))
             final.append(replace(one, status=status, reason=reason, pareto=at in front, notes=notes))
         else:
             final.append(one)
     return final, best, bool(inside)
+
+
+def _standard_error(truth: npt.NDArray[Any], called: npt.NDArray[Any], performance: Performance) -> float:
+    """Of accuracy the binomial one; of the others that of the mean recall."""
+    right = truth == called
+    if performance == "accuracy":
+        return float(np.sqrt(right.mean() * (1 - right.mean()) / len(right)))
+    labels = [right[truth == label] for label in np.unique(truth)]
+    return float(np.sqrt(sum(own.mean() * (1 - own.mean()) / len(own) for own in labels)) / len(labels))
+
+
+def _of_no_use(measure: Measure, name: str) -> str:
+    return (
+        f"not shown to be better than the same label for all: {name} {measure.performance:.3f} beside "
+        f"{measure.floor:.3f} on the validation part"
+    )
 
 
 def _measured(one: Alternative) -> Measure:

@@ -20,6 +20,7 @@ from evenhand.data.dataset import Dataset
 from evenhand.data.splits import split_dataset
 from evenhand.exceptions import DataError, ModelError
 from evenhand.fairness import BiasDetector, BiasMitigator, MitigationResult, as_groups
+from evenhand.fairness.mitigation_alternatives import _standard_error
 from evenhand.fairness.mitigation_changes import GroupChange, levelled_down, paired_difference
 from evenhand.fairness.mitigation_limits import Limit, Reading, as_limits, as_policy, read_disparities, steering
 from evenhand.fairness.mitigation_plans import METHODS
@@ -712,7 +713,7 @@ def test_a_model_that_says_the_same_to_everybody_is_called_so(people):
     result = BiasMitigator(constant, data).mitigate_bias(
         limits={"demographic_parity_difference": 0.5}, methods=["reweighing"], replicates=100
     )
-    assert any("gives all rows of the validation part the same label" in note for note in result.notes)
+    assert any("not shown to be better than the same label for all" in note for note in result.notes)
 
 
 class Answers:
@@ -759,3 +760,31 @@ def test_an_intersection_can_be_levelled_down():
     for column, when in (("given", "before"), ("cut", "after")):
         expected = test.X[column].groupby(names).mean()
         assert dict(zip(changes["group"], changes[when], strict=True)) == pytest.approx(expected.to_dict())
+
+
+def test_what_is_no_better_than_the_same_label_for_all_is_called_so():
+    """It keeps every limit, and took the place of a model that was of use."""
+    rng = np.random.default_rng(3)
+    n = 3000
+    people = pd.DataFrame({"sex": rng.choice(["f", "m"], n)})
+    y = rng.integers(0, 2, n)
+    favored = (people["sex"] == "m").to_numpy()
+    X = pd.DataFrame({"good": np.where(rng.random(n) < 0.2, favored, y).astype(int), "coin": rng.integers(0, 2, n)})
+    data = Dataset(X, pd.Series(y), people, favorable_label=1)
+    result = BiasMitigator(Answers("good"), data).mitigate_bias(
+        limits={"demographic_parity_difference": 0.05},
+        methods=[],
+        candidates={"coin": Answers("coin")},
+        replicates=100,
+    )
+    assert (result.selected.label, result.met) == ("coin", True)
+    said = [note for note in result.notes if "not shown to be better than the same label for all" in note]
+    assert len(said) == 1
+    assert said[0].startswith("coin: ")
+
+
+def test_the_error_of_a_mean_recall():
+    truth, called = np.array([0] * 80 + [1] * 20), np.array([0] * 60 + [1] * 35 + [0] * 5)
+    recalls = 0.75 * 0.25 / 80 + 0.75 * 0.25 / 20
+    assert _standard_error(truth, called, "balanced_accuracy") == pytest.approx(np.sqrt(recalls) / 2)
+    assert _standard_error(truth, called, "accuracy") == pytest.approx(np.sqrt(0.75 * 0.25 / 100))
