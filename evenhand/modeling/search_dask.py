@@ -11,6 +11,7 @@ Dask's messages are pickles: whoever reaches the scheduler's port can run code o
 import contextlib
 import gc
 import hashlib
+import logging
 import os
 import platform
 import shutil
@@ -151,7 +152,7 @@ class _Fit:
         return outcome
 
     def cancel(self) -> bool:
-        with contextlib.suppress(*_connection_errors()):
+        with _tidying():
             self.future.cancel()
         return True
 
@@ -169,17 +170,16 @@ class _Cluster:
 
     def start(self, task: FoldTask) -> Any:
         """Hand in a fit, and its fold before it when no worker has that."""
-        try:
+        part = self._part(task)
+        with _asking(self._client):
             return self._client.submit(
                 fit_here,
                 replace(task, directory=Path(self._name)),
-                self._part(task),
+                part,
                 software(),
                 key=f"{self._name}-{uuid.uuid4().hex}",
                 pure=False,
             )
-        except _connection_errors() as error:
-            raise _gone(error) from error
 
     def _part(self, task: FoldTask) -> Any:
         key = (task.fold, task.scale)
@@ -189,7 +189,11 @@ class _Cluster:
                 raise SearchError(f"Dask's workers have lost a fold {_SENDINGS} times: give them more memory")
             files = {path.name: np.fromfile(path, np.uint8) for path in _files_of(task)}
             # On every worker at once: a fold that only one holds would be gone with it.
-            [self._parts[key]] = self._client.scatter([_Part(files)], broadcast=True, hash=False)
+            try:
+                with _asking(self._client):
+                    [self._parts[key]] = self._client.scatter([_Part(files)], broadcast=True, hash=False)
+            except OSError as error:
+                raise _gone(error) from error
         return self._parts[key]
 
     def wait(self, outcomes: list[Outcome], seconds: float | None) -> None:
@@ -203,13 +207,12 @@ class _Cluster:
             left = _LOOK_SECONDS if deadline is None else min(_LOOK_SECONDS, deadline - time.monotonic())
             if left <= 0:
                 return
-            with self._client.as_current(), contextlib.suppress(TimeoutError, *_cancelled_errors()):
+            nothing_yet = contextlib.suppress(TimeoutError, *_cancelled_errors())
+            with _asking(self._client), self._client.as_current(), nothing_yet:
                 wait([fit.future for fit in fits], timeout=left, return_when="FIRST_COMPLETED")
             self._again(fits)
 
     def _again(self, fits: list[_Fit]) -> None:
-        if self._client.status != "running":
-            raise _gone(None)
         for fit in fits:
             if fit.future.status in ("cancelled", "lost"):
                 fit.future = self.start(fit.task)
@@ -219,7 +222,8 @@ class _Cluster:
         from distributed import KilledWorker
 
         try:
-            found: FoldOutcome = future.result()
+            with _asking(self._client):
+                found: FoldOutcome = future.result()
         except KilledWorker as error:
             raise SearchError(
                 "a fit has ended several of Dask's workers, most likely for want of memory: give them more, or use "
@@ -227,15 +231,14 @@ class _Cluster:
             ) from error
         except ModuleNotFoundError as error:
             raise _not_installed(error) from error
-        except _closed_errors() as error:
-            raise _gone(error) from error
         return found
 
     def close(self) -> None:
-        """Free what the workers hold for this search."""
-        with contextlib.suppress(TimeoutError, *_connection_errors()):
-            self._client.cancel([*self._parts.values()])
-            self._client.run(_clear, self._name, on_error="ignore")
+        """Free what the workers hold for this search, unless nobody is there to be told."""
+        if self._client.status == "running":
+            with _tidying():
+                self._client.cancel([*self._parts.values()])
+                self._client.run(_clear, self._name, on_error="ignore")
 
 
 def _files_of(task: FoldTask) -> list[Path]:
@@ -258,16 +261,19 @@ def open_dask_pool() -> Iterator[Pool]:
         A worker has other software.
     """
     address = scheduler_address()
-    with contextlib.closing(_connect(address)) as client:
+    client = _connect(address)
+    try:
+        _check_workers(client, address)
+        cluster = _Cluster(client, f"evenhand-folds-{uuid.uuid4().hex}")
         try:
-            _check_workers(client, address)
-            cluster = _Cluster(client, f"evenhand-folds-{uuid.uuid4().hex}")
-            try:
-                yield cluster
-            finally:
-                cluster.close()
+            yield cluster
         except _cancelled_errors() as error:
             raise _gone(error) from error
+        finally:
+            cluster.close()
+    finally:
+        with _tidying():
+            client.close()
 
 
 def _connect(address: str) -> Any:
@@ -318,8 +324,9 @@ def _silent(address: str, reason: str) -> ServiceError:
 
 def _check_workers(client: Any, address: str) -> None:
     try:
-        client.wait_for_workers(1, timeout=_WORKER_SECONDS)
-        found = client.run(software, on_error="return")
+        with _asking(client):
+            client.wait_for_workers(1, timeout=_WORKER_SECONDS)
+            found = client.run(software, on_error="return")
     except (TimeoutError, OSError) as error:
         raise ServiceError(
             f"the Dask scheduler at {shown(address)} has no worker that answers after {_WORKER_SECONDS:g} s: start one"
@@ -338,6 +345,40 @@ def _not_installed(error: ModuleNotFoundError) -> SearchError:
     )
 
 
+@contextlib.contextmanager
+def _asking(client: Any) -> Iterator[None]:
+    """Say that the scheduler went away when it did, whatever its client makes of that.
+
+    A client that has lost its scheduler takes itself apart meanwhile: who asks it then meets an AttributeError or a
+    RuntimeError, as it happens, or waits for its connection in vain. Of a client that runs, an error is the fit's or
+    ours and stays what it is.
+    """
+    if client.status != "running":
+        raise _gone(None)
+    try:
+        yield
+    except Exception as error:
+        if client.status == "running" and not isinstance(error, _closed_errors()):
+            raise
+        raise _gone(error) from error
+
+
+@contextlib.contextmanager
+def _tidying() -> Iterator[None]:
+    """Tidy up as far as the cluster allows: what fails there may hide neither a result nor the error that ended it.
+
+    Nor is it printed: a client that is closed while it looks for its scheduler logs a page of traceback.
+    """
+    log = logging.getLogger("distributed.client")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with contextlib.suppress(Exception):
+            yield
+    finally:
+        log.setLevel(level)
+
+
 def _gone(error: BaseException | None) -> ServiceError:
     reason = f" ({type(error).__name__})" if error is not None else ""
     return ServiceError(f"the Dask scheduler went away during the search{reason}: {_GOES_ON}")
@@ -354,7 +395,3 @@ def _closed_errors() -> tuple[type[BaseException], ...]:
     from distributed.comm.core import CommClosedError
 
     return CommClosedError, *_cancelled_errors()
-
-
-def _connection_errors() -> tuple[type[BaseException], ...]:
-    return OSError, *_closed_errors()
