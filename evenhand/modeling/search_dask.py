@@ -8,6 +8,7 @@ folds that no worker holds any more are sent again.
 Dask's messages are pickles: whoever reaches the scheduler's port can run code on every worker and here.
 """
 
+import asyncio
 import contextlib
 import gc
 import hashlib
@@ -15,11 +16,11 @@ import logging
 import os
 import platform
 import shutil
-import socket
 import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import version
@@ -295,24 +296,55 @@ def _connect(address: str) -> Any:
 
 
 def _knock(address: str) -> None:
-    """Find out whether anybody listens before a client is made, since half a client is hard to get rid of."""
+    """Find out whether a Dask server answers before a client is made: half a client is hard to get rid of.
+
+    A client waits for the first words of whoever accepts its connection for as long as they do not come, and takes
+    whatever comes for the length of a message.
+    """
     from distributed.comm.addressing import get_address_host_port
 
     try:
-        host, port = get_address_host_port(address, strict=True)
+        get_address_host_port(address, strict=True)
     except ValueError as error:
         problem = Problem("search.backend", f"{shown(address)} is no address of a scheduler", "write tcp://HOST:8786")
         raise ConfigError("the search cannot start", [problem]) from error
     deadline = time.monotonic() + _CONNECT_SECONDS
-    while True:
-        try:
-            socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
-        except OSError as error:  # it may be starting right now
-            if time.monotonic() > deadline:
+    with ThreadPoolExecutor(1) as thread:  # this one may have an event loop that runs, as in a notebook
+        while True:
+            try:
+                kind = thread.submit(asyncio.run, _greet(address, deadline - time.monotonic())).result()
+            except OSError as error:  # it may be starting right now
+                if time.monotonic() > deadline:
+                    raise _silent(address, type(error).__name__) from error
+                time.sleep(0.1)
+            except Exception as error:  # what it said is no message of Dask's
                 raise _silent(address, type(error).__name__) from error
-            time.sleep(0.1)
-        else:
-            return
+            else:
+                break
+    if kind in ("Worker", "Nanny"):
+        raise _silent(address, f"a {kind.lower()} does")
+
+
+async def _greet(address: str, seconds: float) -> str:
+    """Wait for the words with which a Dask server meets everybody, and ask what it is: ``"Scheduler"``, we hope."""
+    from distributed import Security, rpc
+    from distributed.comm.addressing import parse_address
+    from distributed.comm.registry import get_backend
+
+    secure: Any = Security  # they have no types
+    meet: Any = rpc
+    backend: Any = get_backend
+    arguments = secure().get_connection_args("client")
+    async with asyncio.timeout(seconds):
+        scheme, place = parse_address(address)
+        comm = await backend(scheme).get_connector().connect(place, deserialize=False, **arguments)
+        try:
+            await comm.read()
+        finally:
+            comm.abort()
+        async with meet(address, connection_args=arguments) as server:
+            kind: str = (await server.identity())["type"]
+            return kind
 
 
 def _silent(address: str, reason: str) -> ServiceError:

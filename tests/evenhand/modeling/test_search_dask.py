@@ -1,10 +1,13 @@
 """The search on a real Dask cluster of processes: the result of one machine, also when a worker is killed."""
 
+import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -227,6 +230,42 @@ def test_a_scheduler_that_does_not_answer_is_an_error_within_seconds(monkeypatch
         with pytest.raises(ServiceError, match=r"no Dask scheduler answers at .* within 10 s"):
             run(backend="dask")
         assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("words", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n"])
+def test_what_listens_and_is_no_scheduler_is_an_error_within_seconds(
+    words: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another server, or a proxy: Dask's client waits for its words forever, or takes them for a length to allocate."""
+    monkeypatch.setattr(search_dask, "_CONNECT_SECONDS", 2.0)
+    met = []
+
+    def meet() -> None:
+        with contextlib.suppress(OSError):  # closed at the end
+            while True:
+                met.append(other.accept()[0])
+                met[-1].sendall(words)
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        listening = threading.Thread(target=meet)
+        listening.start()
+        monkeypatch.setenv("EVENHAND_DASK_SCHEDULER", f"tcp://127.0.0.1:{other.getsockname()[1]}")
+        began = time.monotonic()
+        with pytest.raises(ServiceError, match=r"no Dask scheduler answers at .* \((Timeout|Memory)Error\)"):
+            run(backend="dask")
+        assert time.monotonic() - began < 15
+        other.shutdown(socket.SHUT_RDWR)
+        listening.join()
+    for connection in met:
+        connection.close()
+
+
+def test_the_address_of_a_worker_is_named_as_that(named: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = named.workers.index(living(named)[0])
+    log = (named.folder / f"worker-{number}.log").read_text(errors="replace")
+    monkeypatch.setenv("EVENHAND_DASK_SCHEDULER", re.findall(r"Start worker at:\s+(\S+)", log)[0])
+    with pytest.raises(ServiceError, match=r"no Dask scheduler answers at .* \(a worker does\)"):
+        run(backend="dask")
 
 
 def test_what_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
