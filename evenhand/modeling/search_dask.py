@@ -43,6 +43,7 @@ ADDRESS_VARIABLES = ("EVENHAND_DASK_SCHEDULER", "DASK_SCHEDULER_ADDRESS")
 _CONNECT_SECONDS = 10.0
 _WORKER_SECONDS = 30.0
 _LOOK_SECONDS = 2.0
+_SETTLE_SECONDS = 0.5  # by then a client has heard that its own connection is gone
 _SENDINGS = 5
 _DAY = 86_400.0
 _GOES_ON = "with a trial log the same call goes on where it stood"
@@ -147,9 +148,11 @@ class _Fit:
         return self.future.status in ("finished", "error")
 
     def result(self) -> FoldOutcome:
-        while not self.done():
-            self.team.wait([self], None)
-        outcome: FoldOutcome = self.team.outcome(self.future)
+        outcome = None
+        while outcome is None:
+            while not self.done():
+                self.team.wait([self], None)
+            outcome = self.team.outcome(self.future)
         return outcome
 
     def cancel(self) -> bool:
@@ -161,8 +164,8 @@ class _Fit:
 class _Cluster:
     """The workers of a Dask cluster, as a pool of fits."""
 
-    def __init__(self, client: Any, name: str) -> None:
-        self._client, self._name = client, name
+    def __init__(self, client: Any, address: str, name: str) -> None:
+        self._client, self._address, self._name = client, address, name
         self._parts: dict[tuple[int, bool], Any] = {}
         self._sendings: dict[tuple[int, bool], int] = {}
 
@@ -184,18 +187,28 @@ class _Cluster:
 
     def _part(self, task: FoldTask) -> Any:
         key = (task.fold, task.scale)
-        if key not in self._parts or self._parts[key].status != "finished":
+        while key not in self._parts or self._parts[key].status != "finished":
             self._sendings[key] = self._sendings.get(key, 0) + 1
             if self._sendings[key] > _SENDINGS:
                 raise SearchError(f"Dask's workers have lost a fold {_SENDINGS} times: give them more memory")
+            _require_worker(self._client, self._address)
             files = {path.name: np.fromfile(path, np.uint8) for path in _files_of(task)}
-            # On every worker at once: a fold that only one holds would be gone with it.
-            try:
-                with _asking(self._client):
-                    [self._parts[key]] = self._client.scatter([_Part(files)], broadcast=True, hash=False)
-            except OSError as error:
-                raise _gone(error) from error
+            if (part := self._sent(_Part(files))) is not None:
+                self._parts[key] = part
         return self._parts[key]
+
+    def _sent(self, part: _Part) -> Any:
+        """The part on every worker at once, since one that only one holds would be gone with it; None if one died."""
+        try:
+            [future] = self._client.scatter([part], broadcast=True, hash=False)
+        except Exception as error:
+            time.sleep(_SETTLE_SECONDS)
+            if self._client.status != "running":
+                raise _gone(error) from error
+            if not isinstance(error, (OSError, KeyError, ValueError)):  # what a worker's end is to the scheduler
+                raise
+            return None
+        return future
 
     def wait(self, outcomes: list[Outcome], seconds: float | None) -> None:
         """Until one is done or the seconds have passed; what was lost with a worker is handed in again."""
@@ -218,13 +231,15 @@ class _Cluster:
             if fit.future.status in ("cancelled", "lost"):
                 fit.future = self.start(fit.task)
 
-    def outcome(self, future: Any) -> FoldOutcome:
-        """What a fit came to, or its error in our words."""
+    def outcome(self, future: Any) -> FoldOutcome | None:
+        """What a fit came to, or its error in our words; None when it was lost with a worker before it came here."""
         from distributed import KilledWorker
 
         try:
             with _asking(self._client):
                 found: FoldOutcome = future.result()
+        except _cancelled_errors():
+            return None
         except KilledWorker as error:
             raise SearchError(
                 "a fit has ended several of Dask's workers, most likely for want of memory: give them more, or use "
@@ -265,7 +280,7 @@ def open_dask_pool() -> Iterator[Pool]:
     client = _connect(address)
     try:
         _check_workers(client, address)
-        cluster = _Cluster(client, f"evenhand-folds-{uuid.uuid4().hex}")
+        cluster = _Cluster(client, address, f"evenhand-folds-{uuid.uuid4().hex}")
         try:
             yield cluster
         except _cancelled_errors() as error:
@@ -354,21 +369,36 @@ def _silent(address: str, reason: str) -> ServiceError:
     )
 
 
-def _check_workers(client: Any, address: str) -> None:
+def _require_worker(client: Any, address: str) -> None:
     try:
         with _asking(client):
             client.wait_for_workers(1, timeout=_WORKER_SECONDS)
+    except TimeoutError as error:
+        raise _no_worker(address) from error
+
+
+def _check_workers(client: Any, address: str) -> None:
+    _require_worker(client, address)
+    try:
+        with _asking(client):
             found = client.run(software, on_error="return")
-    except (TimeoutError, OSError) as error:
-        raise ServiceError(
-            f"the Dask scheduler at {shown(address)} has no worker that answers after {_WORKER_SECONDS:g} s: start one"
-        ) from error
     except ModuleNotFoundError as error:
         raise _not_installed(error) from error
-    for worker, answer in found.items():
+    # A worker that died meanwhile says nothing of its software; of one that comes later each fit compares it.
+    answers = {worker: answer for worker, answer in found.items() if not isinstance(answer, OSError)}
+    if not answers:
+        raise _no_worker(address)
+    for worker, answer in answers.items():
         if isinstance(answer, ModuleNotFoundError):
             raise _not_installed(answer)
         _require_same(software(), answer if isinstance(answer, dict) else {}, worker)
+
+
+def _no_worker(address: str) -> ServiceError:
+    return ServiceError(
+        f"the Dask scheduler at {shown(address)} has no worker that answers after {_WORKER_SECONDS:g} s: start one; "
+        f"{_GOES_ON}"
+    )
 
 
 def _not_installed(error: ModuleNotFoundError) -> SearchError:
@@ -387,10 +417,12 @@ def _asking(client: Any) -> Iterator[None]:
     """
     if client.status != "running":
         raise _gone(None)
+    from distributed.comm.core import CommClosedError  # an OSError, of which a fit may have others
+
     try:
         yield
     except Exception as error:
-        if client.status == "running" and not isinstance(error, _closed_errors()):
+        if client.status == "running" and not isinstance(error, CommClosedError):
             raise
         raise _gone(error) from error
 
@@ -420,10 +452,3 @@ def _cancelled_errors() -> tuple[type[BaseException], ...]:
     from distributed.client import FutureCancelledError, FuturesCancelledError
 
     return FutureCancelledError, FuturesCancelledError
-
-
-def _closed_errors() -> tuple[type[BaseException], ...]:
-    """What a connection that ends raises; an OSError of a fit on a worker is none of these."""
-    from distributed.comm.core import CommClosedError
-
-    return CommClosedError, *_cancelled_errors()

@@ -191,6 +191,8 @@ def test_a_worker_with_other_software_is_refused(monkeypatch: pytest.MonkeyPatch
 class _Answers:
     """A client whose workers answer like this."""
 
+    status = "running"
+
     def __init__(self, answers: dict[str, object]) -> None:
         self.answers = answers
 
@@ -205,6 +207,70 @@ def test_a_worker_without_evenhand_is_named_as_that() -> None:
     answers = {"tcp://a:1": ModuleNotFoundError("No module named 'evenhand'", name="evenhand")}
     with pytest.raises(SearchError, match="cannot import 'evenhand': install the same version"):
         search_dask._check_workers(_Answers(answers), "tcp://a:1")
+
+
+def test_a_worker_that_dies_while_it_is_asked_has_no_other_software() -> None:
+    gone = OSError("Timed out trying to connect")
+    search_dask._check_workers(_Answers({"tcp://a:1": gone, "tcp://a:2": search_dask.software()}), "tcp://a:0")
+    with pytest.raises(ServiceError, match="the Dask scheduler at 'tcp://a:0' has no worker that answers"):
+        search_dask._check_workers(_Answers({"tcp://a:1": gone}), "tcp://a:0")
+
+
+def test_a_worker_that_dies_while_a_fold_is_sent_to_it_changes_nothing(
+    named: Cluster, alone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scheduler hands on that the worker's connection ended, which looked like its own."""
+    send = search_dask._Cluster._sent
+    sent: list[object] = []
+
+    def stumble(team: search_dask._Cluster, part: search_dask._Part) -> object:
+        if not sent:
+            for victim in living(named):  # all: to which of them the scheduler sends it first is its affair
+                os.kill(victim.pid, signal.SIGSTOP)
+                threading.Timer(1.0, victim.kill).start()
+                named.add_worker()
+        sent.append(send(team, part))
+        return sent[-1]
+
+    monkeypatch.setattr(search_dask._Cluster, "_sent", stumble)
+    assert run(backend="dask") == alone
+    assert sent[0] is None
+
+
+def test_without_workers_the_search_ends_with_an_error_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the last worker dies no other has come: the scheduler is there, and was said to be gone."""
+    monkeypatch.setattr(search_dask, "_WORKER_SECONDS", 5.0)
+    short = Cluster(tmp_path)
+    short.start()
+    try:
+        short.add_worker()
+        wait_for(lambda: short.registered() == 1)
+        monkeypatch.setenv("EVENHAND_DASK_SCHEDULER", short.address)
+        with pytest.raises(ServiceError, match="has no worker that answers after 5 s: start one; with a trial log"):
+            run(backend="dask", on_trial=lambda *_: short.workers[0].kill(), trials=40)
+    finally:
+        short.stop()
+
+
+def test_a_finished_fit_whose_worker_dies_before_it_was_fetched_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = Cluster(tmp_path)
+    short.start()
+    try:
+        short.add_worker()
+        wait_for(lambda: short.registered() == 1)
+        monkeypatch.setenv("EVENHAND_DASK_SCHEDULER", short.address)
+        with search_dask.open_dask_pool() as pool:
+            part = pool._client.scatter([1], hash=False)[0]
+            done = pool._client.submit(abs, part)
+            wait_for(lambda: done.status == "finished")
+            os.kill(short.workers[0].pid, signal.SIGKILL)
+            assert pool.outcome(done) is None
+    finally:
+        short.stop()
 
 
 def test_without_an_address_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
