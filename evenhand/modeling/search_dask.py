@@ -316,13 +316,7 @@ def _knock(address: str) -> None:
     A client waits for the first words of whoever accepts its connection for as long as they do not come, and takes
     whatever comes for the length of a message.
     """
-    from distributed.comm.addressing import get_address_host_port
-
-    try:
-        get_address_host_port(address, strict=True)
-    except ValueError as error:
-        problem = Problem("search.backend", f"{shown(address)} is no address of a scheduler", "write tcp://HOST:8786")
-        raise ConfigError("the search cannot start", [problem]) from error
+    _require_address(address)
     deadline = time.monotonic() + _CONNECT_SECONDS
     with ThreadPoolExecutor(1) as thread:  # this one may have an event loop that runs, as in a notebook
         while True:
@@ -338,6 +332,22 @@ def _knock(address: str) -> None:
                 break
     if kind in ("Worker", "Nanny"):
         raise _silent(address, f"a {kind.lower()} does")
+
+
+def _require_address(address: str) -> None:
+    from distributed.comm.addressing import get_address_host_port
+
+    _, at, place = address.rpartition("@")
+    if not at:
+        with contextlib.suppress(ValueError):
+            get_address_host_port(address, strict=True)
+            return
+    # Outside of the handler: Dask's error has the whole address, and Prefect writes an error's causes to its log.
+    said = f"{shown(place)} is no address of a scheduler"
+    if at:
+        said += " with the user or password before its '@', which Dask does not take"
+    problem = Problem("search.backend", said, "write tcp://HOST:8786")
+    raise ConfigError("the search cannot start", [problem])
 
 
 async def _greet(address: str, seconds: float) -> str:

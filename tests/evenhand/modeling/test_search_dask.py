@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -338,6 +339,18 @@ def test_what_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVENHAND_DASK_SCHEDULER", "nonsense")
     with pytest.raises(ConfigError, match="'nonsense' is no address of a scheduler"):
         run(backend="dask")
+
+
+@pytest.mark.parametrize(
+    "credentials", ["tcp://ann:0therPw77", "tcp://0therPw77", "ann:0therPw77", "tcp://ann:0therPw77?"]
+)
+def test_the_password_of_an_address_stands_in_no_traceback(credentials: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prefect writes the traceback of a failed task, with its causes, to a log that others read."""
+    monkeypatch.setenv("EVENHAND_DASK_SCHEDULER", f"{credentials}@127.0.0.1:1")
+    with pytest.raises(ConfigError, match="the user or password before its '@', which Dask does not take") as caught:
+        run(backend="dask")
+    assert "0therPw77" not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
