@@ -54,6 +54,7 @@ def about_plan(
     rows: tuple[int, int],
     candidate: str,
     files: tuple[RuleFiles | None, RuleFiles] = ({}, {}),
+    renewed: Sequence[str] = (),
 ) -> RuleResult:
     """Whether all that changed against the champion is inside the plan that was declared with it.
 
@@ -70,6 +71,10 @@ def about_plan(
     files
         The digests of the policies and approvers that are files, of champion and challenger, as
         :func:`~evenhand.decision.rule_files.rule_files` gives them; None for a champion that was recorded without.
+    renewed
+        The paths by which the test set is another one than the champion's, as
+        :func:`~evenhand.decision.selection.renewed_by` gives them. No plan lets that pass: whoever may draw another
+        test set at each retrain may look as often as it takes, each time with all of the error.
 
     Examples
     --------
@@ -91,6 +96,11 @@ def about_plan(
     candidates = allowed.get("candidates") or ()
     if candidates and candidate not in candidates:
         outside.append(f"the selected candidate {candidate} is not among {', '.join(candidates)}")
+    if renewed:
+        outside.append(
+            f"{' and '.join(renewed)} made this another test set than the champion's, at which the error of looks is "
+            "counted anew: a person decides, whatever the plan allows"
+        )
     if outside:
         where = "outside the change plan" if plan is not None else "changed without a change plan"
         return RuleResult("change plan", "", "HOLD", f"{where}: {'; '.join(outside)}")

@@ -5,8 +5,9 @@ from typing import Any
 
 from evenhand.data.dataset import favorable_labels
 
-__all__ = ["judged_as", "selected_by"]
+__all__ = ["counted_by", "judged_as", "renewed_by", "selected_by"]
 
+_TARGET = ("target", "target_above")
 _DRAWN_BY = {"hash": ("key",), "group": ("group",), "time": ("time",), "stratified": ()}
 
 
@@ -36,6 +37,42 @@ def selected_by(config: Mapping[str, Any]) -> dict[str, Any]:
     elif method == "stratified":
         found["seed"] = config["seed"]
     return found
+
+
+def counted_by(config: Mapping[str, Any], rows: Any) -> dict[str, Any]:
+    """What looks are counted by: the rows that are looked at, and the target.
+
+    Parameters
+    ----------
+    config
+        The whole configuration as JSON values.
+    rows
+        What tells one set of rows from another, such as :func:`selected_by`.
+    """
+    return {"rows": rows, "target": {name: config["data"].get(name) for name in _TARGET}}
+
+
+def renewed_by(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    """The paths of the configuration by which one test set is another one, at which looks are counted anew.
+
+    Parameters
+    ----------
+    before, after
+        The champion's whole configuration as JSON values, and the challenger's.
+
+    Examples
+    --------
+    >>> before = {"split": {"method": "stratified", "test": 0.2, "salt": "a"}, "data": {"target": "y"}, "seed": 0}
+    >>> renewed_by(before, before | {"seed": 1}), renewed_by(before, before | {"data": {"target": "y", "key": "n"}})
+    (('seed',), ())
+    """
+    sets = [counted_by(config, selected_by(config)) for config in (before, after)]
+    old, new = ({**each["rows"], **each["target"]} for each in sets)
+    found = [name for name in old if name in new and old[name] != new[name]]  # another method names other columns
+    return tuple(_PATHS.get(name, f"data.{name}") for name in found)
+
+
+_PATHS = {"method": "split.method", "test": "split.test", "salt": "split.salt", "seed": "seed"}
 
 
 def judged_as(data: Mapping[str, Any]) -> dict[str, Any]:

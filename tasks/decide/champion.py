@@ -19,6 +19,7 @@ from evenhand.decision.paired import Decisions
 from evenhand.decision.plan import about_plan
 from evenhand.decision.rule_files import rule_files
 from evenhand.decision.rules import RuleResult
+from evenhand.decision.selection import renewed_by
 from evenhand.exceptions import DataError, EvenhandError, ModelError, ServiceError
 from evenhand.fairness.served import as_taken
 from evenhand.modeling.persistence import load_model
@@ -131,7 +132,7 @@ def _decisions(model: Any, rows: Dataset, classes: Any) -> Decisions:
 def rules_about(
     champion: Champion, compared: Comparison | str, at: Mapping[str, Path], config: Config, *, elsewhere: bool
 ) -> list[RuleResult]:
-    """The rules that a champion is needed for; without one, test rows other than at an earlier look hold."""
+    """The rules that a champion is needed for; test rows other than its own, or than at an earlier look, hold."""
     names = ("non-inferiority", "group loss", "change plan")
     if champion.problem:
         return [gate_rules.missing("champion", champion.problem)]
@@ -161,6 +162,7 @@ def _planned(champion: Champion, at: Mapping[str, Path], config: Config) -> Rule
         rows=(files["about"]["rows"], about["rows"]),
         candidate=read_json(at["found"] / "search.json")["selected"]["candidate"],
         files=((files.get("provenance") or {}).get("rule_files"), rule_files(after)),
+        renewed=renewed_by(before, after),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from evenhand.config import GateConfig
 from evenhand.decision.ledger import Record
-from evenhand.decision.selection import judged_as
+from evenhand.decision.selection import counted_by, judged_as
 from evenhand.decision.spending import next_share, share_of_error
 from evenhand.decision.standing import Standing, look_number
 from evenhand.exceptions import ServiceError
@@ -16,8 +16,6 @@ from tasks.ledger.champion import stamp_look
 from tasks.ledger.table import append, records
 
 __all__ = ["Look", "take_look"]
-
-_TARGET = ("target", "target_above")
 
 
 class Look(NamedTuple):
@@ -69,7 +67,7 @@ def take_look(
     """
     gate = GateConfig(**config.get("gate", {}))
     data = config["data"]
-    test_set = digest_json({"rows": rows, "target": {name: data.get(name) for name in _TARGET}})
+    test_set = digest_json(counted_by(config, rows))
     judged = [digest_file(Path(name)) if Path(name).is_file() else name for name in policies]
     evidence = digest_json({"seen": seen, "policies": judged, "judged_as": judged_as(data)})
 

@@ -210,6 +210,28 @@ def test_other_test_rows_before_there_is_a_champion_are_for_a_person(retrain: Re
     assert "another test set" in " ".join(found["reasons"])
 
 
+def test_a_plan_that_may_change_the_split_gives_no_retrain_a_new_budget_by_itself(retrain: Retrain) -> None:
+    """Each salt drew another test set, each with the share of a first look, until one of them let the model pass."""
+    retrain.configure(**GOOD, plan={"may_change": ["seed", "split"]})
+    assert retrain.whole()[0]["outcome"] == "promote"
+    old = retrain.config.split
+    retrain.config = retrain.config.model_copy(update={"split": old.model_copy(update={"salt": "another"})})
+    retrain.start()
+    found, version = retrain.whole()
+    looks = [record.body for record in ledger.records(retrain.config.model) if record.kind == "look"]
+    assert [look["look"] for look in looks] == [1, 1]
+    assert found["outcome"] == "hold"
+    [reason] = found["reasons"]
+    assert reason.startswith("change plan: outside the change plan: split.salt made this another test set than the")
+    answer_hold(find_hold(retrain.config.model), Answer("approve", "ann", "the test set was worn"))
+    assert live(retrain) == version.version
+    retrain.start()
+    assert retrain.decide()[1]["outcome"] == "promote", "a person has seen this test set begin"
+    retrain.config = retrain.config.model_copy(update={"split": old})
+    retrain.start()
+    assert retrain.decide()[1]["outcome"] == "hold", "back at the first one"
+
+
 def _beside(version: Version, name: str) -> Path:
     """An artifact of a version's run, where MLflow keeps it."""
     run = client().get_run(client().get_model_version(version.model, version.version).run_id)

@@ -58,6 +58,12 @@ def test_the_plan_allows_what_it_names_within_its_bounds() -> None:
     )
 
 
+def test_no_plan_lets_another_test_set_pass() -> None:
+    found = ask({"may_change": ["seed", "split"]}, {**BASE, "seed": 4}, renewed=("seed",))
+    assert found.status == "HOLD"
+    assert found.reason.startswith("outside the change plan: seed made this another test set than the champion's")
+
+
 RANGE = {"low": 0.2, "high": 0.8, "log": True}
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from evenhand.decision.selection import judged_as, selected_by
+from evenhand.decision.selection import judged_as, renewed_by, selected_by
 
 SPLIT = {"method": "hash", "train": 0.6, "validation": 0.2, "test": 0.2, "salt": "evenhand"}
 BASE: dict[str, Any] = {"seed": 0, "split": SPLIT, "data": {"key": "number", "group": None, "time": None}}
@@ -38,6 +38,21 @@ def test_what_selects_no_row_of_the_test_part_does_not_count(after: dict[str, An
 )
 def test_what_selects_rows_does(after: dict[str, Any]) -> None:
     assert selected_by(after) != selected_by(BASE)
+
+
+@pytest.mark.parametrize(
+    ("after", "paths"),
+    [
+        ({**BASE, "seed": 3}, ()),
+        (changed("split", salt="another"), ("split.salt",)),
+        (changed("split", method="stratified"), ("split.method",)),
+        (changed("split", test=0.3, train=0.5), ("split.test",)),
+        (changed("data", key=None, target="paid", source={"path": "b.csv"}), ("data.key", "data.target")),
+    ],
+)
+def test_what_made_another_test_set_is_named(after: dict[str, Any], paths: tuple[str, ...]) -> None:
+    assert renewed_by(BASE, after) == paths
+    assert (selected_by(after) == selected_by(BASE)) == (not paths)
 
 
 def test_a_default_said_aloud_judges_the_same() -> None:
