@@ -55,13 +55,14 @@ class GateConfig(Section):
     """Fewer test rows that neither model has learned from are too few to compare, and hold."""
 
     group_loss: float | None = Field(default=0.1, ge=0, le=1)
-    """By how much a group's rates may fall against the champion at most, shown with confidence; null: no such rule."""
+    """By how much the rates of a group or an intersection (`audit.depth`) may fall against the champion at most, shown
+    with confidence; null: no such rule."""
 
     group_metrics: list[Literal["selection_rate", "true_positive_rate", "accuracy"]] = ["selection_rate", "accuracy"]
     """The rates that `group_loss` is about."""
 
     minimum_group: int = Field(default=20, ge=2, le=100_000)
-    """Groups with fewer rows are shown and take no part in `group_loss`, like `unknown`."""
+    """Groups and intersections with fewer rows are shown and take no part in `group_loss`, like `unknown`."""
 
     latency_p99_ms: float | None = Field(default=None, ge=0)
     """The slowest 1 in 100 single decisions may take so many milliseconds."""

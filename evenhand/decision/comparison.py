@@ -1,6 +1,6 @@
 """The challenger beside the champion on rows that neither has learned from."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,12 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from evenhand.data.dataset import UNKNOWN, Dataset, are_favorable
+from evenhand.data.dataset import Dataset, are_favorable
 from evenhand.data.digest import key_digests
 from evenhand.data.frames import as_numbers, is_text
 from evenhand.data.splits import content_identities
 from evenhand.decision.paired import Decisions, Paired, paired_difference, paired_rate
 from evenhand.exceptions import DataError, nearest, shorten
+from evenhand.fairness.assess import is_unknown
+from evenhand.fairness.counts import CountTable
+from evenhand.fairness.groups import Coded, encode_groups, encode_values, views
+from evenhand.fairness.rows import count_rows
 
 __all__ = ["GROUP_METRICS", "Comparison", "GroupChange", "compare", "unseen_rows"]
 
@@ -29,7 +33,7 @@ class GroupChange:
     Attributes
     ----------
     attribute, group, metric
-        Whose rate it is.
+        Whose rate it is; an intersection is called as in the audit, `race & sex` and `black & f`.
     change
         Challenger less champion. Its upper limit is corrected for the number of groups and rates (Bonferroni), since
         one of them below the tolerated loss is enough; its lower limit is not, since all have to lie above it.
@@ -57,7 +61,7 @@ class Comparison:
     metric, difference
         The figure of the rule, and how much better the challenger is by it.
     groups
-        Every group's rates.
+        Every group's rates, and every intersection's.
     n, left_out
         Rows that count, and test rows that do not because the champion learned from them.
     alpha
@@ -160,11 +164,12 @@ def compare(
     metric: str = "balanced_accuracy",
     group_metrics: Sequence[str] = ("selection_rate", "accuracy"),
     favorable: Any = None,
+    depth: int = 2,
     minimum_group: int = 20,
     alpha: float = 0.05,
     left_out: int = 0,
 ) -> Comparison:
-    """Compare two models on the same rows, as a whole and for each group.
+    """Compare two models on the same rows, as a whole, for each group and for each intersection.
 
     Parameters
     ----------
@@ -180,6 +185,8 @@ def compare(
         Rates of groups; those about a favorable label are left out where there is none.
     favorable
         The favorable label, or several: a group's rates are of these together, as in its audit.
+    depth
+        How many attributes an intersection crosses at most, as in the audit; 1 for single attributes alone.
     minimum_group
         Smaller groups, and `unknown`, are shown and set aside.
     alpha
@@ -190,7 +197,8 @@ def compare(
     Raises
     ------
     DataError
-        When a rate is not known.
+        When a rate is not known, or a column holds no groups, as :func:`~evenhand.fairness.groups.encode_groups` has
+        it.
 
     Examples
     --------
@@ -205,15 +213,15 @@ def compare(
         if name not in GROUP_METRICS:
             raise DataError(f"groups are not compared by {shorten(name)}: {nearest(name, GROUP_METRICS)}")
     rates = [name for name in group_metrics if name == "accuracy" or favorable is not None]
-    counted = _count_changes(y, champion, challenger, sensitive_features, rates, favorable)
-    asides = {key: _aside(key[1], size, minimum_group) for key, (_, _, _, size) in counted.items()}
-    judged = max(sum(not aside for aside in asides.values()), 1)
+    counted = list(_count_changes(y, champion, challenger, sensitive_features, rates, favorable, depth))
+    asides = [_aside(each, minimum_group) for each in counted]
+    judged = max(sum(not aside for aside in asides), 1)
     return Comparison(
         metric,
         paired_difference(metric, y, champion, challenger, favorable=favorable, alpha=alpha),
         tuple(
-            GroupChange(*key, _limits(gained, lost, n, alpha, judged), asides[key])
-            for key, (gained, lost, n, _) in counted.items()
+            GroupChange(each.attribute, each.group, each.rate, _limits(each, alpha, judged), aside)
+            for each, aside in zip(counted, asides, strict=True)
         ),
         y.size,
         left_out,
@@ -221,13 +229,28 @@ def compare(
     )
 
 
-def _aside(group: str, size: int, minimum: int) -> str:
-    if group == UNKNOWN:
+@dataclass(frozen=True)
+class _Counted:
+    """Rows of a group, those of a rate's base among them, and of these the ones that a model alone gives the rate."""
+
+    attribute: str
+    group: str
+    rate: str
+    unknown: bool
+    size: int
+    n: int
+    gained: int
+    lost: int
+
+
+def _aside(counted: _Counted, minimum: int) -> str:
+    if counted.unknown:
         return "rows without a value"
-    return f"{size} rows are fewer than {minimum}" if size < minimum else ""
+    return f"{counted.size} rows are fewer than {minimum}" if counted.size < minimum else ""
 
 
-def _limits(gained: int, lost: int, n: int, alpha: float, judged: int) -> Paired:
+def _limits(counted: _Counted, alpha: float, judged: int) -> Paired:
+    gained, lost, n = counted.gained, counted.lost, counted.n
     plain, strict = (paired_rate(gained, lost, n, alpha=level) for level in (alpha, alpha / judged))
     return Paired(plain.value, plain.low, strict.high, n, plain.reason)
 
@@ -239,22 +262,43 @@ def _count_changes(
     sensitive_features: pd.DataFrame,
     rates: Sequence[str],
     favorable: Any,
-) -> Mapping[tuple[str, str, str], tuple[int, int, int, int]]:
-    """Rows gained, lost, in the rate's base, and in the group; by attribute, group and rate."""
-    found = {}
-    for attribute in sensitive_features.columns:
-        codes, names = pd.factorize(sensitive_features[attribute], sort=True)
-        size = np.bincount(codes, minlength=len(names))
-        for rate in rates:
-            base, old, new = _hits(rate, y, champion, challenger, favorable)
-            gained, lost, n = (
-                np.bincount(codes[rows], minlength=len(names)) for rows in (base & new & ~old, base & old & ~new, base)
-            )
-            for place, name in enumerate(names):
-                found[str(attribute), str(name), rate] = (
-                    int(gained[place]), int(lost[place]), int(n[place]), int(size[place])
-                )  # fmt: skip
-    return found
+    depth: int,
+) -> Iterator[_Counted]:
+    """Every group's and intersection's changes, in the audit's order and by its names; rows are read once a rate."""
+    if not y.size or not sensitive_features.shape[1]:
+        return
+    coded = encode_groups(sensitive_features, part=True)
+    everybody = np.ones(y.size, dtype=bool)
+    tables = {rate: _paired_table(coded, *_hits(rate, y, champion, challenger, favorable)) for rate in rates}
+    whole = _paired_table(coded, everybody, everybody, everybody)
+    assert whole is not None
+    for view in views(list(coded), depth):
+        present = whole.marginal(view)
+        changes = {rate: _by_group(table, view) for rate, table in tables.items()}
+        for group, label, size in zip(present.groups, present.labels, present.n.tolist(), strict=True):
+            for rate in rates:
+                counts = changes[rate].get(group, (0, 0, 0))
+                yield _Counted(present.name, label, rate, is_unknown(group), size, *counts)
+
+
+def _paired_table(coded: Mapping[str, Coded], base: Mask, old: Mask, new: Mask) -> CountTable | None:
+    """How often both models, one or none of them gives a row of the base the rate, by cell; None without such rows."""
+    if not base.any():
+        return None
+    groups = {name: Coded(each.codes[base], each.labels) for name, each in coded.items()}
+    first, second = (encode_values(hits[base], name="hits") for hits in (old, new))
+    return count_rows(groups, first, second)
+
+
+def _by_group(table: CountTable | None, view: Sequence[str]) -> dict[tuple[str, ...], tuple[int, int, int]]:
+    """Rows of the base, gained and lost, by group."""
+    if table is None:
+        return {}
+    found = table.marginal(view)
+    return {
+        group: (int(cells.sum()), int(cells[0, 1]), int(cells[1, 0]))
+        for group, cells in zip(found.groups, found.counts, strict=True)
+    }
 
 
 def _hits(

@@ -139,7 +139,7 @@ def about_comparison(found: Comparison, *, margin: float, minimum_rows: int) -> 
 
 
 def about_groups(found: Comparison, *, loss: float, minimum_rows: int) -> RuleResult:
-    """Whether no group is worse off than under the champion by more than a stated amount.
+    """Whether no group and no intersection is worse off than under the champion by more than a stated amount.
 
     Parameters
     ----------
@@ -167,7 +167,13 @@ def about_groups(found: Comparison, *, loss: float, minimum_rows: int) -> RuleRe
     if open_:
         worst = min(open_, key=lambda g: g.change.low)
         return RuleResult(rule, _named(worst), "INCONCLUSIVE", f"{_told(worst)}: may be more than {loss:g} worse")
-    return RuleResult(rule, "", "PASS", f"no rate of {len(judged)} fell by more than {loss:g}")
+    few = {(group.attribute, group.group) for group in found.groups if group.aside}
+    beside = f"; {_sets(len(few))} no part, for few rows or a value that is unknown" if few else ""
+    return RuleResult(rule, "", "PASS", f"no rate of {len(judged)} fell by more than {loss:g}{beside}")
+
+
+def _sets(number: int) -> str:
+    return "1 group or intersection takes" if number == 1 else f"{number} groups and intersections take"
 
 
 def _named(group: Any) -> str:

@@ -102,6 +102,7 @@ def compare_with(
         metric=gate.compare,
         group_metrics=gate.group_metrics,
         favorable=test.favorable_label,
+        depth=config.audit.depth,
         minimum_group=gate.minimum_group,
         alpha=alpha,
         left_out=int((~unseen).sum()),

@@ -498,6 +498,11 @@ def test_the_next_model_is_compared_with_the_champion_on_the_test_rows(retrain: 
     assert compared["n"] == read_json(store().folder(retrain.results["evidence"]) / "evaluation.json")["n"]
     assert compared["left_out"] == 0
     assert compared["difference"]["value"] == 0, "it is the same model"
+    audit = read_json(store().folder(retrain.results["groups"]) / "audit.json")
+    views = {**audit["attributes"], **audit["intersections"]}
+    listed = {(name, group["group"]) for name, view in views.items() for group in view["groups"]}
+    assert ("race & sex", "black & female") in listed
+    assert {(each["attribute"], each["group"]) for each in compared["groups"]} == listed, "intersections, too"
     statuses = {rule["rule"]: rule["status"] for rule in found["rules"]}
     assert statuses["non-inferiority"] == statuses["group loss"] == "PASS"
     assert read_json(store().folder(ref) / "churn.json")["overall"]["flipped"]["value"] == 0

@@ -7,6 +7,7 @@ import pytest
 from evenhand.data.dataset import Dataset
 from evenhand.decision.comparison import compare, unseen_rows
 from evenhand.decision.paired import Decisions
+from evenhand.decision.rules import about_groups
 from evenhand.exceptions import DataError
 from evenhand.fairness import BiasDetector
 
@@ -65,6 +66,72 @@ def test_rates_of_groups_are_counted_by_definition() -> None:
         assert each.change.value == pytest.approx(hit(new)[rows].mean() - hit(old)[rows].mean())
         assert each.change.n == rows.sum()
         assert bool(each.aside) == (each.group == "unknown")
+
+
+def made(decided: np.ndarray) -> Decisions:
+    return Decisions(decided, np.full((decided.size, 2), 0.5), (0, 1))
+
+
+def test_an_intersection_that_lost_fails_though_no_attribute_alone_did() -> None:
+    """Of black women .49 were selected and then .13, of black men as many more: every marginal rate stayed."""
+    people = pd.DataFrame({"race": ["black"] * 400 + ["white"] * 400, "sex": ["f", "m"] * 400})
+    y, old, new = np.tile([0, 0, 1, 1], 200), np.tile([0, 1, 1, 0], 200), np.tile([0, 1, 1, 0], 200)
+    lost = np.flatnonzero((people["race"] == "black") & (people["sex"] == "f") & (old == 1))[:72]
+    new[lost], new[lost + 1] = 0, 1  # a black man instead of her
+    white = np.flatnonzero((people["race"] == "white") & (people["sex"] == "f") & (old == 0))[:72]
+    new[white], new[white + 1] = 1, 0
+    rates = {"group_metrics": ["selection_rate"], "favorable": 1}
+    alone = compare(y, made(old), made(new), people, depth=1, **rates)
+    assert {each.change.value for each in alone.groups} == {0.0}
+    assert about_groups(alone, loss=0.1, minimum_rows=100).status == "PASS"
+    crossed = compare(y, made(old), made(new), people, **rates)
+    found = about_groups(crossed, loss=0.1, minimum_rows=100)
+    assert (found.status, found.subject) == ("FAIL", "selection_rate of race & sex black & f")
+    assert crossed.groups[: len(alone.groups)] != alone.groups, "more groups, wider upper limits"
+
+
+def test_intersections_are_those_of_the_audit_and_few_rows_are_reported_and_set_aside() -> None:
+    rng = np.random.default_rng(3)
+    values = {"race": ["a", "b", None], "sex": ["f", "m"], "age": ["old", "young"]}
+    people = pd.DataFrame({name: rng.choice(each, 300) for name, each in values.items()})
+    people.loc[people.index[:7], ["race", "sex"]] = ["c", "f"]
+    people.loc[people["race"].eq("c") & (people.index >= 7), "race"] = "a"
+    y, old, new = (rng.integers(0, 2, 300) for _ in range(3))
+    rates = ("selection_rate", "true_positive_rate", "accuracy")
+    for depth in (1, 2, 3):
+        found = compare(y, made(old), made(new), people, group_metrics=rates, favorable=1, depth=depth)
+        audits = [
+            BiasDetector.from_predictions(y, p, sensitive_features=people, favorable_label=1).detect_bias(
+                intervals=False, depth=depth
+            )
+            for p in (old, new)
+        ]
+        listed = [(name, group) for name, audit in audits[0].audits.items() for group in audit.groups]
+        assert [(each.attribute, each.group) for each in found.groups] == [key for key in listed for _ in rates]
+        for each in found.groups:
+            before, after = (audit.group(each.attribute, each.group) for audit in audits)
+            assert each.change.value == pytest.approx(after[each.metric].value - before[each.metric].value, nan_ok=True)
+            unknown = "unknown" in each.group.split(" & ")
+            assert each.aside == (
+                "rows without a value" if unknown
+                else f"{before.n} rows are fewer than 20" if before.n < 20 else ""
+            )  # fmt: skip
+    few = {(each.attribute, each.group) for each in found.groups if each.aside}
+    kept = about_groups(found, loss=1.0, minimum_rows=100)
+    assert kept.reason.endswith(
+        f"; {len(few)} groups and intersections take no part, for few rows or a value that is unknown"
+    )
+
+
+def test_no_row_and_no_row_of_a_rate_are_undefined() -> None:
+    none = np.array([], dtype=int)
+    assert compare(none, made(none), made(none), pd.DataFrame({"sex": none.astype(str)}), favorable=1).groups == ()
+    y = np.zeros(100, dtype=int)
+    found = compare(
+        y, made(y), made(y), pd.DataFrame({"sex": ["f", "m"] * 50}), group_metrics=["true_positive_rate"], favorable=1
+    )
+    assert [each.change.reason for each in found.groups] == ["there are no such rows"] * 2
+    assert about_groups(found, loss=0.1, minimum_rows=100).status == "MISSING"
 
 
 def test_without_a_favorable_label_only_accuracy_is_compared() -> None:
