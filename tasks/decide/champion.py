@@ -25,7 +25,15 @@ from evenhand.fairness.served import as_taken
 from evenhand.modeling.persistence import load_model
 from evenhand.provenance import code_version
 from evenhand.store import Ref
-from tasks.ledger import another_ledger, checked_standing, head, identity, load_decided, refuse_altered
+from tasks.ledger import (
+    another_ledger,
+    checked_standing,
+    head,
+    identity,
+    load_decided,
+    looked_elsewhere,
+    refuse_altered,
+)
 from tasks.registry import find_version, run_files
 from tasks.step import load_part, read_json, write_json
 
@@ -65,7 +73,8 @@ def find_champion(model: str) -> Champion:
     except ServiceError as error:
         head()  # the ledger itself has to answer: without it nothing is decided
         return Champion(None, problem=str(error))
-    if problem := moved or another_ledger(model, identity()):
+    ledger = identity()
+    if problem := moved or another_ledger(model, ledger) or looked_elsewhere(model, ledger):
         return Champion(standing.champion.version if standing.champion else None, problem=problem)
     if standing.champion is None:
         return Champion(None)

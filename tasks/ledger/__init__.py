@@ -19,7 +19,7 @@ from tasks.ledger.champion import (
 )
 from tasks.ledger.looks import Look, take_look
 from tasks.ledger.recorded import altered, load_decided, read_decided, refuse_altered
-from tasks.ledger.stamps import another_ledger
+from tasks.ledger.stamps import another_ledger, looked_elsewhere
 from tasks.ledger.table import append, head, identity, known_records, ledger_address, records, shown_address
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "ledger_address",
     "live_version",
     "load_decided",
+    "looked_elsewhere",
     "move_champion",
     "read_decided",
     "records",

@@ -298,7 +298,9 @@ def stamp_look(model: str) -> None:
     """
     with _moving(model):
         _check_whole(model)
-        mark_model(model, identity(), records(model)[-1].hash)
+        mine = records(model)
+        retrained = any(record.kind == "look" and "run" in record.body for record in mine)
+        mark_model(model, identity(), mine[-1].hash, retrained=retrained)
 
 
 def _check_whole(model: str) -> None:

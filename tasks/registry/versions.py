@@ -28,6 +28,7 @@ __all__ = [
     "look_stamps",
     "mark_model",
     "move_alias",
+    "retrain_stamps",
     "run_files",
     "run_version",
     "tag_version",
@@ -41,6 +42,9 @@ LEDGER = "evenhand.ledger"
 
 _LOOKS = f"{STAMP}."
 """Begins a registered model's tag for looks, which may come before any version; the ledger's first record ends it."""
+
+_RETRAINS = "evenhand.ledger_retrain."
+"""Begins the tag beside it of a ledger in which a retrain looked: its test sets are counted there."""
 
 
 def load_registered(model: str, version_or_alias: str, *, recorded: str | None = None) -> Any:
@@ -266,6 +270,22 @@ def look_stamps(model: str | None = None) -> list[Stamp]:
     ServiceError
         When MLflow does not answer.
     """
+    return _tagged(_LOOKS, model)
+
+
+def retrain_stamps(model: str | None = None) -> list[Stamp]:
+    """The newest record at the last look of each ledger in which a retrain looked, of one model or of all.
+
+    Raises
+    ------
+    ServiceError
+        When MLflow does not answer.
+    """
+    return _tagged(_RETRAINS, model)
+
+
+def _tagged(begins: str, model: str | None) -> list[Stamp]:
+    """The records of ledgers that the tags of registered models name."""
     with reachable():
         ask()
         models = [] if model is None else client().search_registered_models(f"name = '{model}'")
@@ -274,15 +294,26 @@ def look_stamps(model: str | None = None) -> list[Stamp]:
             found = client().search_registered_models(max_results=200, page_token=page or None)
             models, page = [*models, *found], found.token or None
     return [
-        Stamp(record, f"the tag of {each.name}", name.removeprefix(_LOOKS))
+        Stamp(record, f"the tag of {each.name}", name.removeprefix(begins))
         for each in models
         for name, record in each.tags.items()
-        if name.startswith(_LOOKS)
+        if name.startswith(begins)
     ]
 
 
-def mark_model(model: str, ledger: str, record: str) -> None:
+def mark_model(model: str, ledger: str, record: str, *, retrained: bool = False) -> None:
     """Let a registered model carry the hash of a ledger's newest record; it is made where there is none yet.
+
+    Parameters
+    ----------
+    model
+        Its name.
+    ledger
+        The hash of the ledger's first record.
+    record
+        The newest one's.
+    retrained
+        Whether a retrain looked in that ledger.
 
     Raises
     ------
@@ -291,15 +322,18 @@ def mark_model(model: str, ledger: str, record: str) -> None:
     """
     from mlflow.exceptions import MlflowException
 
+    first, *more = [f"{begins}{ledger}" for begins in ((_LOOKS, _RETRAINS) if retrained else (_LOOKS,))]
     with reachable():
         ask()
         try:
-            client().set_registered_model_tag(model, f"{_LOOKS}{ledger}", record)
+            client().set_registered_model_tag(model, first, record)
         except MlflowException as error:
             if not unknown(error):
                 raise
             create_name(model)
-            client().set_registered_model_tag(model, f"{_LOOKS}{ledger}", record)
+            client().set_registered_model_tag(model, first, record)
+        for name in more:
+            client().set_registered_model_tag(model, name, record)
 
 
 def _find(model: str, version_or_alias: str) -> Any:

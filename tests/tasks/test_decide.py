@@ -542,6 +542,20 @@ def test_a_model_that_another_ledger_decided_about_does_not_promote_by_itself(
     assert "was decided about in another ledger" in " ".join(found["reasons"])
 
 
+def test_a_retrain_that_was_killed_after_its_look_counts_in_every_ledger(
+    retrain: Retrain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had no version yet: with another home the same test set was looked at for the first time again."""
+    retrain.configure(**GOOD)
+    evidence = retrain.results["evidence"]
+    audit_groups.fn(evidence, retrain.steps.holdout, retrain.config, run=retrain.run)
+    monkeypatch.setenv("EVENHAND_LEDGER", f"sqlite:///{tmp_path / 'new.db'}")
+    retrain.start()
+    _, found = retrain.decide()
+    assert found["outcome"] == "hold"
+    assert "looked at its test set in another ledger" in " ".join(found["reasons"])
+
+
 def test_a_champion_whose_rows_are_gone_is_missing_evidence(retrain: Retrain, monkeypatch: pytest.MonkeyPatch) -> None:
     retrain.configure(**GOOD)
     retrain.whole()

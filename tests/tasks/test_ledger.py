@@ -506,7 +506,7 @@ def test_a_look_that_was_killed_before_its_stamp_has_that_of_the_next(
 ) -> None:
     model = new_model(place)
 
-    def silent(*_: object) -> None:
+    def silent(*_: object, **__: object) -> None:
         raise ServiceError("MLflow does not answer")
 
     with monkeypatch.context() as patch:
@@ -529,6 +529,31 @@ def test_looks_with_a_ledger_of_one_s_own_are_no_fault_of_another(
     assert mine(model) == []
     promote(model, "1")
     assert set(before) < set(registry.look_stamps(model)), "each ledger has a stamp of its own"
+
+
+def test_a_retrain_that_looked_in_another_ledger_is_named_also_without_a_version(
+    place: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after its look, it left no version, and in another home the error of that test set was there again."""
+    model = f"unborn-{next(_names)}"
+    config = {"data": {"source": {}, "target": "y"}}
+
+    def retrain(seen: str) -> kept.Look:
+        return kept.take_look(model, config, rows="test", seen=seen, policies=[], by={"run": seen})
+
+    retrain("a")
+    first = kept.identity()
+    assert kept.looked_elsewhere(model, first) == ""
+    assert mine(model) == []
+    monkeypatch.setenv("EVENHAND_LEDGER", f"sqlite:///{own.parent / 'second-home.db'}")
+    retrain("b")
+    assert f"a retrain of {model} looked at its test set in another ledger" in kept.looked_elsewhere(
+        model, kept.identity()
+    )
+    assert mine(model) == ["another ledger"]
+    assert kept.another_ledger(model, kept.identity()) == "", "nothing was decided there"
+    look_at(model, "c")  # an audit keeps the mark that a retrain looked
+    assert {stamp.ledger for stamp in registry.retrain_stamps(model)} == {first, kept.identity()}
 
 
 def test_of_looks_at_once_the_stamp_is_the_newest(place: Path, own: Path) -> None:
