@@ -62,7 +62,7 @@ class GateConfig(Section):
     """The rates that `group_loss` is about."""
 
     minimum_group: int = Field(default=20, ge=2, le=100_000)
-    """Groups and intersections with fewer rows are shown and take no part in `group_loss`, like `unknown`."""
+    """Groups and intersections with fewer test rows are shown and take no part in `group_loss`, like `unknown`."""
 
     latency_p99_ms: float | None = Field(default=None, ge=0)
     """The slowest 1 in 100 single decisions may take so many milliseconds."""

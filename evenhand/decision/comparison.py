@@ -167,7 +167,7 @@ def compare(
     depth: int = 2,
     minimum_group: int = 20,
     alpha: float = 0.05,
-    left_out: int = 0,
+    everybody: pd.DataFrame | None = None,
 ) -> Comparison:
     """Compare two models on the same rows, as a whole, for each group and for each intersection.
 
@@ -191,8 +191,9 @@ def compare(
         Smaller groups, and `unknown`, are shown and set aside.
     alpha
         Level of each limit.
-    left_out
-        Rows that were left out before.
+    everybody
+        The sensitive columns of all test rows, where those that the champion learned from are left out here; shape
+        (m, a). How large a group is counts among them: of one whose rows are gone the evidence is missing.
 
     Raises
     ------
@@ -213,7 +214,8 @@ def compare(
         if name not in GROUP_METRICS:
             raise DataError(f"groups are not compared by {shorten(name)}: {nearest(name, GROUP_METRICS)}")
     rates = [name for name in group_metrics if name == "accuracy" or favorable is not None]
-    counted = list(_count_changes(y, champion, challenger, sensitive_features, rates, favorable, depth))
+    everybody = sensitive_features if everybody is None else everybody
+    counted = list(_count_changes(y, champion, challenger, (sensitive_features, everybody), rates, favorable, depth))
     asides = [_aside(each, minimum_group) for each in counted]
     judged = max(sum(not aside for aside in asides), 1)
     return Comparison(
@@ -224,14 +226,14 @@ def compare(
             for each, aside in zip(counted, asides, strict=True)
         ),
         y.size,
-        left_out,
+        len(everybody) - y.size,
         alpha,
     )
 
 
 @dataclass(frozen=True)
 class _Counted:
-    """Rows of a group, those of a rate's base among them, and of these the ones that a model alone gives the rate."""
+    """Test rows of a group, those of a rate's base that count, and of these the ones that one model alone gives it."""
 
     attribute: str
     group: str
@@ -252,25 +254,29 @@ def _aside(counted: _Counted, minimum: int) -> str:
 def _limits(counted: _Counted, alpha: float, judged: int) -> Paired:
     gained, lost, n = counted.gained, counted.lost, counted.n
     plain, strict = (paired_rate(gained, lost, n, alpha=level) for level in (alpha, alpha / judged))
-    return Paired(plain.value, plain.low, strict.high, n, plain.reason)
+    reason = f"{plain.reason} that the champion has not learned from" if plain.reason else ""
+    return Paired(plain.value, plain.low, strict.high, n, reason)
 
 
 def _count_changes(
     y: npt.NDArray[Any],
     champion: Decisions,
     challenger: Decisions,
-    sensitive_features: pd.DataFrame,
+    people: tuple[pd.DataFrame, pd.DataFrame],
     rates: Sequence[str],
     favorable: Any,
     depth: int,
 ) -> Iterator[_Counted]:
-    """Every group's and intersection's changes, in the audit's order and by its names; rows are read once a rate."""
-    if not y.size or not sensitive_features.shape[1]:
+    """Changes of every group and intersection of all test rows, in the audit's order and by its names.
+
+    `people` are the sensitive columns of the rows that count, and of all test rows; rows are read once a rate.
+    """
+    everybody = np.ones(len(people[1]), dtype=bool)
+    if not everybody.size or not people[1].shape[1]:
         return
-    coded = encode_groups(sensitive_features, part=True)
-    everybody = np.ones(y.size, dtype=bool)
+    coded, all_coded = (encode_groups(each, part=True) for each in people)
     tables = {rate: _paired_table(coded, *_hits(rate, y, champion, challenger, favorable)) for rate in rates}
-    whole = _paired_table(coded, everybody, everybody, everybody)
+    whole = _paired_table(all_coded, everybody, everybody, everybody)
     assert whole is not None
     for view in views(list(coded), depth):
         present = whole.marginal(view)

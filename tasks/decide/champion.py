@@ -114,7 +114,7 @@ def compare_with(
         depth=config.audit.depth,
         minimum_group=gate.minimum_group,
         alpha=alpha,
-        left_out=int((~unseen).sum()),
+        everybody=test.sensitive_features,
     )
 
 

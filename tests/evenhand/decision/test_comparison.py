@@ -123,6 +123,24 @@ def test_intersections_are_those_of_the_audit_and_few_rows_are_reported_and_set_
     )
 
 
+def test_a_group_whose_rows_the_champion_learned_from_is_missing_and_no_small_one() -> None:
+    """It left no trace: no rate of the others fell, and that of this one nobody had looked at."""
+    test = pd.DataFrame({"region": ["north"] * 200 + ["south"] * 200 + ["west"] * 60 + ["isle"] * 5})
+    unseen = test[test["region"].isin(["north", "south"])]
+    y = np.arange(len(unseen)) % 2
+    found = compare(y, made(y), made(y), unseen, favorable=1, everybody=test)
+    assert (found.n, found.left_out) == (400, 65)
+    assert {each.group: each.aside for each in found.groups} == {
+        "isle": "5 rows are fewer than 20", "north": "", "south": "", "west": ""
+    }  # fmt: skip
+    said = about_groups(found, loss=0.1, minimum_rows=100)
+    assert (said.status, said.subject) == ("MISSING", "selection_rate of region west")
+    some = test.index.isin([*unseen.index, 400, 401])
+    y = np.arange(some.sum()) % 2
+    found = compare(y, made(y), made(y), test[some], favorable=1, everybody=test)
+    assert about_groups(found, loss=0.1, minimum_rows=100).status == "INCONCLUSIVE", "two of sixty show nothing"
+
+
 def test_no_row_and_no_row_of_a_rate_are_undefined() -> None:
     none = np.array([], dtype=int)
     assert compare(none, made(none), made(none), pd.DataFrame({"sex": none.astype(str)}), favorable=1).groups == ()
@@ -130,7 +148,9 @@ def test_no_row_and_no_row_of_a_rate_are_undefined() -> None:
     found = compare(
         y, made(y), made(y), pd.DataFrame({"sex": ["f", "m"] * 50}), group_metrics=["true_positive_rate"], favorable=1
     )
-    assert [each.change.reason for each in found.groups] == ["there are no such rows"] * 2
+    assert [each.change.reason for each in found.groups] == [
+        "there are no such rows that the champion has not learned from"
+    ] * 2
     assert about_groups(found, loss=0.1, minimum_rows=100).status == "MISSING"
 
 
