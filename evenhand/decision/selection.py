@@ -30,7 +30,7 @@ def selected_by(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     split, data = config["split"], config["data"]
     method = split["method"]
-    found = {"method": method, "test": float(split["test"])}
+    found = {"method": method, "test": round(float(split["test"]), 6)}  # .2000000001 draws the rows of .2
     found |= {name: data.get(name) for name in _DRAWN_BY[method]}
     if method in ("hash", "group"):
         found["salt"] = split["salt"]

@@ -18,6 +18,7 @@ def changed(section: str, **values: Any) -> dict[str, Any]:
     "after",
     [
         changed("split", train=0.7, validation=0.1),
+        changed("split", train=0.6 - 1e-10, test=0.2 + 1e-10),
         changed("data", group="person", time="day"),
         changed("data", sensitive={"region": {"column": "region"}}, favorable_label="1"),
         {**BASE, "seed": 3},
