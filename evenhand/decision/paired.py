@@ -31,7 +31,8 @@ class Paired:
     value
         The estimate; NaN where it is undefined.
     low, high
-        One-sided limits, each of which the true difference passes with probability at most alpha.
+        One-sided limits, each of which the true difference passes with probability about alpha; how near, each method's
+        notes say.
     n
         Rows compared.
     reason
@@ -87,7 +88,10 @@ def paired_rate(gained: int, lost: int, n: int, *, alpha: float = 0.05) -> Paire
     Notes
     -----
     Tango (1998), "Equivalence test and confidence interval for the difference in proportions for the paired-sample
-    design", Statistics in Medicine 17:891-908.
+    design", Statistics in Medicine 17:891-908. The limits come from the score statistic's normal approximation. By
+    exact enumeration (20 to 1,000 rows, true losses of .02 to .2, up to 15 % of rows gained) the lower limit lies above
+    the truth with at most 1.4 times alpha, a false PASS, and the upper one below it with up to 1.8 times alpha at .05,
+    2.1 times at .025 and 3.3 times at .001, a false FAIL, where few rows change.
 
     Examples
     --------

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-from scipy.stats import norm
+from scipy.stats import multinomial, norm
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss, roc_auc_score
 
 from evenhand.decision import paired
@@ -231,3 +231,19 @@ def test_what_is_undefined_says_why() -> None:
     assert paired_difference("accuracy", y[:0], model.take(y[:0]), model.take(y[:0])).n == 0
     with pytest.raises(DataError, match="did you mean 'accuracy'"):
         paired_difference("acuracy", y, model, model)
+
+
+@pytest.mark.parametrize(("margin", "gains"), [(0.02, (0.0, 0.003, 0.01, 0.05)), (0.1, (0.0, 0.01, 0.05))])
+def test_the_levels_of_a_rate_s_limits_are_those_that_the_page_states(margin: float, gains: tuple) -> None:
+    """Every outcome of 100 rows whose true loss is the margin, with its probability; those rarer than 1e-9 are left."""
+    n, alpha = 100, 0.05
+    gained, lost = (each.ravel() for each in np.meshgrid(range(26), range(46), indexing="ij"))
+    chances = [multinomial.pmf(np.stack([gained, lost, n - gained - lost], 1), n, [p, p + margin, 1 - 2 * p - margin])
+               for p in gains]  # fmt: skip
+    likely = np.max(chances, axis=0) > 1e-9
+    found = [paired_rate(int(g), int(k), n, alpha=alpha) for g, k in zip(gained[likely], lost[likely], strict=True)]
+    passes, fails = np.array([each.low > -margin for each in found]), np.array([each.high < -margin for each in found])
+    for chance in chances:
+        assert chance[likely].sum() > 1 - 1e-5
+        assert chance[likely][passes].sum() < 1.4 * alpha
+        assert chance[likely][fails].sum() < 1.8 * alpha
