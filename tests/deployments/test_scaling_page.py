@@ -11,7 +11,7 @@ from prefect.settings.legacy import _get_settings_fields
 
 from evenhand.config.data import DataConfig
 from evenhand.config.search import SearchConfig
-from evenhand.modeling.search_dask import ADDRESS_VARIABLES
+from evenhand.modeling.dask_scheduler import ADDRESS_VARIABLES
 from evenhand.store_remote import VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 
 from evenhand.exceptions import ConfigError, MissingExtraError, SearchError, ServiceError
-from evenhand.modeling import search_dask
+from evenhand.modeling import dask_scheduler, search_dask
 from evenhand.modeling.search import search
 
 pytest.importorskip("distributed", reason="the extra `dask` is not installed")
@@ -275,7 +275,7 @@ def test_a_finished_fit_whose_worker_dies_before_it_was_fetched_is_made_again(
 
 
 def test_without_an_address_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in search_dask.ADDRESS_VARIABLES:
+    for name in dask_scheduler.ADDRESS_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigError, match=r"search\.backend.*EVENHAND_DASK_SCHEDULER=tcp://HOST:8786"):
         run(backend="dask")
@@ -284,9 +284,9 @@ def test_without_an_address_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch)
 def test_dasks_own_variable_counts_too_and_ours_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EVENHAND_DASK_SCHEDULER", raising=False)
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://theirs:1")
-    assert search_dask.scheduler_address() == "tcp://theirs:1"
+    assert dask_scheduler.scheduler_address() == "tcp://theirs:1"
     monkeypatch.setenv("EVENHAND_DASK_SCHEDULER", "tcp://ours:1")
-    assert search_dask.scheduler_address() == "tcp://ours:1"
+    assert dask_scheduler.scheduler_address() == "tcp://ours:1"
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +304,7 @@ def test_what_listens_and_is_no_scheduler_is_an_error_within_seconds(
     words: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another server, or a proxy: Dask's client waits for its words forever, or takes them for a length to allocate."""
-    monkeypatch.setattr(search_dask, "_CONNECT_SECONDS", 2.0)
+    monkeypatch.setattr(dask_scheduler, "_CONNECT_SECONDS", 2.0)
     met = []
 
     def meet() -> None:
@@ -367,10 +367,10 @@ def test_a_scheduler_that_dies_is_an_error_within_seconds(
     """Whatever the client has noticed by the time it is asked: while it takes itself apart, its own errors hid ours."""
     clients: list[Any] = []
     killed: list[float] = []
-    connect = search_dask._connect
-    monkeypatch.setattr(search_dask, "_connect", lambda address: clients.append(connect(address)) or clients[-1])
+    connect = search_dask.connect
+    monkeypatch.setattr(search_dask, "connect", lambda address: clients.append(connect(address)) or clients[-1])
     if state == "closed":
-        monkeypatch.setattr(search_dask, "_CONNECT_SECONDS", 3.0)
+        monkeypatch.setattr(dask_scheduler, "_CONNECT_SECONDS", 3.0)
     short = Cluster(tmp_path)
     short.start()
     try:
