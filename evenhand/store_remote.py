@@ -8,7 +8,8 @@ where nothing else is ever written, and the marker that lists them with their ch
 
 A marker names its own digest, so one that was cut off is none, and the next machine that has the result writes it anew.
 Two machines that finish the same step at once leave two whole results; a reader takes one of them. Whoever may write
-here decides what later steps compute with: the store is to be as closed as the machines are.
+here decides what later steps compute with: the store is to be as closed as the machines are. So nothing is put into a
+place that nobody made for it: only the last folder of the address is made, never a bucket or what lies above.
 """
 
 import json
@@ -18,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from evenhand.data._address import client_errors, shown
+from evenhand.data._address import OBJECT_STORES, client_errors, protocols, shown
 from evenhand.exceptions import ConfigError, Problem, ServiceError, StoreError, shorten
 
 __all__ = ["VARIABLE", "RemoteStore", "open_remote"]
@@ -69,6 +70,7 @@ class RemoteStore:
 
     def __init__(self, system: Any, root: str, name: str) -> None:
         self._system, self._root, self._name = system, root.rstrip("/"), name
+        self._has_folders = not protocols(system) & (OBJECT_STORES | {"memory"})
 
     def digests(self, step: str, key: str) -> list[str]:
         """The digests of the results of a step whose marker has been begun, sorted."""
@@ -134,10 +136,10 @@ class RemoteStore:
             return
         place = f"{self._at(step, key)}/{digest}"
         with self._reached():
-            self._system.makedirs(self._at(step, key), exist_ok=True)
+            self._make_folder(self._at(step, key))
             for name in files:
                 target = f"{place}/{name}"
-                self._system.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+                self._make_folder(target.rsplit("/", 1)[0])
                 self._system.put_file(str(folder / name), target)
                 if self._system.size(target) != (folder / name).stat().st_size:
                     raise ServiceError(f"{name} of step {step!r} did not arrive whole in {self._name}")
@@ -152,7 +154,7 @@ class RemoteStore:
         """Copy what an unfinished step keeps."""
         with self._reached():
             place = f"{self._at(step, key)}/work"
-            self._system.makedirs(place, exist_ok=True)
+            self._make_folder(place)
             for path in sorted(folder.iterdir()):
                 if path.is_file():
                     self._system.put_file(str(path), f"{place}/{path.name}")
@@ -169,6 +171,16 @@ class RemoteStore:
         """Remove what was kept of a step that is finished now."""
         with self._reached(), suppress(FileNotFoundError):
             self._system.rm(f"{self._at(step, key)}/work", recursive=True)
+
+    def _make_folder(self, folder: str) -> None:
+        """Make a folder below the root; what the root is to lie in must be there: a share, say, that is mounted.
+
+        Object stores have no folders, and would make the bucket.
+        """
+        if self._has_folders:
+            self._system.invalidate_cache()
+            self._system.info(self._root.rpartition("/")[0] or "/")
+            self._system.makedirs(folder, exist_ok=True)
 
     def _at(self, step: str, key: str) -> str:
         return f"{self._root}/{step}/{key[:32]}"

@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from evenhand.exceptions import DataError, ServiceError, nearest, shorten
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
+# They are read at an address, and nothing is written there.
+READ_ONLY = frozenset({"http", "https", "data", "github", "zip", "tar"})
+# An upload there is seen when it has ended, and there are no folders: what must exist is the bucket.
+OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci"})
 _USER_INFO = re.compile(r"(://).*@")  # to the last @: a password may hold one, and a slash
 
 
@@ -48,6 +53,11 @@ def public_address(address: str) -> str:
     'sftp://host/a.parquet'
     """
     return _USER_INFO.sub(r"\1", address.split("?", 1)[0]) if "://" in address else address
+
+
+def protocols(system: Any) -> set[str]:
+    """The names of a file system of fsspec, as they stand before the ``://``."""
+    return {system.protocol} if isinstance(system.protocol, str) else set(system.protocol)
 
 
 @contextmanager

@@ -15,7 +15,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-from evenhand.data._address import client_errors, public_address, shown, with_environment
+from evenhand.data._address import (
+    OBJECT_STORES,
+    READ_ONLY,
+    client_errors,
+    protocols,
+    public_address,
+    shown,
+    with_environment,
+)
 from evenhand.exceptions import DataError, ServiceError
 
 __all__ = ["Place", "open_place", "place_below"]
@@ -24,10 +32,6 @@ _DAY = 86_400.0
 _MOMENT = 2.0  # between the making of a draft and its lock
 _LOCAL = ("file://", "local://")
 _OTHER_KINDS = (".csv", ".json", ".xlsx")
-# They are read at an address, and nothing is written there.
-_READ_ONLY = {"http", "https", "data", "github", "zip", "tar"}
-# An upload there is seen when it has ended, and there are no folders: what must exist is the bucket.
-_OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci"}
 
 
 class Place(Protocol):
@@ -99,7 +103,7 @@ def place_below(folder: str, name: str) -> str:
 def _system(filled: str, address: str) -> tuple[Any, str]:
     import fsspec
 
-    if filled.partition("://")[0].lower() in _READ_ONLY:
+    if filled.partition("://")[0].lower() in READ_ONLY:
         raise DataError(f"{shown(address)} can be read and not written: use s3://, gs://, file:// ...")
     try:
         system, path = fsspec.core.url_to_fs(filled)
@@ -189,8 +193,7 @@ class RemotePlace:
 
     def __init__(self, system: Any, path: str, name: str) -> None:
         self._system, self._path, self.name = system, path, name
-        names = {system.protocol} if isinstance(system.protocol, str) else set(system.protocol)
-        self._atomic = bool(names & _OBJECT_STORES)
+        self._atomic = bool(protocols(system) & OBJECT_STORES)
 
     def check(self, *, replace: bool) -> None:
         """Refuse a folder, a missing folder or bucket, another kind of file, and a file that must stay."""

@@ -184,6 +184,9 @@ class Silent(fsspec.AbstractFileSystem):
     def ls(self, path: str, detail: bool = True, **_: object) -> list[str]:
         raise TimeoutError(path)
 
+    def info(self, path: str, **_: object) -> dict[str, object]:
+        return {"name": path, "type": "directory", "size": 0}
+
     def makedirs(self, path: str, exist_ok: bool = False) -> None:
         raise PermissionError(path)
 
@@ -204,4 +207,45 @@ def test_a_store_whose_place_is_not_there_is_named_with_what_to_do(place: str, t
     (store.work_folder("tune", KEY) / "trials.jsonl").write_text("one")
     for reach in (lambda: put(store), lambda: store.save_work("tune", KEY)):
         with pytest.raises(ServiceError, match=rf"'file://{place}' is not there: make .* or correct EVENHAND_STORE"):
+            reach()
+
+
+def test_only_the_last_folder_of_the_address_is_made(tmp_path: Path) -> None:
+    """A share that is not mounted, or a slip in the path, would take rows of people to a place nobody made for them."""
+    place = tmp_path / "nosuch" / "deep" / "steps"
+    store = Store(tmp_path / "a", RemoteStore(*system_of(place.as_uri()), "'the share'"))
+    (store.work_folder("tune", KEY) / "trials.jsonl").write_text("one")
+    for reach in (lambda: put(store), lambda: store.save_work("tune", KEY)):
+        with pytest.raises(ServiceError, match="'the share' is not there: make its folder or bucket"):
+            reach()
+    assert not (tmp_path / "nosuch").exists()
+    place.parent.mkdir(parents=True)
+    ref = put(store)
+    shutil.rmtree(tmp_path / "nosuch")  # the share goes away while the run goes on
+    with pytest.raises(ServiceError, match="is not there"):
+        store.save_work("tune", KEY)
+    assert store.find("fit", "j" * 64) is None
+    assert not (tmp_path / "nosuch").exists()
+    assert ref.step == "fit"
+
+
+class Bucket(fsspec.AbstractFileSystem):
+    """An object store whose bucket nobody made, and that makes one when it is asked for a folder."""
+
+    protocol = ("s3", "s3a")
+
+    def ls(self, path: str, detail: bool = True, **_: object) -> list[str]:
+        raise FileNotFoundError(path)
+
+    cat_file = put_file = pipe_file = ls
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
+        pytest.fail("a bucket was made")
+
+
+def test_a_bucket_is_never_made(tmp_path: Path) -> None:
+    store = Store(tmp_path, RemoteStore(Bucket(), "models/steps", "'s3://models/steps'"))
+    (store.work_folder("tune", KEY) / "trials.jsonl").write_text("one")
+    for reach in (lambda: put(store), lambda: store.save_work("tune", KEY)):
+        with pytest.raises(ServiceError, match="'s3://models/steps' is not there: make its folder or bucket"):
             reach()
