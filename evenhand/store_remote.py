@@ -13,19 +13,23 @@ place that nobody made for it: only the last folder of the address is made, neve
 """
 
 import json
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from evenhand.data._address import OBJECT_STORES, client_errors, protocols, shown
+from evenhand.data._address import OBJECT_STORES, READ_ONLY, client_errors, protocols, shown
 from evenhand.exceptions import ConfigError, Problem, ServiceError, StoreError, shorten
 
 __all__ = ["VARIABLE", "RemoteStore", "open_remote"]
 
 VARIABLE = "EVENHAND_STORE"
 """The environment variable that names the store."""
+
+_FIRST_ANSWER = 60.0  # seconds: some clients wait for minutes, others for ever
 
 
 @lru_cache(maxsize=4)
@@ -35,7 +39,9 @@ def open_remote(address: str | None) -> "RemoteStore | None":
     Raises
     ------
     ConfigError
-        The address is none that fsspec knows, or its package is not installed.
+        The address is none that fsspec knows, nothing is written there, or its package is not installed.
+    ServiceError
+        The store refuses, or does not answer within a minute.
 
     Examples
     --------
@@ -44,15 +50,44 @@ def open_remote(address: str | None) -> "RemoteStore | None":
     """
     if not address:
         return None
+    if address.partition("://")[0].lower() in READ_ONLY:
+        raise _unusable(address, "is read and not written")
+    opened: Future[RemoteStore] = Future()
+    # A daemon: a client that waits for ever must not keep the process from ending.
+    threading.Thread(target=_settle, args=(opened, address), name="evenhand-store", daemon=True).start()
+    try:
+        return opened.result(timeout=_FIRST_ANSWER)
+    except TimeoutError:
+        waited = f"{_FIRST_ANSWER:g} s"
+        raise ServiceError(
+            f"the shared store {shown(address)} does not answer within {waited}: check {VARIABLE}"
+        ) from None
+
+
+def _settle(opened: "Future[RemoteStore]", address: str) -> None:
+    try:
+        opened.set_result(_open(address))
+    except BaseException as error:  # noqa: BLE001 (raised again where the result is waited for)
+        opened.set_exception(error)
+
+
+def _open(address: str) -> "RemoteStore":
+    """The store, once it has answered: some clients connect when they are made, others with the first question."""
     import fsspec
 
     try:
-        system, root = fsspec.core.url_to_fs(address)
+        with _reached(shown(address)):
+            system, root = fsspec.core.url_to_fs(address)
     except (ImportError, ValueError) as error:
-        remedy = "use file://, s3://, gs:// ..., and install the package that fsspec wants for it"
-        problem = Problem(VARIABLE, f"{shown(address)} cannot be opened: {shorten(str(error), 120)}", remedy)
-        raise ConfigError("the shared store cannot be used", [problem]) from None
-    return RemoteStore(system, root, shown(address))
+        raise _unusable(address, f"cannot be opened: {shorten(str(error), 120)}") from None
+    found = RemoteStore(system, root, shown(address))
+    found.ask()
+    return found
+
+
+def _unusable(address: str, why: str) -> ConfigError:
+    remedy = "use file://, s3://, gs:// ..., and install the package that fsspec wants for it"
+    return ConfigError("the shared store cannot be used", [Problem(VARIABLE, f"{shown(address)} {why}", remedy)])
 
 
 class RemoteStore:
@@ -71,6 +106,11 @@ class RemoteStore:
     def __init__(self, system: Any, root: str, name: str) -> None:
         self._system, self._root, self._name = system, root.rstrip("/"), name
         self._has_folders = not protocols(system) & (OBJECT_STORES | {"memory"})
+
+    def ask(self) -> None:
+        """Look whether the store answers; that nothing is there yet is an answer, or that it may not be listed."""
+        with self._reached(), suppress(FileNotFoundError, PermissionError):
+            self._system.ls(self._root or "/", detail=False)
 
     def digests(self, step: str, key: str) -> list[str]:
         """The digests of the results of a step whose marker has been begun, sorted."""
@@ -185,22 +225,33 @@ class RemoteStore:
     def _at(self, step: str, key: str) -> str:
         return f"{self._root}/{step}/{key[:32]}"
 
-    @contextmanager
-    def _reached(self) -> Iterator[None]:
-        """Turn a store that is not there, does not answer, or refuses, into one clear error."""
-        failures: tuple[type[Exception], ...] = (OSError, *client_errors())
-        try:
-            yield
-        except FileNotFoundError as error:
-            # What may be missing in the store is caught where it is asked for.
-            raise ServiceError(
-                f"the shared store {self._name} is not there: make its folder or bucket, or correct {VARIABLE}"
-            ) from error
-        except PermissionError as error:
-            raise ServiceError(f"the shared store {self._name} refuses access: check its credentials") from error
-        except failures as error:
-            reason = type(error).__name__
-            raise ServiceError(f"the shared store {self._name} does not answer ({reason}): check {VARIABLE}") from error
+    def _reached(self) -> AbstractContextManager[None]:
+        return _reached(self._name)
+
+
+@contextmanager
+def _reached(name: str) -> Iterator[None]:
+    """Turn a store that is not there, does not answer, or refuses, into one clear error without the client's own.
+
+    What a client raises may hold the address with its password, and a chained error is printed in logs.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        # What may be missing in the store is caught where it is asked for.
+        raise ServiceError(
+            f"the shared store {name} is not there: make its folder or bucket, or correct {VARIABLE}"
+        ) from None
+    except PermissionError:
+        raise ServiceError(f"the shared store {name} refuses access: check its credentials") from None
+    except (OSError, EOFError) as error:
+        raise _silent(name, error) from None
+    except client_errors() as error:  # looked up now: by then the client is loaded
+        raise _silent(name, error) from None
+
+
+def _silent(name: str, error: Exception) -> ServiceError:
+    return ServiceError(f"the shared store {name} does not answer ({type(error).__name__}): check {VARIABLE}")
 
 
 def _is_plain(name: str) -> bool:

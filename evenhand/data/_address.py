@@ -140,7 +140,15 @@ def unreachable(name: str, error: Exception) -> ServiceError:
 
 def client_errors() -> tuple[type[Exception], ...]:
     """What the clients of stores raise that is no OSError; only of those that fsspec has loaded by now."""
-    known = {"aiohttp": ("ClientError",), "botocore.exceptions": ("BotoCoreError", "ClientError")}
+    known = {
+        "aiohttp": ("ClientError",),
+        "azure.core.exceptions": ("AzureError",),
+        "botocore.exceptions": ("BotoCoreError", "ClientError"),
+        "ftplib": ("Error",),
+        "gcsfs.retry": ("HttpError",),
+        "google.auth.exceptions": ("GoogleAuthError",),
+        "paramiko.ssh_exception": ("SSHException",),
+    }
     return tuple(
         getattr(sys.modules[module], name) for module, names in known.items() if module in sys.modules for name in names
     )

@@ -2,12 +2,15 @@
 
 import json
 import shutil
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
 import pytest
 
+from evenhand import store_remote
 from evenhand.exceptions import ConfigError, ServiceError, StoreError
 from evenhand.store import Ref, Store, write_text
 from evenhand.store_remote import RemoteStore, open_remote
@@ -249,3 +252,52 @@ def test_a_bucket_is_never_made(tmp_path: Path) -> None:
     for reach in (lambda: put(store), lambda: store.save_work("tune", KEY)):
         with pytest.raises(ServiceError, match="'s3://models/steps' is not there: make its folder or bucket"):
             reach()
+
+
+@pytest.mark.parametrize("kind", ["http", "https", "zip"])
+def test_a_store_that_nothing_is_written_to_is_refused_before_it_is_asked(kind: str) -> None:
+    with pytest.raises(ConfigError, match=rf"EVENHAND_STORE: '{kind}://127.0.0.1:1/x' is read and not written"):
+        open_remote(f"{kind}://me:secret@127.0.0.1:1/x")
+
+
+@pytest.fixture
+def listening() -> Iterator[socket.socket]:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        yield server
+
+
+def test_a_store_that_refuses_the_connection_is_a_service_that_fails(listening: socket.socket) -> None:
+    port = listening.getsockname()[1]  # bound, and nobody listens
+    with pytest.raises(ServiceError, match=rf"'ftp://127.0.0.1:{port}/x' does not answer \(Connect") as caught:
+        open_remote(f"ftp://me:secret@127.0.0.1:{port}/x")
+    assert "secret" not in str(caught.value)
+    assert caught.value.__suppress_context__, "what the client raised is in no log"
+
+
+def test_a_store_that_says_no_is_a_service_that_fails(listening: socket.socket) -> None:
+    """An error of the client's own, which is loaded only with the first address of its kind."""
+    listening.listen()
+    port = listening.getsockname()[1]
+
+    def refuse() -> None:
+        with listening.accept()[0] as client:
+            client.sendall(b"530 not you\r\n")
+
+    answer = threading.Thread(target=refuse)
+    answer.start()
+    with pytest.raises(ServiceError, match=r"does not answer \(error_perm\): check EVENHAND_STORE"):
+        open_remote(f"ftp://127.0.0.1:{port}/x")
+    answer.join()
+
+
+def test_a_store_that_says_nothing_is_waited_for_so_long_and_no_longer(
+    listening: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_remote, "_FIRST_ANSWER", 0.2)
+    listening.listen()
+    port = listening.getsockname()[1]
+    with pytest.raises(ServiceError, match=rf"'ftp://127.0.0.1:{port}/x' does not answer within 0.2 s: check EVENHAND"):
+        open_remote(f"ftp://127.0.0.1:{port}/x")
+    # The client that still waits is told, and its thread ends.
+    listening.accept()[0].close()
