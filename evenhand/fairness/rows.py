@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -131,9 +133,11 @@ def check_weight(weight: npt.ArrayLike | None, n: int, name: str, *, whole: bool
 
 def check_score(score: npt.ArrayLike, n: int, *, probabilities: bool = False) -> npt.NDArray[Any]:
     """Scores as floats, shape (n,), finite and, where asked, from 0 to 1."""
-    array = np.asarray(unmasked(score))
-    if array.dtype.kind not in "fiub" or array.shape != (n,):
-        raise DataError(f"y_score has shape {array.shape} of {array.dtype}: give one number a row, shape ({n},)")
+    array = _numbers(np.asarray(unmasked(score)))
+    if array.shape != (n,):
+        raise DataError(f"y_score has shape {array.shape} and there are {n} rows: give one number a row, shape ({n},)")
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"y_score holds what is no number ({array.dtype}): give one number a row, shape ({n},)")
     if array.dtype.kind != "f":
         array = array.astype(float)
     low, high = float(array.min()), float(array.max())  # NaN where one is NaN
@@ -145,6 +149,13 @@ def check_score(score: npt.ArrayLike, n: int, *, probabilities: bool = False) ->
     if probabilities and (low < 0 or high > 1):
         raise DataError(f"y_score goes from {low:g} to {high:g}: a histogram needs probabilities from 0 to 1")
     return array
+
+
+def _numbers(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Objects that are numbers all the same (those of a decimal column, and where it has none) as floats."""
+    if array.dtype != object or not all(value is None or isinstance(value, Decimal | Real) for value in array.flat):
+        return array
+    return array.astype(float)
 
 
 @dataclass(frozen=True)

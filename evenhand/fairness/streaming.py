@@ -1,6 +1,8 @@
 """Count files that do not fit in memory: Parquet in parts, whose tables add up."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +54,7 @@ def count_parquet(
     Raises
     ------
     DataError
-        No file, a missing column, or a column that cannot be counted.
+        No file, a missing column, or a column that cannot be counted: with its file, and which rows of it were read.
     """
     wanted = [y_true, y_pred, *sensitive_features, *legitimate_factors]
     optional = [name for name in (y_score, sample_weight, frequency_weight) if name is not None]
@@ -77,14 +79,33 @@ def count_parquet(
         )
 
     total: CountTable | None = None
-    for batch in _batches(_files(paths), [*wanted, *optional], batch_rows):
-        table = count(batch)
-        total = table if total is None else merge([total, table])
+    for part in _batches(_files(paths), [*wanted, *optional], batch_rows):
+        with part.named():
+            table = count(part.frame)
+            total = table if total is None else merge([total, table])
     if total is None:
         raise DataError("the files have no rows to audit")
     for name in total.attributes:
         refuse_identifiers(len(total.marginal([name]).groups), total.n, name)
     return total
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows of a file that are read at once."""
+
+    frame: pd.DataFrame
+    path: Path
+    start: int
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Say of an error about these rows where they stand."""
+        try:
+            yield
+        except DataError as error:
+            rows = f"rows {self.start + 1:,} to {self.start + len(self.frame):,}"
+            raise DataError(f"{self.path}, {rows}: {error}") from error
 
 
 def _files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
@@ -98,7 +119,7 @@ def _files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
     return found
 
 
-def _batches(files: Sequence[Path], columns: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
+def _batches(files: Sequence[Path], columns: Sequence[str], rows: int) -> Iterator[_Part]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -120,9 +141,11 @@ def _batches(files: Sequence[Path], columns: Sequence[str], rows: int) -> Iterat
         ]
         with pq.ParquetFile(path, read_dictionary=texts) as file:
             # A reader over all row groups keeps what it has read: one group at a time does not.
+            start = 0
             for group in range(file.num_row_groups):
                 options = {"batch_size": rows, "row_groups": [group], "columns": list(dict.fromkeys(columns))}
                 for batch in file.iter_batches(use_threads=False, **options):
                     if batch.num_rows:
                         # What pandas notes beside a table may make a column its index.
-                        yield exact_frame(batch.replace_schema_metadata(None))
+                        yield _Part(exact_frame(batch.replace_schema_metadata(None)), path, start)
+                        start += batch.num_rows

@@ -1,6 +1,7 @@
 """Parquet in parts gives what the rows in memory give."""
 
 import datetime as dt
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -142,3 +143,40 @@ def test_whole_weights_beside_a_null_are_refused_by_their_number(tmp_path):
     write(tmp_path / "a.parquet", g=["a", "b"] * 20, w=pa.array([1, None] * 20))
     with pytest.raises(DataError, match="frequency_weight has 20 values below 0 or not finite"):
         BiasDetector.from_parquet(tmp_path, **GIVEN, frequency_weight="w")
+
+
+def test_a_decimal_column_of_scores_is_one_of_numbers(frame, tmp_path):
+    """As databases write them; a decimal label or weight was read all along."""
+    shown = frame["score"].round(4)
+    decimals = frame.assign(score=[Decimal(f"{value:.4f}") for value in shown])
+    decimals.to_parquet(tmp_path / "rows.parquet")
+    memory = [
+        BiasDetector.from_predictions(
+            frame["y"], frame["p"], sensitive_features=frame[["race", "sex"]], favorable_label=True, y_score=score
+        )
+        for score in (shown, decimals["score"])
+    ]
+    found = BiasDetector.from_parquet(tmp_path, **columns(y_score="score"))
+    losses = [each.detect_bias(policies=[]).group("race", "w")["log_loss"].value for each in [*memory, found]]
+    assert losses[0] == losses[1] == pytest.approx(losses[2], rel=1e-12)
+    decimals.loc[7, "score"] = None
+    decimals.to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match="y_score has 1 values that are not finite"):
+        BiasDetector.from_parquet(tmp_path, **columns(y_score="score"))
+
+
+def test_a_column_of_scores_that_are_no_numbers_is_told_by_its_kind(frame, tmp_path):
+    frame.assign(score=frame["score"].astype(str)).to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match=r"y_score holds what is no number \((object|str)\): give one number a row"):
+        BiasDetector.from_parquet(tmp_path, **columns(y_score="score"))
+
+
+@pytest.mark.parametrize("name", ["y", "p", "score", "weight"])
+def test_an_error_about_rows_names_their_file_and_where_they_stand(frame, tmp_path, name):
+    frame[:1000].to_parquet(tmp_path / "a.parquet")
+    odd = frame[1000:].reset_index(drop=True).astype({"y": object, "p": object})
+    odd.loc[2345, name] = None
+    odd.to_parquet(tmp_path / "b.parquet", row_group_size=1000)
+    with pytest.raises(DataError, match=r"b\.parquet, rows 2,001 to 2,400: .* 1 (missing )?values") as caught:
+        BiasDetector.from_parquet(tmp_path, **columns(y_score="score", sample_weight="weight", batch_rows=400))
+    assert "a.parquet" not in str(caught.value)
