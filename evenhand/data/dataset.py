@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from evenhand.data.alignment import refuse_reordered
 from evenhand.data.finding import Finding
@@ -52,6 +53,28 @@ def are_favorable(labels: npt.ArrayLike, favorable: Any) -> npt.NDArray[np.bool_
     return found
 
 
+def _require_frame(name: str, given: Any) -> None:
+    if isinstance(given, pd.DataFrame):
+        return
+    remedy = "give a pandas DataFrame, whose columns have names"
+    if isinstance(given, pd.Series):
+        remedy = f"give a DataFrame, as {name}.to_frame() makes of it"
+    raise DataError(f"{name} is a {type(given).__name__}: {remedy}")
+
+
+def _as_column(name: str, given: Any, index: pd.Index) -> Any:
+    """A column of the rows that `index` names; a Series as it is, and None where only the target is required."""
+    if isinstance(given, pd.Series) or (given is None and name != "y"):
+        return given
+    flat = getattr(given, "ndim", 1) == 1 and isinstance(given, Sequence | np.ndarray | ExtensionArray | pd.Index)
+    if not flat or isinstance(given, str | bytes):
+        raise DataError(
+            f"{name} is a {type(given).__name__}: give a pandas Series, or one value a row, shape ({len(index)},)"
+        )
+    column = pd.Series(given)
+    return column.set_axis(index) if len(column) == len(index) else column  # the other case is told with both lengths
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Features, target and sensitive columns of the same rows, matched by position whatever their indexes.
@@ -61,7 +84,7 @@ class Dataset:
     X
         Features, shape (n, f): numbers, booleans or strings; missing values are NaN/None.
     y
-        Target, shape (n,), without missing values.
+        Target, shape (n,), without missing values; an array or a list becomes a column, here and below.
     sensitive_features
         Shape (n, a): strings, :data:`UNKNOWN` where missing. Never part of `X`.
     favorable_label
@@ -91,6 +114,10 @@ class Dataset:
     findings: tuple[Finding, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
+        for part in ("X", "sensitive_features"):
+            _require_frame(part, getattr(self, part))
+        for part in ("y", "key", "time", "group"):
+            object.__setattr__(self, part, _as_column(part, getattr(self, part), self.X.index))
         parts = {part: getattr(self, part) for part in ("X", "y", "sensitive_features", "key", "time", "group")}
         for part, value in parts.items():
             if value is not None and len(value) != len(self.X):
