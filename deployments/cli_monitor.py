@@ -69,9 +69,9 @@ def _code(found: dict[str, Any]) -> int:
 
 
 def print_look(found: dict[str, Any]) -> None:
-    """Print a look: what it came to, the largest changes, the verdicts, and where the page is."""
+    """Print a look: what it came to, the largest changes, performance, the verdicts, and where the page is."""
     from evenhand.monitoring.looks import Look
-    from evenhand.monitoring.page import headline, signal_rows
+    from evenhand.monitoring.page import headline, performance_lines, signal_rows
 
     out = console()
     look = Look.from_dict({name: value for name, value in found.items() if name != "folder"})
@@ -85,6 +85,8 @@ def print_look(found: dict[str, Any]) -> None:
         table.add_row(*(Text(plain(cell)) for cell in cells))
     if rows:
         out.print(table)
+    for each in performance_lines(look):
+        out.print(Text(plain(each)))
     for policy in look.policies:
         said = f"{policy['policy']}, by {policy['evidence']}: {policy['reason']}"
         out.print(Text(plain(f"{policy['verdict'] or 'no limit'}  {said}")))

@@ -10,7 +10,7 @@ from evenhand.monitoring.charts import Chart
 from evenhand.monitoring.looks import Look
 from evenhand.plotting import figure_to_png, figure_to_svg
 
-__all__ = ["headline", "render_html", "render_markdown", "signal_rows"]
+__all__ = ["headline", "performance_lines", "render_html", "render_markdown", "signal_rows"]
 
 _MOST_ROWS, _MOST_ALARMS = 200, 8
 _STYLE = """.drawing svg { max-height: none; }
@@ -42,6 +42,20 @@ def headline(look: Look) -> tuple[str, str]:
     if undecided:
         return f"No alarm; these rows do not settle {', '.join(undecided)}.", "open"
     return "No alarm.", "good"
+
+
+def performance_lines(look: Look) -> list[str]:
+    """The look's performance figures, a sentence each: they are read whether they have changed or not."""
+    return [_performance_line(signal) for signal in look.signals if signal["kind"] == "performance"]
+
+
+def _performance_line(signal: Mapping[str, Any]) -> str:
+    if signal["value"] is None:
+        return f"{signal['name']} of {signal['n']:,} outcomes: undefined, {signal['reason'] or 'too few rows'}"
+    ends = "" if signal["low"] is None else f" [{signal['low']:.3f}, {signal['high']:.3f}]"
+    before = "" if signal["before"] is None else f", {signal['before']:.3f} at registration"
+    untested = f"; not compared: {signal['reason']}" if signal["reason"] else ""
+    return f"{signal['name']} {signal['value']:.3f}{ends} of {signal['n']:,} outcomes{before}{untested}"
 
 
 def signal_rows(look: Look) -> list[dict[str, str]]:
