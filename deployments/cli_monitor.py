@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +90,6 @@ def print_look(found: dict[str, Any]) -> None:
     for policy in look.policies:
         said = f"{policy['policy']}, by {policy['evidence']}: {policy['reason']}"
         out.print(Text(plain(f"{policy['verdict'] or 'no limit'}  {said}")))
-    if look.metrics:
-        figures = "; ".join(_figure(name, found) for name, found in look.metrics.items())
-        out.print(Text(f"performance by {look.labelled:,} outcomes: {figures}"))
     if look.latency:
         told = (f"{each['percentile']}% within {1e3 * each['value']:.1f} ms" for each in look.latency)
         out.print(Text(f"latency of {look.latency[0]['n']:,} answers: {', '.join(told)}"))
@@ -101,10 +98,3 @@ def print_look(found: dict[str, Any]) -> None:
     for each in (*look.schema, *look.notes):
         out.print(Text(plain(f"- {each}"), style="dim"))
     out.print(Text(f"page: {plain(found['folder'])}/monitor.html"))
-
-
-def _figure(name: str, found: Mapping[str, Any]) -> str:
-    """A figure of performance with its interval, and what it was at first."""
-    bounds = f" ({found['low']:.3f} to {found['high']:.3f})" if None not in (found["low"], found["high"]) else ""
-    before = f", {found['before']:.3f} before" if found["before"] is not None else ""
-    return f"{name.replace('_', ' ')} {found['value']:.3f}{bounds}{before}"
