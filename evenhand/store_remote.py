@@ -79,7 +79,9 @@ def _open(address: str) -> "RemoteStore":
         with _reached(shown(address)):
             system, root = fsspec.core.url_to_fs(address)
     except (ImportError, ValueError) as error:
-        raise _unusable(address, f"cannot be opened: {shorten(str(error), 120)}") from None
+        # Of an address with a password the reason may quote a part, as a port that is none.
+        why = "credentials are no part of it" if "@" in address else shorten(str(error), 120)
+        raise _unusable(address, f"cannot be opened: {why}") from None
     found = RemoteStore(system, root, shown(address))
     found.ask()
     return found
