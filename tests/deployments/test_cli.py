@@ -278,7 +278,7 @@ def test_check_tells_of_the_contract_before_it_splits(
     assert init(loans, "--target", "approved", "--favorable-label", "yes") == 0
     config = load_config(tmp_path / "loans.yaml")
     rows = load_rows(config.data)
-    kept = new_contract(rows, split_dataset(rows, **config.split.drawn_by(), seed=config.seed))
+    kept = new_contract(rows, split_dataset(rows, **config.split.drawn_by(), seed=config.seed), None)
     monkeypatch.setattr(registry, "latest_contract", lambda _model: kept)
     (tmp_path / "home").mkdir(exist_ok=True)
     (tmp_path / "home" / "mlflow.db").touch()

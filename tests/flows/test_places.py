@@ -14,6 +14,7 @@ import flows.service
 import tasks.ingest
 import tasks.score
 from evenhand.config import DataConfig, MonitorConfig, ServedModel, SourceConfig, load_service
+from evenhand.data.frames import Known
 from evenhand.exceptions import ConfigError
 from tasks.ingest import load_rows
 from tasks.monitor import _latency
@@ -57,7 +58,7 @@ READERS: dict[str, Callable[[SourceConfig, DataConfig], Any]] = {
     "ingest": lambda source, data: load_rows(data.model_copy(update={"source": source})),
     "score": lambda source, _: score_rows.fn("loans", source, "scored.parquet", version="1"),
     "observe": lambda source, data: observe_batch.fn(MagicMock(), {}, source, data, MonitorConfig(), seed=0),
-    "outcomes": lambda source, data: _outcomes(source, data, MonitorConfig(), (), {}),
+    "outcomes": lambda source, data: _outcomes(source, data, MonitorConfig(), (), Known()),
     "latency": lambda source, _: _latency(str(source.path)),
 }
 
