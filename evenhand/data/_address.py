@@ -51,8 +51,15 @@ def public_address(address: str) -> str:
     --------
     >>> public_address("sftp://me:secret@host/a.parquet?token=secret")
     'sftp://host/a.parquet'
+    >>> public_address("s3://me:sec?ret@bucket/a.parquet")  # or a query that has an @
+    's3://...'
     """
-    return _USER_INFO.sub(r"\1", address.split("?", 1)[0]) if "://" in address else address
+    if "://" not in address:
+        return address
+    place, _, query = address.partition("?")
+    if "@" in query and "@" not in place:
+        return f"{address.partition('://')[0]}://..."
+    return _USER_INFO.sub(r"\1", place)
 
 
 def protocols(system: Any) -> set[str]:
