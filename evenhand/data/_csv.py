@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -15,13 +14,12 @@ import pandas as pd
 from evenhand.data._codes import holds_codes, number_columns, wide_columns
 from evenhand.data._encoding import detect_encoding, is_ascii_compatible
 from evenhand.data._records import scan_records
-from evenhand.data._written import as_written, decimals_shown, is_number
+from evenhand.data._written import PLAIN, as_written, decimals_shown, is_number
 from evenhand.data.frames import Decimal, Known, ReadAs, check_unique_names, is_text, plain_frame, require_columns
 from evenhand.exceptions import DataError, shorten
 
 DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE = 200
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 
 Opener = Callable[[], IO[bytes]]
 
@@ -240,12 +238,10 @@ def _looks_like_data(records: Sequence[Sequence[str]]) -> bool:
     Evenly rising numbers (0, 1, 2 or years) may be names, and so may a single odd cell.
     """
     first, rows = records[0], [record for record in records[1:] if len(record) == len(records[0])]
-    numbers = [float(cell) for cell in first if _NUMBER.fullmatch(cell)]
+    numbers = [float(cell) for cell in first if PLAIN.fullmatch(cell)]
     steps = {round(after - before, 9) for before, after in pairwise(numbers)}
     is_series = len(steps) == 1 and steps.pop() > 0
-    recurring = sum(
-        any(row[at] == cell for row in rows) for at, cell in enumerate(first) if not _NUMBER.fullmatch(cell)
-    )
+    recurring = sum(any(row[at] == cell for row in rows) for at, cell in enumerate(first) if not PLAIN.fullmatch(cell))
     odd = (0 if is_series else len(numbers)) + recurring
     return odd >= 2 or (odd > 0 and odd == len(first))
 

@@ -7,10 +7,10 @@ import pandas as pd
 
 from evenhand.data.frames import Decimal
 
-__all__ = ["as_written", "decimals_shown", "is_number"]
+__all__ = ["PLAIN", "as_written", "decimals_shown", "is_number"]
 
 _FEWEST = 20
-_PLAIN = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+PLAIN = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _CODES = "AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN|SEK|SGD|TRY|USD|ZAR"  # ISO 4217
 _SIGN = rf"(?:[A-Z]{{0,3}}[$\u00a2-\u00a5\u0e3f\u20a0-\u20c0]|%|{_CODES})"
 _DIGITS = r"[1-9]\d{{0,2}}(?P<gap>[{gap}'\u2019\s])\d{{3}}(?:(?P=gap)\d{{3}})*(?:{dot}\d+)?|\d+(?:{dot}\d*)?|{dot}\d+"
@@ -22,8 +22,6 @@ _PRINTED: dict[Decimal, re.Pattern[str]] = {
     ".": re.compile(_CELL.replace("DIGITS", _DIGITS.format(gap=",", dot=r"\."))),
     ",": re.compile(_CELL.replace("DIGITS", _DIGITS.format(gap=".", dot=","))),
 }
-
-
 _SIGNED = ("open", "minus", "late", "trailing", "last")
 
 
@@ -86,7 +84,7 @@ def decimals_shown(columns: Iterable[Iterable[str]]) -> set[Decimal]:
 
 
 def _reads(cell: str, decimal: Decimal) -> bool:
-    return bool(_PRINTED[decimal].fullmatch(cell)) or (decimal == "." and bool(_PLAIN.fullmatch(cell)))
+    return bool(_PRINTED[decimal].fullmatch(cell)) or (decimal == "." and bool(PLAIN.fullmatch(cell)))
 
 
 def is_number(text: str) -> bool:

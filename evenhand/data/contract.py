@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ColumnPromise", "Contract", "GroupPromise", "check_key", "contract_of", "infer_contract"]
 
 _FORMAT = 1
-_OPTIONAL = ("columns", "groups", "codes", "decimal")
+_READ_APART = ("columns", "groups", "codes", "decimal")
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class Contract:
         try:
             promises = tuple(ColumnPromise.from_dict(each) for each in values["columns"])
             groups = tuple(GroupPromise(each["name"], tuple(each["values"])) for each in values["groups"])
-            others = [field.name for field in fields(cls) if field.name not in _OPTIONAL]
+            others = [field.name for field in fields(cls) if field.name not in _READ_APART]
             rest = {name: values[name] for name in others}
         except (KeyError, TypeError) as error:
             raise DataError("the contract is incomplete: infer a new one") from error

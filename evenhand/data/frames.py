@@ -29,7 +29,10 @@ __all__ = [
 Kind = Literal["integer", "number", "boolean", "text", "datetime", "empty", "mixed"]
 
 ReadAs = Literal["text", "number"]
+"""How a column of a CSV file is read: as text, as it is written, or as numbers unless it holds words."""
+
 Decimal = Literal[".", ","]
+"""What stands before the decimals of a number."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,6 @@ class Known:
     kinds: Mapping[str, ReadAs] = field(default_factory=dict)
     decimal: Decimal | None = None
 
-
-"""How a column of a CSV file is read: as text, as it is written, or as numbers unless it holds words."""
 
 _NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
 _KINDS: dict[str, Kind] = {"b": "boolean", "i": "integer", "u": "integer", "f": "number", "M": "datetime"}
