@@ -179,7 +179,7 @@ class _Cluster:
         """The part on every worker at once, since one that only one holds would be gone with it; None if one died."""
         try:
             [future] = self._client.scatter([part], broadcast=True, hash=False)
-        except Exception as error:
+        except Exception as error:  # a client that loses its scheduler fails in any way
             time.sleep(_SETTLE_SECONDS)
             if self._client.status != "running":
                 raise _gone(error) from error
@@ -322,7 +322,7 @@ def _asking(client: Any) -> Iterator[None]:
 
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # as above: an AttributeError, a RuntimeError, as it happens
         if client.status == "running" and not isinstance(error, CommClosedError):
             raise
         raise _gone(error) from error
