@@ -1,6 +1,6 @@
 """The challenger beside the champion on rows that neither has learned from."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,44 +12,15 @@ from evenhand.data.dataset import Dataset, are_favorable
 from evenhand.data.digest import key_digests
 from evenhand.data.frames import as_numbers, is_text
 from evenhand.data.splits import content_identities
-from evenhand.decision.paired import Decisions, Paired, paired_difference, paired_rate
+from evenhand.decision.group_changes import GroupChange, PairedHits, group_changes
+from evenhand.decision.paired import Decisions, Paired, paired_difference
 from evenhand.exceptions import DataError, nearest, shorten
-from evenhand.fairness.assess import is_unknown
-from evenhand.fairness.counts import CountTable
-from evenhand.fairness.groups import Coded, encode_groups, encode_values, views
-from evenhand.fairness.rows import count_rows
 
-__all__ = ["GROUP_METRICS", "Comparison", "GroupChange", "compare", "unseen_rows"]
+__all__ = ["GROUP_METRICS", "Comparison", "compare", "unseen_rows"]
 
 Mask = npt.NDArray[np.bool_]
 
 GROUP_METRICS = ("selection_rate", "true_positive_rate", "accuracy")
-
-
-@dataclass(frozen=True)
-class GroupChange:
-    """How one rate of one group differs between the models.
-
-    Attributes
-    ----------
-    attribute, group, metric
-        Whose rate it is; an intersection is called as in the audit, `race & sex` and `black & f`.
-    change
-        Challenger less champion. Its upper limit is corrected for the number of groups and rates (Bonferroni), since
-        one of them below the tolerated loss is enough; its lower limit is not, since all have to lie above it.
-    aside
-        Why the group takes no part in the rule, otherwise an empty string.
-    """
-
-    attribute: str
-    group: str
-    metric: str
-    change: Paired
-    aside: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return {**vars(self), "change": self.change.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -168,6 +139,7 @@ def compare(
     minimum_group: int = 20,
     alpha: float = 0.05,
     everybody: pd.DataFrame | None = None,
+    known: pd.DataFrame | None = None,
 ) -> Comparison:
     """Compare two models on the same rows, as a whole, for each group and for each intersection.
 
@@ -194,6 +166,9 @@ def compare(
     everybody
         The sensitive columns of all test rows, where those that the champion learned from are left out here; shape
         (m, a). How large a group is counts among them: of one whose rows are gone the evidence is missing.
+    known
+        The sensitive columns of the champion's own test rows, shape (k, b). Of a group that had enough rows there and
+        has none now the evidence is missing, too.
 
     Raises
     ------
@@ -215,15 +190,12 @@ def compare(
             raise DataError(f"groups are not compared by {shorten(name)}: {nearest(name, GROUP_METRICS)}")
     rates = [name for name in group_metrics if name == "accuracy" or favorable is not None]
     everybody = sensitive_features if everybody is None else everybody
-    counted = list(_count_changes(y, champion, challenger, (sensitive_features, everybody), rates, favorable, depth))
-    asides = [_aside(each, minimum_group) for each in counted]
-    judged = max(sum(not aside for aside in asides), 1)
+    hits = {rate: _hits(rate, y, champion, challenger, favorable) for rate in rates}
     return Comparison(
         metric,
         paired_difference(metric, y, champion, challenger, favorable=favorable, alpha=alpha),
-        tuple(
-            GroupChange(each.attribute, each.group, each.rate, _limits(each, alpha, judged), aside)
-            for each, aside in zip(counted, asides, strict=True)
+        group_changes(
+            hits, sensitive_features, everybody, known, depth=depth, minimum_group=minimum_group, alpha=alpha
         ),
         y.size,
         len(everybody) - y.size,
@@ -231,85 +203,7 @@ def compare(
     )
 
 
-@dataclass(frozen=True)
-class _Counted:
-    """Test rows of a group, those of a rate's base that count, and of these the ones that one model alone gives it."""
-
-    attribute: str
-    group: str
-    rate: str
-    unknown: bool
-    size: int
-    n: int
-    gained: int
-    lost: int
-
-
-def _aside(counted: _Counted, minimum: int) -> str:
-    if counted.unknown:
-        return "rows without a value"
-    return f"{counted.size} rows are fewer than {minimum}" if counted.size < minimum else ""
-
-
-def _limits(counted: _Counted, alpha: float, judged: int) -> Paired:
-    gained, lost, n = counted.gained, counted.lost, counted.n
-    plain, strict = (paired_rate(gained, lost, n, alpha=level) for level in (alpha, alpha / judged))
-    reason = f"{plain.reason} that the champion has not learned from" if plain.reason else ""
-    return Paired(plain.value, plain.low, strict.high, n, reason)
-
-
-def _count_changes(
-    y: npt.NDArray[Any],
-    champion: Decisions,
-    challenger: Decisions,
-    people: tuple[pd.DataFrame, pd.DataFrame],
-    rates: Sequence[str],
-    favorable: Any,
-    depth: int,
-) -> Iterator[_Counted]:
-    """Changes of every group and intersection of all test rows, in the audit's order and by its names.
-
-    `people` are the sensitive columns of the rows that count, and of all test rows; rows are read once a rate.
-    """
-    everybody = np.ones(len(people[1]), dtype=bool)
-    if not everybody.size or not people[1].shape[1]:
-        return
-    coded, all_coded = (encode_groups(each, part=True) for each in people)
-    tables = {rate: _paired_table(coded, *_hits(rate, y, champion, challenger, favorable)) for rate in rates}
-    whole = _paired_table(all_coded, everybody, everybody, everybody)
-    assert whole is not None
-    for view in views(list(coded), depth):
-        present = whole.marginal(view)
-        changes = {rate: _by_group(table, view) for rate, table in tables.items()}
-        for group, label, size in zip(present.groups, present.labels, present.n.tolist(), strict=True):
-            for rate in rates:
-                counts = changes[rate].get(group, (0, 0, 0))
-                yield _Counted(present.name, label, rate, is_unknown(group), size, *counts)
-
-
-def _paired_table(coded: Mapping[str, Coded], base: Mask, old: Mask, new: Mask) -> CountTable | None:
-    """How often both models, one or none of them gives a row of the base the rate, by cell; None without such rows."""
-    if not base.any():
-        return None
-    groups = {name: Coded(each.codes[base], each.labels) for name, each in coded.items()}
-    first, second = (encode_values(hits[base], name="hits") for hits in (old, new))
-    return count_rows(groups, first, second)
-
-
-def _by_group(table: CountTable | None, view: Sequence[str]) -> dict[tuple[str, ...], tuple[int, int, int]]:
-    """Rows of the base, gained and lost, by group."""
-    if table is None:
-        return {}
-    found = table.marginal(view)
-    return {
-        group: (int(cells.sum()), int(cells[0, 1]), int(cells[1, 0]))
-        for group, cells in zip(found.groups, found.counts, strict=True)
-    }
-
-
-def _hits(
-    rate: str, y: npt.NDArray[Any], champion: Decisions, challenger: Decisions, favorable: Any
-) -> tuple[Mask, Mask, Mask]:
+def _hits(rate: str, y: npt.NDArray[Any], champion: Decisions, challenger: Decisions, favorable: Any) -> PairedHits:
     """The rows that a rate is taken over, and those that each model gives it."""
     if rate == "accuracy":
         return np.ones(y.size, dtype=bool), champion.predicted == y, challenger.predicted == y

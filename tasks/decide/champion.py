@@ -99,7 +99,7 @@ def compare_with(
     try:
         unseen = unseen_rows(test, _learned(champion))
         rows = test.take(unseen)
-        made = _decisions(champion.model, rows, challenger.classes)
+        made, known = _decisions(champion.model, rows, challenger.classes), _assessed(champion)
     except EvenhandError as error:
         return f"the champion cannot be compared with on these rows: {error}"
     gate = config.gate
@@ -115,16 +115,25 @@ def compare_with(
         minimum_group=gate.minimum_group,
         alpha=alpha,
         everybody=test.sensitive_features,
+        known=known.sensitive_features,
     )
 
 
 def _learned(champion: Champion) -> list[Dataset]:
     """The rows that the champion trained, tuned or was calibrated on, from the store."""
+    return [load_part(_result(champion, "develop"), name) for name in ("train", "validation")]
+
+
+def _assessed(champion: Champion) -> Dataset:
+    """The rows that the champion was assessed on."""
+    return load_part(_result(champion, "holdout"), "test")
+
+
+def _result(champion: Champion, name: str) -> Ref:
     provenance = (champion.files or {}).get("provenance")
     if provenance is None:
         raise ModelError(f"version {champion.version} has no provenance in MLflow: what it learned from is not known")
-    develop = Ref.from_dict(provenance["results"]["develop"])
-    return [load_part(develop, name) for name in ("train", "validation")]
+    return Ref.from_dict(provenance["results"][name])
 
 
 def _decisions(model: Any, rows: Dataset, classes: Any) -> Decisions:

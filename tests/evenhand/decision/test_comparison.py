@@ -141,6 +141,29 @@ def test_a_group_whose_rows_the_champion_learned_from_is_missing_and_no_small_on
     assert about_groups(found, loss=0.1, minimum_rows=100).status == "INCONCLUSIVE", "two of sixty show nothing"
 
 
+def test_a_group_that_the_champion_was_assessed_on_and_that_is_gone_is_missing() -> None:
+    """An extract that lost a region by mistake promoted, since nobody of it was among the rows that are judged."""
+    before = pd.DataFrame({"region": ["north"] * 60 + ["south"] * 60 + ["isle"] * 5, "sex": ["f", "m"] * 62 + ["f"]})
+    now = before[before["region"] == "north"].reset_index(drop=True).loc[lambda rows: rows.index.repeat(10)]
+    y = np.arange(len(now)) % 2
+    whole = compare(y, made(y), made(y), now, favorable=1, known=now)
+    assert about_groups(whole, loss=0.1, minimum_rows=100).status == "PASS"
+    found = compare(y, made(y), made(y), now, favorable=1, known=before)
+    gone = {(each.attribute, each.group) for each in found.groups if each.change.reason}
+    assert gone == {("region", "south"), ("region & sex", "south & f"), ("region & sex", "south & m")}
+    assert found.groups[: len(whole.groups)] == whole.groups, "what is gone costs the others no error"
+    said = about_groups(found, loss=0.1, minimum_rows=100)
+    assert (said.status, said.subject) == ("MISSING", "selection_rate of region south")
+    assert "no test row is of it, and 60 were" in said.reason
+    attribute = compare(y, made(y), made(y), now[["sex"]], favorable=1, known=before)
+    assert about_groups(attribute, loss=0.1, minimum_rows=100).status == "MISSING", "an attribute that is gone, too"
+    before["region"] = None
+    assert (
+        about_groups(compare(y, made(y), made(y), now, favorable=1, known=before), loss=0.1, minimum_rows=100).status
+        == "PASS"
+    )
+
+
 def test_no_row_and_no_row_of_a_rate_are_undefined() -> None:
     none = np.array([], dtype=int)
     assert compare(none, made(none), made(none), pd.DataFrame({"sex": none.astype(str)}), favorable=1).groups == ()

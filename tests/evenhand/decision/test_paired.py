@@ -9,28 +9,34 @@ from scipy.stats import multinomial, norm
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss, roc_auc_score
 
 from evenhand.decision import paired
-from evenhand.decision.paired import PAIRED_METRICS, Decisions, paired_difference, paired_rate
+from evenhand.decision.paired import PAIRED_METRICS, Decisions, paired_difference, paired_limits, paired_rate
 from evenhand.exceptions import DataError
 from evenhand.fairness.statistics.auc import auc_delong
 
 
-def slow_statistic(gained: int, lost: int, n: int, d: float) -> float:
-    """The score statistic by maximizing the likelihood of the other cells numerically, as Tango (1998) defines it."""
+def slow_statistics(gained: int, lost: int, n: int, d: float) -> tuple[float, float]:
+    """Tango's (1998) score and the signed root of the likelihood ratio, with the likelihood maximized numerically."""
 
-    def minus_log(q: float) -> float:
-        cells = [(gained, q + d), (lost, q), (n - gained - lost, 1 - 2 * q - d)]
+    def minus_log(only_new: float, only_old: float) -> float:
+        cells = [(gained, only_new), (lost, only_old), (n - gained - lost, 1 - only_new - only_old)]
         return -sum(k * np.log(max(p, 1e-300)) for k, p in cells if k)
 
     low, high = max(0.0, -d), (1 - d) / 2
-    q = minimize_scalar(minus_log, bounds=(low, high), method="bounded", options={"xatol": 1e-12}).x
-    return (gained - lost - n * d) / np.sqrt(n * (2 * q + d - d * d))
+    found = minimize_scalar(
+        lambda q: minus_log(q + d, q), bounds=(low, high), method="bounded", options={"xatol": 1e-12}
+    )
+    score = (gained - lost - n * d) / np.sqrt(n * (2 * found.x + d - d * d))
+    return score, np.sign(score) * np.sqrt(2 * (found.fun - minus_log(gained / n, lost / n)))
 
 
+@pytest.mark.parametrize("alpha", [0.05, 1e-4])
 @pytest.mark.parametrize(("gained", "lost", "n"), [(12, 2, 50), (3, 9, 80), (1, 1, 30), (0, 5, 40), (7, 0, 25)])
-def test_limits_are_where_the_score_statistic_reaches_its_quantile(gained: int, lost: int, n: int) -> None:
-    found, z = paired_rate(gained, lost, n, alpha=0.05), norm.isf(0.05)
-    assert slow_statistic(gained, lost, n, found.low) == pytest.approx(z, abs=2e-3)
-    assert slow_statistic(gained, lost, n, found.high) == pytest.approx(-z, abs=2e-3)
+def test_limits_are_where_the_more_careful_statistic_reaches_its_quantile(
+    gained: int, lost: int, n: int, alpha: float
+) -> None:
+    found, z = paired_rate(gained, lost, n, alpha=alpha), norm.isf(alpha)
+    assert min(slow_statistics(gained, lost, n, found.low)) == pytest.approx(z, abs=2e-3)
+    assert max(slow_statistics(gained, lost, n, found.high)) == pytest.approx(-z, abs=2e-3)
 
 
 @given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(0, n))))
@@ -233,17 +239,18 @@ def test_what_is_undefined_says_why() -> None:
         paired_difference("acuracy", y, model, model)
 
 
+@pytest.mark.parametrize("alpha", [0.05, 0.025, 1e-3, 1e-5])
 @pytest.mark.parametrize(("margin", "gains"), [(0.02, (0.0, 0.003, 0.01, 0.05)), (0.1, (0.0, 0.01, 0.05))])
-def test_the_levels_of_a_rate_s_limits_are_those_that_the_page_states(margin: float, gains: tuple) -> None:
-    """Every outcome of 100 rows whose true loss is the margin, with its probability; those rarer than 1e-9 are left."""
-    n, alpha = 100, 0.05
-    gained, lost = (each.ravel() for each in np.meshgrid(range(26), range(46), indexing="ij"))
-    chances = [multinomial.pmf(np.stack([gained, lost, n - gained - lost], 1), n, [p, p + margin, 1 - 2 * p - margin])
-               for p in gains]  # fmt: skip
-    likely = np.max(chances, axis=0) > 1e-9
-    found = [paired_rate(int(g), int(k), n, alpha=alpha) for g, k in zip(gained[likely], lost[likely], strict=True)]
-    passes, fails = np.array([each.low > -margin for each in found]), np.array([each.high < -margin for each in found])
-    for chance in chances:
-        assert chance[likely].sum() > 1 - 1e-5
-        assert chance[likely][passes].sum() < 1.4 * alpha
-        assert chance[likely][fails].sum() < 1.8 * alpha
+def test_the_levels_of_a_rate_s_limits_are_those_that_the_page_states(
+    margin: float, gains: tuple, alpha: float
+) -> None:
+    """Every outcome of 100 rows whose true loss is the margin, with its probability, up to 31 gained and 59 lost."""
+    n = 100
+    gained, lost = (each.ravel() for each in np.meshgrid(range(32), range(60), indexing="ij"))
+    gained, lost = gained[gained + lost <= n], lost[gained + lost <= n]
+    low, high = paired_limits(gained, lost, np.full(gained.size, n), alpha=alpha)
+    for p in gains:
+        chance = multinomial.pmf(np.stack([gained, lost, n - gained - lost], 1), n, [p, p + margin, 1 - 2 * p - margin])
+        assert chance.sum() > 1 - 1e-10
+        assert chance[low > -margin].sum() < 1.4 * alpha
+        assert chance[high < -margin].sum() < 1.6 * alpha
