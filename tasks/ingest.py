@@ -60,7 +60,7 @@ def ingest_data(data: DataConfig, contract: Mapping[str, Any] | None, *, held: b
     return ref
 
 
-def load_rows(data: DataConfig, contract: Mapping[str, Any] | None = None) -> Dataset:
+def load_rows(data: DataConfig, contract: Mapping[str, Any] | None = None, *, held: bool = True) -> Dataset:
     """Read the source and sort its columns into features, target and sensitive attributes.
 
     Parameters
@@ -69,13 +69,17 @@ def load_rows(data: DataConfig, contract: Mapping[str, Any] | None = None) -> Da
         The configuration's section.
     contract
         What the rows are held to, if anything.
+    held
+        Whether they are; else it only says which columns are numbers and which text.
 
     Raises
     ------
     ContractError
         With every violation.
     """
-    return _load(data, None if contract is None else Contract.from_dict(contract), held=True)[0]
+    promised = None if contract is None else Contract.from_dict(contract)
+    rows = _load(data, promised, held=held)[0]
+    return rows if promised is None or held else promised.as_promised(rows)
 
 
 def _load(data: DataConfig, promised: Contract | None, *, held: bool) -> tuple[Dataset, Sample | None, Decimal | None]:

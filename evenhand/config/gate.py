@@ -58,7 +58,9 @@ class GateConfig(Section):
     """By how much the rates of a group or an intersection (`audit.depth`) may fall against the champion at most, shown
     with confidence; null: no such rule."""
 
-    group_metrics: list[Literal["selection_rate", "true_positive_rate", "accuracy"]] = ["selection_rate", "accuracy"]
+    group_metrics: list[Literal["selection_rate", "true_positive_rate", "accuracy"]] = Field(
+        default=["selection_rate", "accuracy"], min_length=1
+    )
     """The rates that `group_loss` is about."""
 
     minimum_group: int = Field(default=20, ge=2, le=100_000)

@@ -19,10 +19,10 @@ __all__ = ["change_for_people"]
 def change_for_people(
     champion: Any,
     challenger: Any,
-    test: Dataset,
+    test: tuple[Dataset, Dataset],
     *,
     decided: tuple[npt.NDArray[Any], npt.NDArray[Any]],
-    background: Dataset,
+    background: tuple[Dataset, Dataset],
     rows: int = 100,
     min_cell: int = 10,
     seed: int = 0,
@@ -34,11 +34,11 @@ def change_for_people(
     champion, challenger
         The two fitted models.
     test
-        The rows that both decide on.
+        The rows that both decide on, with the columns of each.
     decided
         Their decisions, shape (n,) each, champion first.
     background
-        Training rows that stand for the average case of the reasons.
+        Training rows that stand for the average case of the reasons, with the columns of each.
     rows
         So many rows, drawn, are explained by both models.
     min_cell
@@ -53,26 +53,33 @@ def change_for_people(
     """
     return churn(
         *decided,
-        sensitive_features=test.sensitive_features,
-        favorable_label=test.favorable_label,
-        reasons=_reasons(champion, challenger, test, background, rows=rows, min_cell=min_cell, seed=seed),
+        sensitive_features=test[1].sensitive_features,
+        favorable_label=test[1].favorable_label,
+        reasons=_reasons((champion, challenger), test, background, rows=rows, min_cell=min_cell, seed=seed),
         min_cell=min_cell,
     )
 
 
 def _reasons(
-    champion: Any, challenger: Any, test: Dataset, background: Dataset, *, rows: int, min_cell: int, seed: int
+    models: tuple[Any, Any],
+    test: tuple[Dataset, Dataset],
+    background: tuple[Dataset, Dataset],
+    *,
+    rows: int,
+    min_cell: int,
+    seed: int,
 ) -> ReasonStability | None:
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(test))[:rows])
-    some = test.take(drawn)
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(test[1]))[:rows])
+    parts = [each.take(drawn) for each in test]
     try:
-        made = [_attributions(model, some, background, seed) for model in (champion, challenger)]
+        made = [_attributions(*each, seed) for each in zip(models, parts, background, strict=True)]
     except EvenhandError:
         return None
+    some = parts[1]
     direction: Literal["against", "both"] = (
-        "against" if made[0].ndim == 2 and test.favorable_label is not None else "both"
+        "against" if made[0].ndim == 2 and some.favorable_label is not None else "both"
     )
-    features = [list(map(str, as_taken(model, some).X.columns)) for model in (champion, challenger)]
+    features = [list(map(str, as_taken(*each).X.columns)) for each in zip(models, parts, strict=True)]
     if made[0].ndim == 2:
         frames = [pd.DataFrame(values, columns=names) for values, names in zip(made, features, strict=True)]
         return reason_stability(

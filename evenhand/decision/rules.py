@@ -155,7 +155,10 @@ def about_groups(found: Comparison, *, loss: float, minimum_rows: int) -> RuleRe
         return missing(rule, f"{found.n} rows are fewer than {minimum_rows}")
     judged = [group for group in found.groups if not group.aside]
     if not judged:
-        return missing(rule, "no group has enough rows")
+        without = (
+            "there is no group, or `gate.group_metrics` names only rates of a favorable label, and none is declared"
+        )
+        return missing(rule, "no group has enough rows" if found.groups else without)
     worse = [g for g in judged if g.change.high < -loss]
     if worse:
         worst = min(worse, key=lambda g: g.change.value)

@@ -17,7 +17,7 @@ from evenhand.decision.rules import RuleResult
 from evenhand.exceptions import StoreError
 from evenhand.fairness.tables import groups_of_few
 from evenhand.store import Ref
-from tasks.decide.champion import Champion, compare_with, find_champion, rules_about, write_difference
+from tasks.decide.champion import Champion, ask_champion, compare_with, find_champion, rules_about, write_difference
 from tasks.ledger import Look, head
 from tasks.step import load_part, markdown, note, once, plain_markdown, read_json, step, store, table, write_json
 from tasks.tracking import File, Metrics, RunRef, Table, Tags, log
@@ -76,7 +76,8 @@ def _write(
     challenger = _challenger(at, test)
     audit = read_json(at["groups"] / "audit.json")
     judged, look = audit["policies"], Look(**audit["look"])
-    compared = compare_with(champion, challenger, test, config, alpha=gate.alpha * look.share)
+    asked = ask_champion(champion, test, challenger.classes, config.data)
+    compared = compare_with(champion, asked, challenger, test, config, alpha=gate.alpha * look.share)
     few = groups_of_few(audit, config.explain.min_cell)
     rules = [
         *gate_rules.about_floors(
@@ -100,7 +101,8 @@ def _write(
     write_json(folder / "decision.json", _told(decision, champion, look, config, judged))
     if isinstance(compared, Comparison):
         write_json(folder / "comparison.json", compared.to_dict())
-        write_difference(folder, champion, challenger, test, at, config)
+    if champion.files is not None:
+        write_difference(folder, champion, asked, challenger, test, at, config)
 
 
 def _challenger(at: Mapping[str, Path], test: Dataset) -> Decisions:

@@ -1,13 +1,13 @@
 """The live version as the new model is compared with it: on rows that neither has learned from, and in all it left."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from evenhand.config import Config
+from evenhand.config import Config, DataConfig
 from evenhand.data.dataset import Dataset
 from evenhand.data.snapshot import read_dataset
 from evenhand.decision import rules as gate_rules
@@ -25,6 +25,7 @@ from evenhand.fairness.served import as_taken
 from evenhand.modeling.persistence import load_model
 from evenhand.provenance import code_version
 from evenhand.store import Ref
+from tasks.decide.columns import with_features
 from tasks.ledger import (
     another_ledger,
     checked_standing,
@@ -37,7 +38,7 @@ from tasks.ledger import (
 from tasks.registry import find_version, run_files
 from tasks.step import load_part, read_json, write_json
 
-__all__ = ["Champion", "compare_with", "find_champion", "rules_about", "write_difference"]
+__all__ = ["Champion", "ask_champion", "compare_with", "find_champion", "rules_about", "write_difference"]
 
 _FILES = (
     "provenance/config.json",
@@ -66,6 +67,13 @@ class Champion:
     problem: str = ""
 
 
+class Asked(NamedTuple):
+    """The test rows as the champion takes them, and what it makes of them."""
+
+    rows: Dataset
+    made: Decisions
+
+
 def find_champion(model: str) -> Champion:
     """The live version; that MLflow does not answer is missing evidence, that the ledger does not is an error."""
     try:
@@ -88,24 +96,36 @@ def find_champion(model: str) -> Champion:
         return Champion(version, problem=str(error))
 
 
-def compare_with(
-    champion: Champion, challenger: Decisions, test: Dataset, config: Config, *, alpha: float
-) -> Comparison | str:
-    """The comparison on rows that neither has learned from, or why there is none."""
+def ask_champion(champion: Champion, test: Dataset, classes: Sequence[Any], data: DataConfig) -> Asked | str:
+    """The champion's decisions on the test rows, or why there are none; "" without a champion."""
     if champion.problem or champion.version is None:
         return champion.problem
+    files = champion.files or {}
+    try:
+        needed = files["about"]["features"] if "about" in files else ()
+        rows = with_features(test, needed, data, files.get("contract"))
+        return Asked(rows, _decisions(champion.model, rows, classes))
+    except EvenhandError as error:
+        return f"the champion cannot be compared with on these rows: {error}"
+
+
+def compare_with(
+    champion: Champion, asked: Asked | str, challenger: Decisions, test: Dataset, config: Config, *, alpha: float
+) -> Comparison | str:
+    """The comparison on rows that neither has learned from, or why there is none."""
+    if isinstance(asked, str):
+        return asked
     if alpha <= 0:
         return "the error of this test set is spent: renew it"
     try:
         unseen = unseen_rows(test, _learned(champion))
-        rows = test.take(unseen)
-        made, known = _decisions(champion.model, rows, challenger.classes), _assessed(champion)
+        rows, known = test.take(unseen), _assessed(champion)
     except EvenhandError as error:
         return f"the champion cannot be compared with on these rows: {error}"
     gate = config.gate
     return compare(
         rows.y,
-        made,
+        asked.made.take(unseen),
         challenger.take(unseen),
         rows.sensitive_features,
         metric=gate.compare,
@@ -144,7 +164,7 @@ def _decisions(model: Any, rows: Dataset, classes: Any) -> Decisions:
     try:
         proba, predicted = np.asarray(model.predict_proba(taken.X)), np.asarray(model.predict(taken.X))
     except (KeyError, ValueError) as error:
-        raise DataError("its features are not among the columns of these rows") from error
+        raise DataError("it cannot decide on their columns") from error
     return Decisions(predicted, proba, classes)
 
 
@@ -188,28 +208,36 @@ def _planned(champion: Champion, at: Mapping[str, Path], config: Config) -> Rule
 def write_difference(
     folder: Path,
     champion: Champion,
+    asked: Asked | str,
     challenger: Decisions,
     test: Dataset,
     at: Mapping[str, Path],
     config: Config,
 ) -> None:
-    """How many decisions change, for whom, and one page on all that differs."""
-    made = _decisions(champion.model, test, challenger.classes)
-    changed = change_for_people(
-        champion.model,
-        load_model(at["fitted"] / "model.skops"),
-        test,
-        decided=(made.predicted, challenger.predicted),
-        background=read_dataset(at["develop"] / "train.parquet"),
-        min_cell=config.explain.min_cell,
-        seed=config.seed,
-    ).to_dict()
-    write_json(folder / "churn.json", changed)
+    """One page on all that differs, with how many decisions change, and whose, where the champion decides here, too."""
+    changed = None
+    if not isinstance(asked, str):
+        changed = change_for_people(
+            champion.model,
+            load_model(at["fitted"] / "model.skops"),
+            (asked.rows, test),
+            decided=(asked.made.predicted, challenger.predicted),
+            background=_backgrounds(champion, asked.rows, test, at),
+            min_cell=config.explain.min_cell,
+            seed=config.seed,
+        ).to_dict()
+        write_json(folder / "churn.json", changed)
     rows = difference(champion.files or {}, _left(at, config), churn=changed, min_cell=config.explain.min_cell)
     write_json(folder / "difference.json", list(rows))
     named = {"champion": f"Version {champion.version}", "challenger": "This model"}
     page = render_difference_html(rows, title=f"{config.model}: what changes", **named)
     (folder / "difference.html").write_text(page, encoding="utf-8")
+
+
+def _backgrounds(champion: Champion, rows: Dataset, test: Dataset, at: Mapping[str, Path]) -> tuple[Dataset, Dataset]:
+    """Training rows that stand for the average case of the reasons: the same for both where both can take them."""
+    train = read_dataset(at["develop"] / "train.parquet")
+    return train if rows is test else load_part(_result(champion, "develop"), "train"), train
 
 
 def _left(at: Mapping[str, Path], config: Config) -> dict[str, Any]:

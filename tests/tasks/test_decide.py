@@ -572,10 +572,12 @@ def test_a_champion_whose_rows_are_gone_is_missing_evidence(retrain: Retrain, mo
 
     monkeypatch.setattr(decide, "load_part", gone)
     retrain.configure(**GOOD, minimum_rows=101)  # asks anew
-    _, found = retrain.decide()
+    ref, found = retrain.decide()
     statuses = {rule["rule"]: rule["status"] for rule in found["rules"]}
     assert statuses["non-inferiority"] == "MISSING"
     assert found["outcome"] == "hold"
+    sections = {row["section"] for row in read_json(store().folder(ref) / "difference.json")}
+    assert {"Features", "Configuration", "Metrics", "Groups"} <= sections, "who has to answer sees what changes"
 
 
 def test_a_version_that_waits_for_mlflow_is_held(retrain: Retrain) -> None:

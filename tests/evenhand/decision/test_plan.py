@@ -242,3 +242,10 @@ def test_the_content_of_the_files_that_judge_is_part_of_the_plan(
 
 def test_a_champion_recorded_without_digests_holds_only_where_a_file_judges() -> None:
     assert ask(None, BASE, files=(None, {})).status == "NOT APPLICABLE"
+
+
+def test_a_contract_that_was_renewed_for_one_run_is_kept_by_the_next_without_a_second_answer() -> None:
+    renewed, held = ({**BASE, "data": {"contract": how}} for how in ("renew", "enforce"))
+    same = {"features": (["a"], ["a"]), "rows": (10, 10), "candidate": "logistic"}
+    assert about_plan(None, renewed, held, **same).status == "NOT APPLICABLE"
+    assert "data.contract went from 'enforce' to 'renew'" in about_plan(None, held, renewed, **same).reason
