@@ -1,6 +1,6 @@
 """The challenger beside the champion on rows that neither has learned from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from evenhand.data.dataset import Dataset, are_favorable
 from evenhand.data.digest import key_digests
-from evenhand.data.frames import as_numbers, is_text
+from evenhand.data.frames import as_numbers, column_kind, is_text
 from evenhand.data.splits import content_identities
 from evenhand.decision.group_changes import GroupChange, PairedHits, group_changes
 from evenhand.decision.paired import Decisions, Paired, paired_difference
@@ -19,6 +19,7 @@ from evenhand.exceptions import DataError, nearest, shorten
 __all__ = ["GROUP_METRICS", "Comparison", "compare", "unseen_rows"]
 
 Mask = npt.NDArray[np.bool_]
+Hashes = npt.NDArray[np.uint64]
 
 GROUP_METRICS = ("selection_rate", "true_positive_rate", "accuracy")
 
@@ -58,8 +59,9 @@ class Comparison:
 def unseen_rows(test: Dataset, learned: Sequence[Dataset]) -> Mask:
     """Test rows that a model did not learn from, shape (n,).
 
-    A row is known by its key, without one by what it contains apart from the target, of the features that both models
-    know; a person (`data.group`) who was learned from is known in all rows. Where one of the two has a column of
+    A row is known by its key, without one by its moment (`data.time`) and what it contains apart from the target, of
+    the features that both models know; a person (`data.group`) who was learned from is known in all rows. Where one of
+    the two has a column of
     numbers and the other text, as after a contract was renewed, 007 and 7 are one value: rather a row too few counts
     than one that was learned from.
 
@@ -73,7 +75,8 @@ def unseen_rows(test: Dataset, learned: Sequence[Dataset]) -> Mask:
     Raises
     ------
     DataError
-        When one has a key or a person's column and another has not, or neither a key nor a feature is shared.
+        When one has a key or a person's column and another has not, neither a key nor a feature is shared, or too many
+        rows without a key are alike: those that are left would be the unusual ones.
 
     Examples
     --------
@@ -81,14 +84,20 @@ def unseen_rows(test: Dataset, learned: Sequence[Dataset]) -> Mask:
     >>> unseen_rows(rows, [rows.take([0])]).tolist()
     [False, True]
     """
-    unseen = np.ones(len(test), dtype=bool)
+    unseen, persons = np.ones(len(test), dtype=bool), np.zeros(len(test), dtype=bool)
+    contents: list[tuple[Hashes, Hashes]] = []
     for part in learned:
         for role in ("key", "group"):
             if (getattr(test, role) is None) != (getattr(part, role) is None):
                 raise DataError(f"the champion's rows and these do not both have a {role}: rows cannot be told apart")
         rows, known = _alike(test, part), _alike(part, test)
-        for identify in _identities(test, part):
-            unseen &= ~np.isin(identify(rows), identify(known))
+        if test.group is not None:
+            persons |= np.isin(_by_person(rows), _by_person(known))
+        mine, theirs = _by_content(rows, known) if test.key is None else (_by_key(rows), _by_key(known))
+        unseen &= ~(np.isin(mine, theirs) | persons)
+        contents.append((mine, theirs))
+    if test.key is None and contents:
+        _refuse_alike(contents[0][0], np.concatenate([theirs for _, theirs in contents]), ~persons)
     return unseen
 
 
@@ -104,24 +113,47 @@ def _alike(rows: Dataset, others: Dataset) -> Dataset:
     return replace(rows, X=rows.X.assign(**numbers), **changed) if numbers or changed else rows
 
 
-def _identities(test: Dataset, part: Dataset) -> list[Callable[[Dataset], npt.NDArray[np.uint64]]]:
-    """What a row of both is known by."""
-    found: list[Callable[[Dataset], npt.NDArray[np.uint64]]] = [_by_key]
-    if test.key is None:
-        # A feature that only one of the models knows would make every row a new one.
-        shared = [name for name in test.X.columns if name in part.X.columns]
-        if not shared:
-            raise DataError("the champion's rows and these share no feature and have no key: rows cannot be told apart")
-        found = [lambda rows: content_identities(rows, shared)]
-    return [*found, _by_person] if test.group is not None else found
+def _by_content(rows: Dataset, known: Dataset) -> tuple[Hashes, Hashes]:
+    """What rows without a key are known by: what both hold, and their moment where both have one of a kind."""
+    # A feature that only one of the models knows would make every row a new one.
+    shared = [name for name in rows.X.columns if name in known.X.columns]
+    if not shared:
+        raise DataError("the champion's rows and these share no feature and have no key: rows cannot be told apart")
+    dated = rows.time is not None and known.time is not None and column_kind(rows.time) == column_kind(known.time)
+    if not dated:
+        return content_identities(rows, shared), content_identities(known, shared)
+    moment = "evenhand moment"  # beside the features, among which the same column may stand
+    parts = [part.X[shared].assign(**{moment: part.time}) for part in (rows, known)]
+    mine, theirs = (replace(part, X=X, digest="") for part, X in zip((rows, known), parts, strict=True))
+    return content_identities(mine, [*shared, moment]), content_identities(theirs, [*shared, moment])
 
 
-def _by_key(part: Dataset) -> npt.NDArray[np.uint64]:
+def _refuse_alike(mine: Hashes, theirs: Hashes, counted: Mask) -> None:
+    """Rows without a key that share what they are known by: those left out would leave the unusual ones."""
+    _, place, times = np.unique(mine, return_inverse=True, return_counts=True)
+    values, learned = np.unique(theirs, return_counts=True)
+    if not values.size:
+        return
+    at = np.minimum(np.searchsorted(values, mine), values.size - 1)
+    known = np.where(values[at] == mine, learned[at], 0)
+    doubtful = int((counted & (known > 0) & ((known > 1) | (times[place] > 1))).sum())
+    if doubtful > _DOUBTFUL * mine.size:
+        raise DataError(
+            f"{doubtful:,} of {mine.size:,} test rows have no key and are like several rows, so that nobody can tell "
+            "which of them it has learned from: name a column as data.key"
+        )
+
+
+_DOUBTFUL = 0.05
+"""Of the test rows: more of them, left out, would bias what is left."""
+
+
+def _by_key(part: Dataset) -> Hashes:
     assert part.key is not None
     return key_digests(part.key, "key")
 
 
-def _by_person(part: Dataset) -> npt.NDArray[np.uint64]:
+def _by_person(part: Dataset) -> Hashes:
     assert part.group is not None
     return key_digests(part.group, "group")
 

@@ -49,6 +49,36 @@ def test_a_row_is_known_by_its_key_and_a_person_in_all_rows() -> None:
         unseen_rows(data(10), [data(10, key=pd.Series(range(10)))])
 
 
+def test_rows_of_another_moment_are_new_ones() -> None:
+    """Without it a time split was judged by the rows whose values had never occurred, and passed a bad model."""
+    year = pd.Series([2001] * 50 + [2002] * 50)
+    X, y, sex = pd.DataFrame({"a": [0, 1] * 50}), pd.Series([0, 1] * 50), pd.DataFrame({"sex": ["f"] * 100})
+    rows = Dataset(X, y, sex, time=year)
+    old, new = rows.take(range(50)), rows.take(range(50, 100))
+    assert unseen_rows(new, [old]).all()
+    as_text = Dataset(X[:50], y[:50], sex[:50], time=year[:50].astype(str))
+    with pytest.raises(DataError, match=r"data\.key"):
+        unseen_rows(new, [as_text])
+
+
+def test_rows_that_are_alike_and_have_no_key_are_not_compared() -> None:
+    X = pd.DataFrame({"a": [0] * 8 + list(range(1, 93))})
+    y, sex = pd.Series([0, 1] * 50), pd.DataFrame({"sex": ["f"] * 100})
+    rows = Dataset(X, y, sex)
+    with pytest.raises(DataError, match=r"8 of 100 test rows have no key .*data\.key"):
+        unseen_rows(rows, [Dataset(X[:1], y[:1], sex[:1])])
+    with pytest.raises(DataError, match="20 of 40"):  # one of each among the test rows, two among what was learned from
+        unseen_rows(rows.take(range(20, 60)), [rows.take(range(20, 40)), rows.take(range(20, 40))])
+    assert (~unseen_rows(rows, [rows.take(range(50, 90))])).sum() == 40, "once here and once there is one row"
+    few = Dataset(X.assign(a=[0] * 5 + list(range(1, 96))), y, sex)
+    assert (~unseen_rows(few, [few.take([0])])).sum() == 5, "five in a hundred are left out"
+    person = pd.Series([1] * 8 + [2] * 92)
+    people = Dataset(X, y, sex, group=person)
+    assert (~unseen_rows(people, [people.take([0])])).sum() == 8, "a person is known in all rows"
+    keyed = Dataset(X, y, sex, key=pd.Series(range(100)))
+    assert (~unseen_rows(keyed, [keyed.take([0])])).sum() == 1
+
+
 def test_rates_of_groups_are_counted_by_definition() -> None:
     rng = np.random.default_rng(1)
     y, sex = rng.integers(0, 2, 200), pd.DataFrame({"sex": rng.choice(["f", "m", "unknown"], 200)})
