@@ -15,7 +15,8 @@ class PlanConfig(Section):
     """What an automatic retrain may change without a person; the champion's plan counts, not the new model's own."""
 
     may_change: list[str] = []
-    """Paths of the configuration: `search` for all of a section, `search.trials` for one key, `data.source`."""
+    """Paths of the configuration: `search` for all of a section, `search.trials` for one key, `data.source`. What draws
+    another test set, `split` or the `seed` of a stratified one, holds all the same."""
 
     within: dict[str, list[float]] = {}
     """Bounds for what may change: {search.trials: [20, 200]}; of lists each number, of ranges both ends."""

@@ -11,6 +11,7 @@ import pytest
 
 from evenhand.exceptions import DataError
 from evenhand.fairness import BiasDetector
+from evenhand.fairness.counts import _distinct
 
 
 @pytest.fixture
@@ -180,3 +181,13 @@ def test_an_error_about_rows_names_their_file_and_where_they_stand(frame, tmp_pa
     with pytest.raises(DataError, match=r"b\.parquet, rows 2,001 to 2,400: .* 1 (missing )?values") as caught:
         BiasDetector.from_parquet(tmp_path, **columns(y_score="score", sample_weight="weight", batch_rows=400))
     assert "a.parquet" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sizes", [[3, 4, 5], [2], [2**31, 2**31, 3], [7, 1], []])
+def test_rows_of_codes_are_told_apart_also_where_no_number_is_wide_enough_for_one(sizes: list[int]) -> None:
+    rng = np.random.default_rng(0)
+    rows = np.array([[rng.integers(0, min(size, 50)) for size in sizes] for _ in range(200)], dtype=np.int64)
+    rows = rows.reshape(200, len(sizes))
+    found, places = _distinct(rows, sizes)
+    assert [tuple(row) for row in found.tolist()] == sorted({tuple(row) for row in rows.tolist()})
+    assert (found[places] == rows).all()
