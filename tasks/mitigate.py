@@ -275,5 +275,6 @@ def _items(folder: Path, found: dict[str, Any], rows: list[dict[str, Any]]) -> l
         Table("mitigation/alternatives.json", pd.DataFrame(rows)),
         Table("mitigation/before_and_after.json", pd.DataFrame(compared)),
         File(folder / "mitigation.json", "mitigation"),
+        *(File(folder / name, "model") for name in ("calibration.json", "threshold.json")),  # of the model that is kept
         File(folder / "figures" / "alternatives.png", "mitigation"),
     ]

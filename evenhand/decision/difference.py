@@ -149,12 +149,17 @@ def _configuration(both: Pair) -> Iterator[Line]:
             continue
         flat = [_flat(part, section) for part in parts]
         for name in keys_of(flat):
-            first, second = (side.get(name, ABSENT) for side in flat)
+            if any(other.startswith(f"{name}.") for side in flat for other in side):
+                continue  # empty on one side: what it holds on the other says more
+            first, second = (side.get(name, _NOT_SET) for side in flat)
             same += first == second
             if first != second:
                 yield plain(name), short_text(first), short_text(second), True
     if same:
         yield "Other keys", count(same), count(same), False
+
+
+_NOT_SET = "not set"
 
 
 def _flat(value: Any, where: str = "") -> dict[str, Any]:
@@ -171,9 +176,25 @@ def _model(both: Pair) -> Iterator[Line]:
     yield from line_of("Algorithm", entries(both, "search", "selected", "candidate"), name_of)
     for name in keys_of(entries(both, "search", "selected", "params")):
         yield from line_of(plain(name), entries(both, "search", "selected", "params", name), absent="none")
+    yield from line_of("Mitigation", [_mitigated(side) for side in entries(both, "mitigation")], absent=_UNMITIGATED)
     yield from line_of("Calibration", entries(both, "calibration", "method"))
-    yield from line_of("Threshold", entries(both, "threshold", "threshold"), number)
+    yield from line_of("Threshold", [_threshold(side) for side in entries(both, "threshold")])
     yield from line_of("Threshold chosen by", entries(both, "threshold", "rule"))
+
+
+_UNMITIGATED = "none: the tuned model"
+
+
+def _mitigated(found: Values | None) -> str | None:
+    """What took the tuned model's place; None where nothing did."""
+    selected = None if found is None else next((a for a in found["alternatives"] if a["status"] == "selected"), None)
+    return None if selected is None or selected["family"] == "none" else plain(selected["label"])
+
+
+def _threshold(found: Values | None) -> str | None:
+    if found is None:
+        return None
+    return "none: the method decides by itself" if found.get("threshold") is None else number(found["threshold"])
 
 
 def _metrics(both: Pair) -> Iterator[Line]:

@@ -49,6 +49,7 @@ _FILES = (
     "search/search.json",
     "model/calibration.json",
     "model/threshold.json",
+    "mitigation/mitigation.json",
     "evaluation/evaluation.json",
     "audit/audit.json",
     "robustness/robustness.json",

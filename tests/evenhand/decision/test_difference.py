@@ -182,7 +182,7 @@ def test_features_configuration_and_parameters():
     )
     assert rows["Configuration", "mitigate"]["champion"] == "not recorded"
     assert rows["Configuration", "mitigate"]["challenger"] == "2 keys"
-    assert rows["Configuration", "search.prefer"]["champion"] == "not recorded"
+    assert rows["Configuration", "search.prefer"]["champion"] == "not set"
     assert (rows["Configuration", "data.exclude"]["champion"], rows["Configuration", "data.exclude"]["challenger"]) == (
         "empty",
         "msa",
@@ -283,3 +283,24 @@ def test_markdown_shows_what_differs():
     assert sum(line.startswith("| ") and "---" not in line for line in lines) == sum(
         row["changed"] for row in rows
     ) + sum(line == "| | Version 1 | Version 2 |" for line in lines)
+
+
+def test_a_mitigation_is_shown_and_not_the_threshold_of_the_model_that_it_replaced() -> None:
+    """A champion with a threshold a group looked like the twin of the plain challenger."""
+    fair = {"label": "group_thresholds (tolerance=0.1)", "family": "postprocessing", "status": "selected"}
+    given = {"label": "unmitigated", "family": "none", "status": "lost"}
+    mitigated = left(
+        "old",
+        mitigation={"alternatives": [given, fair]},
+        threshold={"threshold": None, "rule": "none"},
+        config={**OLD["config"], "mitigate": {"limits": {"demographic_parity_ratio": 0.8}}},
+    )
+    plain = left("new", config={**OLD["config"], "mitigate": {"limits": {}}})
+    rows = {(row["section"], row["what"]): row for row in difference(mitigated, plain)}
+    said = rows["Model", "Mitigation"]
+    assert (said["champion"], said["challenger"]) == ("group_thresholds (tolerance=0.1)", "none: the tuned model")
+    assert rows["Model", "Threshold"]["champion"] == "none: the method decides by itself"
+    assert rows["Configuration", "mitigate.limits.demographic_parity_ratio"]["challenger"] == "not set"
+    assert ("Configuration", "mitigate.limits") not in rows
+    kept = left("new", mitigation={"alternatives": [{**given, "status": "selected"}, {**fair, "status": "lost"}]})
+    assert ("Model", "Mitigation") not in {(row["section"], row["what"]) for row in difference(NEW, kept)}
