@@ -94,13 +94,14 @@ def _fail(error: Exception, code: int, *, traceback: bool, hint: str = "") -> in
     return code
 
 
-def _defect(kind: type[BaseException], _error: BaseException, trace: TracebackType | None) -> None:
+def _defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """What stands in for Python's traceback: where it happened, but not the message, which may quote a person's row."""
     frames = tracebacks.extract_tb(trace)
     place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    answer = getattr(getattr(error, "response", None), "status_code", None)  # of a server: it tells of no person
     harden_output()
     sys.stderr.write(
-        f"error: a defect of Evenhand, not of your input: {kind.__name__}{place}\n"
+        f"error: a defect of Evenhand, not of your input: {kind.__name__}{f' {answer}' if answer else ''}{place}\n"
         "Please report it. `evenhand --traceback COMMAND ...` shows how it arose; look it through for personal data\n"
         "before you send it to anybody.\n"
     )

@@ -104,8 +104,7 @@ def services() -> Iterator[None]:
             raise ServiceError(f"Prefect's server does not answer at {named}: start it, or unset PREFECT_API_URL")
         yield
         return
-    port = _free_port()
-    child = _start_server(port, home, os.environ)
+    child, port = _start_server(home, os.environ)
     try:
         address = f"http://127.0.0.1:{port}/api"
         os.environ.update(PREFECT_API_URL=address, EVENHAND_LOCAL_SERVER="yes")
@@ -140,23 +139,20 @@ def _deliver() -> None:
     EventsWorker.drain_all(timeout=10)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _start_server(port: int, home: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    log = (home / "prefect-server.log").open("wb")
-    with log:
-        return subprocess.Popen(  # noqa: S603 (our own module)
-            [sys.executable, "-m", "deployments.local_server", str(port)],
+def _start_server(home: Path, environment: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], int]:
+    """The server and its port, which is ours from here on: of commands started at once none finds another's server."""
+    with socket.socket() as ours, (home / "prefect-server.log").open("wb") as log:
+        ours.bind(("127.0.0.1", 0))
+        child = subprocess.Popen(  # noqa: S603 (our own module)
+            [sys.executable, "-m", "deployments.local_server", f"fd:{ours.fileno()}"],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
+            pass_fds=[ours.fileno()],
             start_new_session=True,  # Ctrl-C reaches the run first, which then closes the server
         )
+        return child, int(ours.getsockname()[1])
 
 
 def _wait(child: subprocess.Popen[bytes], address: str, log: Path) -> None:

@@ -1,12 +1,14 @@
-"""Prefect's server on this machine: `python -m deployments.local_server PORT [whole]`.
+"""Prefect's server on this machine: `python -m deployments.local_server PORT [whole]`, or `fd:NUMBER` for the port.
 
 As a child of one command it serves the API alone and ends when its standard input closes, so that it never outlives
-its parent, however that one ended. `whole` is the service's server, with its page, schedules and automations.
+its parent, however that one ended; the parent hands it the socket, so that nobody else takes the port while it starts.
+`whole` is the service's server, with its page, schedules and automations.
 """
 
 import errno
 import gc
 import os
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -104,13 +106,13 @@ def _migrate(connection: Any) -> None:
     connection.commit()
 
 
-def main(port: int, *, whole: bool = False) -> None:
+def main(place: int | socket.socket, *, whole: bool = False) -> None:
     """Serve Prefect on 127.0.0.1.
 
     Parameters
     ----------
-    port
-        Where to listen.
+    place
+        Where to listen: a port, or a socket that is bound to one.
     whole
         With the page and all services, until SIGTERM; without, the API until standard input closes.
     """
@@ -125,7 +127,11 @@ def main(port: int, *, whole: bool = False) -> None:
         app = create_app(ephemeral=not whole, final=whole)
     if not whole:
         _tell_full_disk(app)
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning" if whole else "error", access_log=False)
+    level = "warning" if whole else "error"
+    if isinstance(place, int):
+        uvicorn.run(app, host="127.0.0.1", port=place, log_level=level, access_log=False)
+    else:
+        uvicorn.Server(uvicorn.Config(app, log_level=level, access_log=False)).run(sockets=[place])
 
 
 def _tell_full_disk(server: Any) -> None:
@@ -145,10 +151,15 @@ def _tell_full_disk(server: Any) -> None:
         server.api_app.add_exception_handler(kind, handle)
 
 
-def _or_no_room(port: int, *, whole: bool) -> None:
+def _place(told: str) -> int | socket.socket:
+    kind, _, number = told.rpartition(":")
+    return socket.socket(fileno=int(number)) if kind == "fd" else int(number)
+
+
+def _or_no_room(place: int | socket.socket, *, whole: bool) -> None:
     """Serve; a full disk has an exit code of its own, as the log may lie on the same disk."""
     try:
-        main(port, whole=whole)
+        main(place, whole=whole)
     except (Exception, SystemExit) as error:
         if whole or full_disk(error, Path(os.environ["PREFECT_HOME"]), suspect=True) is None:
             raise
@@ -156,4 +167,4 @@ def _or_no_room(port: int, *, whole: bool) -> None:
 
 
 if __name__ == "__main__":
-    _or_no_room(int(sys.argv[1]), whole="whole" in sys.argv[2:])
+    _or_no_room(_place(sys.argv[1]), whole="whole" in sys.argv[2:])

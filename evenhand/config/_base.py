@@ -1,9 +1,16 @@
 """What every section of the configuration has in common."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 __all__ = ["APART", "Conflict", "Section"]
 
@@ -30,6 +37,14 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_or_false(cls, value: Any, info: ValidationInfo) -> Any:
+        """A text is no yes or no: pydantic reads `no` and `off` as one, and the page says that they are texts."""
+        if isinstance(value, str) and cls.model_fields[str(info.field_name)].annotation is bool:
+            raise PydanticCustomError("bool_type", "a text is neither true nor false")
+        return value
 
     def conflicts(self) -> Iterator[Conflict]:
         """What is wrong between the section's own fields."""

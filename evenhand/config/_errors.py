@@ -112,6 +112,9 @@ def _bound(detail: ErrorDetails, bad: str) -> tuple[str, str] | None:
     if name in ("greater_than_equal", "less_than_equal"):
         side, limit = ("at least", context["ge"]) if "ge" in context else ("at most", context["le"])
         return f"{bad} is out of range", f"{side} {limit:,}"
+    if name in ("greater_than", "less_than"):
+        side, limit = ("above", context["gt"]) if "gt" in context else ("below", context["lt"])
+        return f"{bad} is out of range", f"{side} {limit:,}"
     if name in ("string_too_short", "too_short"):
         least = context["min_length"]
         return ("is empty", "give at least one") if least == 1 else (f"{bad} is too short", f"at least {least}")

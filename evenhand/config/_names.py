@@ -121,9 +121,13 @@ def _path(where: str, path: str) -> Found:
 
 
 def _bounds(where: str, bounds: Sequence[float]) -> Found:
-    if len(bounds) != 2 or not bounds[0] <= bounds[1]:
+    negative = where == "gate.plan.rows" and min(bounds, default=0) < 0
+    if len(bounds) != 2 or not bounds[0] <= bounds[1] or negative:
         given = ", ".join(f"{bound:g}" for bound in bounds) or "nothing"
-        yield Problem(where, f"{given} is no least and greatest value", "write two numbers, the smaller one first")
+        least = "from 0, " if negative else ""
+        yield Problem(
+            where, f"{given} is no least and greatest value", f"write two numbers, {least}the smaller one first"
+        )
 
 
 def _space(config: Config) -> Found:

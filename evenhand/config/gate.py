@@ -1,10 +1,11 @@
 """When a new model may go live by itself, when a person must answer, and when it may not."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
-from evenhand.config._base import Section
+from evenhand.config._base import Conflict, Section
 
 __all__ = ["GateConfig", "PlanConfig"]
 
@@ -109,3 +110,8 @@ class GateConfig(Section):
 
     approver_is_not_trainer: bool = False
     """Whether only a signed approval counts, by somebody other than who started the run."""
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """A rate that would be counted twice."""
+        if len(set(self.group_metrics)) < len(self.group_metrics):
+            yield Conflict(("group_metrics",), f"group_metrics names a rate twice: {', '.join(self.group_metrics)}")

@@ -97,4 +97,6 @@ def _why_promoted(asked: Sequence[RuleResult]) -> tuple[str, ...]:
     if open_:
         kept = f"{len(asked) - len(open_)} of {len(asked)} rules are kept"
         return (f"{kept}, and `gate.inconclusive: promote` lets the others pass", *open_)
-    return ("the one rule that applies is kept" if len(asked) == 1 else f"all {len(asked)} rules that apply are kept",)
+    if len(asked) == 1:
+        return (f"the one rule that applies is kept: {asked[0].rule}: {asked[0].reason}",)
+    return (f"all {len(asked)} rules that apply are kept",)

@@ -218,7 +218,7 @@ def about_policies(
     if not limits:
         yield not_applicable("fairness", "no policy with a limit is declared")
     elif share <= 0:
-        yield RuleResult("looks", "", "HOLD", f"the error of this test set is spent at look {look}: renew the test set")
+        yield RuleResult("looks", "", "HOLD", f"the error of this test set is spent at look {look}: {_RENEW}")
 
 
 def _about_rule(rule: Mapping[str, Any], subject: str, look: int, share: float, few: Collection[str]) -> RuleResult:
@@ -242,6 +242,9 @@ def _about_rule(rule: Mapping[str, Any], subject: str, look: int, share: float, 
         reason += f"; the rate is undefined for {', '.join(undefined)}"
     unseen = bool(undefined) or rule.get("value") is None
     return RuleResult("fairness", subject, "MISSING" if unseen else "INCONCLUSIVE", reason, figures)
+
+
+_RENEW = "renew the test set, by another `split.salt` (where the split is stratified, another `seed`)"
 
 
 def about_budget(rule: str, value: float | None, limit: float, unit: str, what: str) -> RuleResult:

@@ -20,7 +20,7 @@ from evenhand.decision.plan import about_plan
 from evenhand.decision.rule_files import rule_files
 from evenhand.decision.rules import RuleResult
 from evenhand.decision.selection import renewed_by
-from evenhand.exceptions import DataError, EvenhandError, ModelError, ServiceError
+from evenhand.exceptions import DataError, EvenhandError, ModelError, ServiceError, shorten
 from evenhand.fairness.served import as_taken
 from evenhand.modeling.persistence import load_model
 from evenhand.provenance import code_version
@@ -161,7 +161,8 @@ def _decisions(model: Any, rows: Dataset, classes: Any) -> Decisions:
     """What the champion makes of the rows."""
     taken = as_taken(model, rows)
     if [str(label) for label in model.classes_] != [str(label) for label in classes]:
-        raise ModelError("it knows other labels")
+        both = " and not ".join(", ".join(shorten(str(label)) for label in each) for each in (model.classes_, classes))
+        raise ModelError(f"it knows the labels {both}")
     try:
         proba, predicted = np.asarray(model.predict_proba(taken.X)), np.asarray(model.predict(taken.X))
     except (KeyError, ValueError) as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deployments.local import _wait, default_addresses, services
+from deployments.local import _start_server, _wait, default_addresses, services
 from deployments.local_server import NO_ROOM
 from evenhand.exceptions import ConfigError, ServiceError
 
@@ -49,6 +49,19 @@ def test_a_named_server_that_is_silent_is_named_in_seconds(tmp_path: Path, monke
         pass
     assert variable in str(caught.value)
     assert time.monotonic() - began < 10
+
+
+def test_nobody_else_takes_the_port_while_the_server_starts(tmp_path: Path) -> None:
+    """Of two commands started at once one might find the other's server, and lose its run with it."""
+    child, port = _start_server(tmp_path, {**os.environ, "PREFECT_HOME": str(tmp_path)})
+    try:
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        with socket.socket() as early, pytest.raises(ConnectionRefusedError):
+            early.connect(("127.0.0.1", port))  # not ready: said at once, and not when it is
+    finally:
+        child.kill()
+        child.communicate()
 
 
 def test_a_home_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,19 @@ WRONG: dict[str, tuple[Change, str, str]] = {
         "gate.plan.within",
         "'search.trials' may not change at all",
     ),
+    "a number of rows that is none": (
+        {"gate.plan": {"rows": [-1, 3]}},
+        "gate.plan.rows",
+        "-1, 3 is no least and greatest value (write two numbers, from 0,",
+    ),
+    "a rate of groups twice": (
+        {"gate.group_metrics": ["accuracy", "accuracy"]},
+        "gate",
+        "group_metrics names a rate twice",
+    ),
+    "no rate of groups": ({"gate.group_metrics": []}, "gate.group_metrics", "is empty (give at least one)"),
+    "a yes or no in words": ({"gate.complete_card": "no"}, "gate.complete_card", "(expected true or false)"),
+    "a level of nothing": ({"gate.alpha": 0}, "gate.alpha", "0 is out of range (above 0"),
     "bounds that are none": (
         {"gate.plan": {"may_change": ["search"], "within": {"search.trials": [9, 1]}}},
         "gate.plan.within.search.trials",
