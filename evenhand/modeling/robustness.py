@@ -1,7 +1,7 @@
 """How decisions hold when rows come a little otherwise than they did, for everybody and for each group."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +10,9 @@ import pandas as pd
 
 from evenhand.exceptions import DataError
 from evenhand.modeling._values import plain
-from evenhand.modeling.robustness_checks import Checks, Finding
+from evenhand.modeling.robustness_checks import Checks
 from evenhand.modeling.robustness_names import FIGURES
+from evenhand.modeling.robustness_seen import Finding, Seen
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,6 +42,23 @@ class Robustness:
     confidence: float
     seed: int
     min_cell: int
+    seen: Mapping[str, Seen] = field(default_factory=dict, repr=False, compare=False)
+    """By the same names what the figures rest on; distances of single rows are in it, so it is never written."""
+
+    def at(self, confidence: float, *, exact: bool = False) -> "Robustness":
+        """The same figures with intervals at another level, without deciding anything again.
+
+        Parameters
+        ----------
+        confidence
+            Of the intervals.
+        exact
+            Whether the limits have to hold at any level, as a verdict needs them: those of shares are then Clopper and
+            Pearson's, and a median has none where no two order statistics enclose it at this level. What is shown has
+            Wilson's, which at small levels miss more often than they say.
+        """
+        findings = {name: seen.at(confidence, exact=exact) for name, seen in self.seen.items()}
+        return replace(self, findings=findings, confidence=confidence)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """By figure ``check, setting, unit, value, low, high, n, reason, groups``, as JSON knows it.
@@ -159,10 +177,9 @@ def assess_robustness(
         favorable_label=favorable_label,
         rows=rows,
         min_cell=min_cell,
-        confidence=confidence,
         seed=seed,
     )
-    made: Iterable[Callable[[], Mapping[str, Finding]]] = (
+    made: Iterable[Callable[[], Mapping[str, Seen]]] = (
         lambda: checks.noise(noise),
         lambda: checks.missing(missing),
         checks.unseen,
@@ -171,8 +188,8 @@ def assess_robustness(
         lambda: checks.boundary(band, noise / 10),
         lambda: checks.flips(flip_rows),
     )
-    findings = {name: found for make in made for name, found in make().items()}
-    return Robustness(findings, len(X), checks.size, confidence, seed, min_cell)
+    seen = {name: found for make in made for name, found in make().items()}
+    return Robustness({}, len(X), checks.size, confidence, seed, min_cell, seen).at(confidence)
 
 
 def _check_sizes(X: pd.DataFrame, y: npt.NDArray[Any], sensitive_features: pd.DataFrame) -> None:

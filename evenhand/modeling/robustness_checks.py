@@ -1,8 +1,6 @@
 """The single checks of robustness: what each does to the rows, and which figures it gives."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from math import isinf, nan
 from typing import Any
 
 import numpy as np
@@ -11,44 +9,24 @@ import pandas as pd
 
 from evenhand.data.dataset import are_favorable
 from evenhand.fairness.groups import encode_groups
-from evenhand.fairness.statistics import Estimated, median, share
 from evenhand.modeling.perturbation import Column, learn_columns, with_floats, with_missing, with_noise, with_unseen
 from evenhand.modeling.robustness_flips import SmallestFlips, candidates_a_row, smallest_flips
 from evenhand.modeling.robustness_margin import margins
-from evenhand.modeling.robustness_mixtures import Hits, after_label_noise, worst_mixture_accuracy
+from evenhand.modeling.robustness_mixtures import Hits, worst_mixture_accuracy
+from evenhand.modeling.robustness_seen import Counted, Distances, Mislabelled, Mixture, Seen, Sufficient
 
-__all__ = ["Checks", "Finding"]
+__all__ = ["Checks"]
 
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-Groups = Mapping[str, Mapping[str, Estimated]]
+Groups = Mapping[str, Mapping[str, Sufficient]]
 Change = Callable[[np.random.Generator], pd.DataFrame | None]
 
 REPEATS = 5
 """How often each row is perturbed: its share of equal decisions is what counts."""
 MOST_DECISIONS = 40_000
 """Decisions that the search of the smallest changes may ask for: about a second of the slowest candidate."""
-SHARE, DISTANCE = "share", "standard deviations"
-
-
-@dataclass(frozen=True)
-class Finding(Estimated):
-    """A figure of a check, for everybody and for each group.
-
-    Attributes
-    ----------
-    check, setting
-        What was done to the rows, and how much of it.
-    unit
-        ``share`` or ``standard deviations``.
-    groups
-        By attribute and group.
-    """
-
-    check: str = ""
-    setting: str = ""
-    unit: str = SHARE
-    groups: Groups = field(default_factory=dict)
+DISTANCE = "standard deviations"
 
 
 class Checks:
@@ -60,7 +38,7 @@ class Checks:
         As :func:`evenhand.modeling.robustness.assess_robustness` takes them.
     decided
         The model's label of each row.
-    favorable_label, rows, min_cell, confidence, seed
+    favorable_label, rows, min_cell, seed
         As there.
     """
 
@@ -76,13 +54,11 @@ class Checks:
         favorable_label: Any,
         rows: int,
         min_cell: int,
-        confidence: float,
         seed: int,
     ) -> None:
         self.model = model
         self.favorable_label = favorable_label
         self.min_cell = min_cell
-        self.confidence = confidence
         self.seed = seed
         self.columns: tuple[Column, ...] = learn_columns(background)
         self.size = min(rows, len(X))
@@ -105,7 +81,7 @@ class Checks:
         """Each check draws from a stream of its own: a changed setting of one leaves the others as they are."""
         return np.random.default_rng([self.seed, stream])
 
-    def noise(self, scale: float) -> dict[str, Finding]:
+    def noise(self, scale: float) -> dict[str, Seen]:
         """Numbers measured less exactly."""
         return self._changed(
             "noise",
@@ -116,7 +92,7 @@ class Checks:
             without="no feature is a number that varies",
         )
 
-    def missing(self, part: float) -> dict[str, Finding]:
+    def missing(self, part: float) -> dict[str, Seen]:
         """Values that are not there."""
         return self._changed(
             "missing",
@@ -127,7 +103,7 @@ class Checks:
             without="there is no feature that may be changed",
         )
 
-    def unseen(self) -> dict[str, Finding]:
+    def unseen(self) -> dict[str, Seen]:
         """Categories that nobody has seen."""
         return self._changed(
             "unseen",
@@ -140,7 +116,7 @@ class Checks:
 
     def _changed(
         self, name: str, check: str, setting: str, change: Change, *, stream: int, without: str
-    ) -> dict[str, Finding]:
+    ) -> dict[str, Seen]:
         kept, right, reason = self._decide_again(change, self._rng(stream), without)
         return {
             f"{name}_{what}": self._share(values, check, setting, reason=reason)
@@ -165,26 +141,21 @@ class Checks:
 
     def _share(
         self, values: npt.NDArray[Any], check: str, setting: str, *, among: Mask | None = None, reason: str = ""
-    ) -> Finding:
+    ) -> Seen:
         """The mean of values in [0, 1] over the sampled rows, or those among them."""
         rows = np.ones(self.size, dtype=bool) if among is None else among
 
-        def of(chosen: Mask, least: int) -> Estimated:
-            n = int(chosen.sum())
-            return share(float(values[chosen].sum()), n, confidence=self.confidence, least=least, reason=reason)
+        def of(chosen: Mask) -> Sufficient:
+            return Counted(float(values[chosen].sum()), int(chosen.sum()), self.min_cell, reason)
 
-        return self._finding(of, rows, check, setting, SHARE)
+        return Seen(of(rows), check, setting, self._each(of, rows))
 
-    def _finding(
-        self, of: Callable[[Mask, int], Estimated], rows: Mask, check: str, setting: str, unit: str
-    ) -> Finding:
-        groups = {
-            name: {group: of(rows & members, self.min_cell) for group, members in found.items()}
-            for name, found in self.groups.items()
+    def _each(self, of: Callable[[Mask], Sufficient], rows: Mask) -> Groups:
+        return {
+            name: {group: of(rows & members) for group, members in found.items()} for name, found in self.groups.items()
         }
-        return _as_finding(of(rows, self.min_cell), check, setting, unit, groups)
 
-    def shift(self, factor: float) -> dict[str, Finding]:
+    def shift(self, factor: float) -> dict[str, Seen]:
         """Another mixture of groups."""
         hits = {
             name: Hits(
@@ -193,36 +164,32 @@ class Checks:
             )
             for name, groups in self.everybody.items()
         }
-        worst, attribute = worst_mixture_accuracy(hits, factor=factor, least=self.min_cell, confidence=self.confidence)
+        least = self.min_cell
+        _, attribute = worst_mixture_accuracy(hits, factor=factor, least=least, confidence=0.95)
         setting = f"each share by a factor of at most {factor:g}" + (f"; worst by {attribute}" if attribute else "")
-        return {"shift_accuracy": _as_finding(worst, "Shifted groups", setting, SHARE, self._accuracies())}
+        return {"shift_accuracy": Seen(Mixture(hits, factor, least), "Shifted groups", setting, self._accuracies())}
 
-    def _accuracies(self) -> dict[str, dict[str, Estimated]]:
-        """Every group's accuracy over all rows."""
+    def _accuracies(self) -> dict[str, dict[str, Counted]]:
+        """Every group's right decisions among all rows."""
         return {
-            name: {
-                group: share(
-                    int(self.right[rows].sum()), int(rows.sum()), confidence=self.confidence, least=self.min_cell
-                )
-                for group, rows in groups.items()
-                if rows.any()
-            }
+            name: {group: self._right(rows) for group, rows in groups.items() if rows.any()}
             for name, groups in self.everybody.items()
         }
 
-    def label_noise(self, part: float) -> dict[str, Finding]:
+    def _right(self, rows: Mask) -> Counted:
+        return Counted(int(self.right[rows].sum()), int(rows.sum()), self.min_cell)
+
+    def label_noise(self, part: float) -> dict[str, Seen]:
         """Labels that were wrong."""
         classes = max(len(self.model.classes_), 2)
+        groups = {
+            name: {group: Mislabelled(right, part, classes) for group, right in found.items()}
+            for name, found in self._accuracies().items()
+        }
+        everybody = Mislabelled(self._right(np.ones(len(self.right), dtype=bool)), part, classes)
+        return {"label_noise_accuracy": Seen(everybody, "Label noise", f"{part:.0%} of the labels", groups)}
 
-        def noisy(accuracy: Estimated) -> Estimated:
-            return after_label_noise(accuracy, share=part, classes=classes)
-
-        overall = share(int(self.right.sum()), len(self.right), confidence=self.confidence, least=self.min_cell)
-        groups = {name: {g: noisy(one) for g, one in found.items()} for name, found in self._accuracies().items()}
-        setting = f"{part:.0%} of the labels"
-        return {"label_noise_accuracy": _as_finding(noisy(overall), "Label noise", setting, SHARE, groups)}
-
-    def boundary(self, band: float, scale: float) -> dict[str, Finding]:
+    def boundary(self, band: float, scale: float) -> dict[str, Seen]:
         """Rows near the threshold."""
         check, setting = "Boundary cases", f"within {band:g} of the threshold"
         distance, reason = margins(self.model, self.X, self.decided)
@@ -236,7 +203,7 @@ class Checks:
         inside = self._share(kept, check, setting, among=distance <= band, reason=reason or wrong)
         return {"boundary_share_outside": outside, "boundary_agreement": inside}
 
-    def flips(self, most: int) -> dict[str, Finding]:
+    def flips(self, most: int) -> dict[str, Seen]:
         """The smallest change that flips a denial."""
         check, setting = "Smallest change that flips a denial", "one feature, to a value of the training rows"
         denied, reason = self._denied(most)
@@ -244,13 +211,11 @@ class Checks:
         distance, reached = np.full(self.size, np.inf), np.zeros(self.size)
         distance[denied], reached[denied] = found.distance, found.reached
 
-        def middle(chosen: Mask, least: int) -> Estimated:
-            if reason:
-                return Estimated(nan, nan, nan, int(chosen.sum()), reason)
-            return _median_or_bound(distance[chosen], reached[chosen], self.confidence, least)
+        def middle(chosen: Mask) -> Sufficient:
+            return Distances(distance[chosen], reached[chosen], self.min_cell, reason)
 
         return {
-            "flip_distance_median": self._finding(middle, denied, check, setting, DISTANCE),
+            "flip_distance_median": Seen(middle(denied), check, setting, self._each(middle, denied), DISTANCE),
             "flip_possible_share": self._share(np.isfinite(distance), check, setting, among=denied, reason=reason),
         }
 
@@ -274,22 +239,3 @@ class Checks:
             return are_favorable(np.asarray(self.model.predict(rows)), self.favorable_label)
 
         return smallest_flips(decide, self.X[denied].reset_index(drop=True), self.columns)
-
-
-def _as_finding(found: Estimated, check: str, setting: str, unit: str, groups: Groups) -> Finding:
-    return Finding(found.value, found.low, found.high, found.n, found.reason, check, setting, unit, groups)
-
-
-def _median_or_bound(distance: FloatArray, reached: FloatArray, confidence: float, least: int) -> Estimated:
-    """The median distance; where it or its upper limit lies beyond every move, how far was tried instead."""
-    exact = median(distance, confidence=confidence, least=least)
-    if not isinf(exact.high):
-        return exact
-    # A row that flips nowhere holds at least as far as it was moved, so no order statistic of these is too large.
-    tried = np.where(np.isfinite(distance), distance, reached)
-    bound, farthest = median(tried, confidence=confidence), float(tried.max())
-    if isinf(exact.value):
-        why = "a lower bound: more than half of the denied rows flip by no single feature"
-        return Estimated(bound.value, bound.low, farthest, bound.n, why)
-    why = "the upper limit lies beyond what was tried"
-    return Estimated(exact.value, exact.low, max(farthest, exact.value), exact.n, why)

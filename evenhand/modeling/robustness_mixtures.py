@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from evenhand.fairness.statistics import Estimated, wilson
+from evenhand.fairness.statistics import Estimated, Limits, wilson
 
 __all__ = ["Hits", "after_label_noise", "worst_mixture", "worst_mixture_accuracy"]
 
@@ -55,12 +55,12 @@ def worst_mixture(values: npt.ArrayLike, shares: npt.ArrayLike, factor: float) -
 
 
 def worst_mixture_accuracy(
-    attributes: Mapping[str, Hits], *, factor: float, least: int, confidence: float
+    attributes: Mapping[str, Hits], *, factor: float, least: int, confidence: float, limits: Limits = wilson
 ) -> tuple[Estimated, str]:
     """The lowest accuracy over the shifted mixtures of any attribute's groups, and that attribute.
 
-    The limits hold for the worst mixture and not for a mixture that was picked after seeing the rows: Wilson's at a
-    level shared among all groups of all attributes (Bonferroni), each put into the same minimum.
+    The limits hold for the worst mixture and not for a mixture that was picked after seeing the rows: each
+    group's at a level shared among all groups of all attributes (Bonferroni), each put into the same minimum.
 
     Parameters
     ----------
@@ -72,6 +72,8 @@ def worst_mixture_accuracy(
         Groups with fewer rows take no part.
     confidence
         Of the interval.
+    limits
+        Of each group's accuracy.
 
     Examples
     --------
@@ -86,15 +88,15 @@ def worst_mixture_accuracy(
         nan = float("nan")
         return Estimated(nan, nan, nan, 0, f"no attribute has two groups of at least {least} rows"), ""
     level = 1 - (1 - confidence) / sum(len(hits.n) for hits in kept.values())
-    lowest = {name: _minima(hits, factor, level) for name, hits in kept.items()}
+    lowest = {name: _minima(hits, factor, level, limits) for name, hits in kept.items()}
     worst = min(lowest, key=lambda name: lowest[name][0])
     value, low, high = (float(min(found[k] for found in lowest.values())) for k in range(3))
     return Estimated(value, low, high, int(kept[worst].n.sum())), worst
 
 
-def _minima(hits: Hits, factor: float, level: float) -> Sequence[float]:
+def _minima(hits: Hits, factor: float, level: float, limits: Limits) -> Sequence[float]:
     """The minimum over the mixtures of the estimates, of their lower and of their upper limits."""
-    rates = (hits.right / hits.n, *wilson(hits.right, hits.n, level))
+    rates = (hits.right / hits.n, *limits(hits.right, hits.n, level))
     shares = hits.n / hits.n.sum()
     return [float(worst_mixture(rate, shares, factor) @ rate) for rate in rates]
 

@@ -16,6 +16,7 @@ from evenhand.fairness.statistics.intervals import (
     rate_interval,
     wilson,
 )
+from evenhand.fairness.statistics.rates import Limits
 from evenhand.fairness.statistics.rates_by_group import Rates
 from evenhand.fairness.statistics.replicates import ReplicateInterval, bootstrap_interval
 from evenhand.fairness.statistics.stepdown import holm
@@ -28,6 +29,7 @@ __all__ = [
     "EffectiveRates",
     "Estimated",
     "Gap",
+    "Limits",
     "PValue",
     "Rates",
     "ReplicateInterval",

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from evenhand.fairness.statistics.rates import wilson
+from evenhand.fairness.statistics.rates import Limits, wilson
 
 __all__ = ["Estimated", "median", "share"]
 
@@ -33,8 +33,10 @@ class Estimated:
     reason: str = ""
 
 
-def share(k: float, n: int, *, confidence: float = 0.95, least: int = 0, reason: str = "") -> Estimated:
-    """A share of `n` rows with Wilson's interval.
+def share(
+    k: float, n: int, *, confidence: float = 0.95, least: int = 0, reason: str = "", limits: Limits = wilson
+) -> Estimated:
+    """A share of `n` rows with its interval, Wilson's unless others are asked for.
 
     Parameters
     ----------
@@ -49,6 +51,8 @@ def share(k: float, n: int, *, confidence: float = 0.95, least: int = 0, reason:
         A share of fewer rows is withheld.
     reason
         Why the share is undefined, when it is.
+    limits
+        Such as :func:`~evenhand.fairness.statistics.wilson`.
 
     Examples
     --------
@@ -61,7 +65,7 @@ def share(k: float, n: int, *, confidence: float = 0.95, least: int = 0, reason:
     why = reason or (f"fewer than {least} rows" if n < least else "" if n else "there is no row")
     if why:
         return Estimated(nan, nan, nan, n, why)
-    low, high = wilson(k, n, confidence)
+    low, high = limits(k, n, confidence)
     return Estimated(float(k / n), float(low), float(high), n)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
 from evenhand.fairness.statistics._numeric import Array, Bounds, as_counts, bisect, critical_value, divide
+
+Limits: TypeAlias = Callable[[npt.ArrayLike, npt.ArrayLike, float], Bounds]
+"""An interval of proportions: successes, trials and confidence to lower and upper limits."""
 
 # Successes or failures from which Wilson's interval serves; see rate_interval.
 _FEW_SEEN = 13

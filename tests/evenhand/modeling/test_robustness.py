@@ -15,8 +15,10 @@ from sklearn.pipeline import make_pipeline
 from evenhand.exceptions import DataError
 from evenhand.fairness.methods import GroupThresholds
 from evenhand.fairness.served import as_served
+from evenhand.fairness.statistics import clopper_pearson
 from evenhand.modeling.preprocessing import make_preprocessor
 from evenhand.modeling.robustness import FIGURES, assess_robustness
+from evenhand.modeling.robustness_seen import Distances
 
 RNG = np.random.default_rng(0)
 N = 600
@@ -299,3 +301,69 @@ def test_of_several_favorable_labels_each_ends_a_denial():
         assert found[name] == FOUND.findings[name]
     one = assess(Split(), y=truth, favorable_label="good").findings
     assert one["flip_distance_median"] != found["flip_distance_median"]
+
+
+def test_another_level_needs_no_further_decision():
+    asked = []
+
+    class Counting:
+        classes_ = MODEL.classes_
+
+        def predict(self, rows):
+            asked.append(len(rows))
+            return MODEL.predict(rows)
+
+        def predict_proba(self, rows):
+            return MODEL.predict_proba(rows)
+
+    found, before = assess(Counting()), len(asked)
+    other = found.at(0.999)
+    assert len(asked) == before
+    assert other.to_dict() == assess(confidence=0.999).to_dict()
+    assert found.to_dict() == FOUND.to_dict(), "the first one stays as it is"
+
+
+SMALL = 0.05 / (52 * 53)
+"""What the 52nd look may spend of .05."""
+
+
+def test_limits_for_a_verdict_are_exact_at_a_small_level():
+    """Clopper and Pearson's, carried along label noise and into the worst mixture; page and verdict agree in values."""
+    found = FOUND.at(1 - SMALL, exact=True).findings
+    for name, one in found.items():
+        assert one.value == pytest.approx(FOUND.findings[name].value, nan_ok=True), name
+        assert math.isnan(one.value) or one.low <= FOUND.findings[name].low <= FOUND.findings[name].high <= one.high
+    right = int((MODEL.predict(X) == Y).sum())
+    low, high = (float(limit) for limit in clopper_pearson(right, N, 1 - SMALL))
+    noisy = found["label_noise_accuracy"]
+    assert (noisy.low, noisy.high) == pytest.approx((0.95 * low + 0.05 * (1 - low), 0.95 * high + 0.05 * (1 - high)))
+    women = (SENSITIVE["sex"] == "female").to_numpy()
+    hits = int((MODEL.predict(X) == Y)[women].sum())
+    limits = clopper_pearson(hits, int(women.sum()), 1 - SMALL)
+    female = found["shift_accuracy"].groups["sex"]["female"]
+    assert (female.low, female.high) == pytest.approx(tuple(map(float, limits)))
+    # Women, men and the many: each at a third of the error.
+    parts = [((MODEL.predict(X) == Y)[rows].sum(), rows.sum()) for rows in (women, ~women)]
+    lows = [float(clopper_pearson(k, n, 1 - SMALL / 2)[0]) for k, n in parts]
+    assert min(lows) <= found["shift_accuracy"].low <= max(lows)
+
+
+def test_order_statistics_that_cannot_enclose_a_median_at_a_level_give_no_limits():
+    """Of 16 rows both ends miss the median with probability 2 * 2^-16 = 3.1e-5, which is above 1.8e-5; of 17 below."""
+    for n, known in ((16, False), (17, True)):
+        seen = Distances(np.arange(1.0, n + 1), np.arange(1.0, n + 1), 10)
+        found = seen.at(1 - SMALL, exact=True)
+        assert (found.low, found.high) == ((1.0, 17.0) if known else pytest.approx((math.nan,) * 2, nan_ok=True))
+        assert found.reason == ("" if known else "16 rows are too few to bound a median at level 1.81e-05")
+        assert seen.at(0.95).low > 1, "what is shown has its limits"
+
+
+def test_how_far_was_tried_is_no_upper_limit_of_a_median():
+    """Nine of forty rows flip nowhere: the median's upper limit at a small level lies beyond every move."""
+    distance = np.where(np.arange(40) < 31, np.arange(40.0), math.inf)
+    seen = Distances(distance, np.full(40, 50.0), 10)
+    assert (seen.at(0.95).high, seen.at(0.9999).high) == (26.0, 50.0)
+    found = seen.at(0.9999, exact=True)
+    assert (found.value, found.low, found.high) == (19.0, 7.0, math.inf)
+    never = Distances(np.full(40, math.inf), np.full(40, 50.0), 10).at(0.9999, exact=True)
+    assert (never.value, never.low, never.high) == (50.0, 50.0, math.inf)
