@@ -1,6 +1,7 @@
 """Metrics of predicted labels: functions of the confusion counts alone, whatever the number of rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,33 +13,32 @@ from evenhand.modeling._intervals import Level, Metric, macro, rate, undefined
 __all__ = ["count_metrics", "macro_of", "per_class_counts"]
 
 FloatArray = npt.NDArray[np.float64]
-WILSON_MEAN = "MOVER of wilson"
 
 
-def per_class_counts(confusion: FloatArray, labels: Sequence[Any], confidence: float) -> list[dict[str, Metric]]:
+def per_class_counts(confusion: FloatArray, labels: Sequence[Any], level: Level) -> list[dict[str, Metric]]:
     """Precision, recall and F1 of every class against the rest; `confusion` is (truth, prediction), shape (k, k)."""
     hits, truths, calls = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     return [
         {
-            "precision": rate(hits[k], calls[k], confidence, f"no row is predicted {shorten(label)}"),
-            "recall": rate(hits[k], truths[k], confidence, f"no row of {shorten(label)}"),
-            "f1": _f1(hits[k], truths[k] + calls[k] - hits[k], confidence, label),
+            "precision": rate(hits[k], calls[k], level, f"no row is predicted {shorten(label)}"),
+            "recall": rate(hits[k], truths[k], level, f"no row of {shorten(label)}"),
+            "f1": _f1(hits[k], truths[k] + calls[k] - hits[k], level, label),
         }
         for k, label in enumerate(labels)
     ]
 
 
-def _f1(hits: float, union: float, confidence: float, label: Any) -> Metric:
+def _f1(hits: float, union: float, level: Level, label: Any) -> Metric:
     """F1 as 2J / (1 + J) of J = TP / (TP + FP + FN), with J's limits carried over.
 
     J is a plain proportion of the rows that are positive in truth or prediction. Hand, Christen and Kirielle (2021),
     "F*: an interpretable transformation of the F-measure", Machine Learning 110.
     """
-    share = rate(hits, union, confidence, f"no row is or is predicted {shorten(label)}")
+    share = rate(hits, union, level, f"no row is or is predicted {shorten(label)}")
     if not share.defined:
         return share
     value, low, high = (2 * x / (1 + x) for x in (share.value, share.low, share.high))
-    return Metric(value, low, high, "wilson of TP / (TP + FP + FN)")
+    return Metric(value, low, high, f"{share.method} of TP / (TP + FP + FN)")
 
 
 def count_metrics(
@@ -48,27 +48,34 @@ def count_metrics(
     *,
     positive: int | None,
     level: Level,
+    only: Collection[str] | None = None,
 ) -> dict[str, Metric]:
-    """Accuracy, balanced accuracy, precision, recall and F1 of one class (`positive`), or macro over all of them."""
-    truths = confusion.sum(axis=1)
-    balanced = macro_of(parts, labels, "recall", None, WILSON_MEAN)
-    if len(labels) == 2 and (truths == 0).any():
-        balanced = undefined(f"the test rows have one class only, {shorten(labels[int(truths.argmax())])}")
-    total = float(confusion.sum())
-    metrics = {
-        "accuracy": rate(float(np.trace(confusion)), total, level.confidence, "no rows"),
-        "balanced_accuracy": balanced,
-    }
-    if positive is not None:
-        return metrics | dict(parts[positive])
-    metrics["precision_macro"] = macro_of(parts, labels, "precision", None, WILSON_MEAN)
-    metrics["recall_macro"] = macro_of(parts, labels, "recall", None, WILSON_MEAN)
+    """Accuracy, balanced accuracy, precision, recall and F1 of one class (`positive`), or macro over all of them.
 
-    def correlation(kept: list[int]) -> FloatArray:
-        return _f1_correlation(confusion, kept, level)
+    Of these `only` some, where that is given: the correlations of macro F1 take replicates.
+    """
+    total, hits = float(confusion.sum()), float(np.trace(confusion))
 
-    metrics["f1_macro"] = macro_of(parts, labels, "f1", correlation, "MOVER with bootstrap correlations")
-    return metrics
+    def mean_of(name: str) -> Metric:
+        return macro_of(parts, labels, name, None, f"MOVER of {level.limits.__name__}")
+
+    def balanced() -> Metric:
+        truths = confusion.sum(axis=1)
+        if len(labels) == 2 and (truths == 0).any():
+            return undefined(f"the test rows have one class only, {shorten(labels[int(truths.argmax())])}")
+        return mean_of("recall")
+
+    def macro_f1() -> Metric:
+        method = "MOVER with bootstrap correlations"
+        return macro_of(parts, labels, "f1", lambda kept: _f1_correlation(confusion, kept, level), method)
+
+    makers = {"accuracy": lambda: rate(hits, total, level, "no rows"), "balanced_accuracy": balanced}
+    if positive is None:
+        macros = {f"{name}_macro": partial(mean_of, name) for name in ("precision", "recall")}
+        makers |= {**macros, "f1_macro": macro_f1}
+    else:
+        makers |= {name: partial(parts[positive].__getitem__, name) for name in parts[positive]}
+    return {name: make() for name, make in makers.items() if only is None or name in only}
 
 
 def macro_of(

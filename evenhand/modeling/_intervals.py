@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from evenhand.fairness.statistics import wilson
+from evenhand.fairness.statistics import Limits, wilson
 
 __all__ = [
     "Level",
@@ -53,11 +53,12 @@ class Metric:
 
 @dataclass(frozen=True)
 class Level:
-    """How the intervals are made: their confidence, and the replicates where one has no closed form."""
+    """How the intervals are made: their confidence, replicates where one has no closed form, and limits of rates."""
 
     confidence: float
     replicates: int
     rng: np.random.Generator
+    limits: Limits = wilson
 
 
 def undefined(reason: str) -> Metric:
@@ -65,12 +66,12 @@ def undefined(reason: str) -> Metric:
     return Metric(nan, nan, nan, "", reason)
 
 
-def rate(k: float, n: float, confidence: float, reason: str) -> Metric:
-    """A proportion with Wilson's interval, undefined for the given reason when n is 0."""
+def rate(k: float, n: float, level: Level, reason: str) -> Metric:
+    """A proportion with its interval, undefined for the given reason when n is 0."""
     if n == 0:
         return undefined(reason)
-    low, high = wilson(k, n, confidence)
-    return Metric(float(k / n), float(low), float(high), "wilson")
+    low, high = level.limits(k, n, level.confidence)
+    return Metric(float(k / n), float(low), float(high), level.limits.__name__)
 
 
 def macro(parts: list[Metric], correlation: FloatArray | None, method: str, reason: str = "") -> Metric:

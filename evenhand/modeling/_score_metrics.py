@@ -1,7 +1,7 @@
 """Metrics of predicted probabilities: ranking, losses and calibration."""
 
 from collections.abc import Sequence
-from math import nan, sqrt
+from math import nan, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from evenhand.exceptions import shorten
-from evenhand.fairness.statistics import auc_delong
+from evenhand.fairness.statistics import auc_delong, clopper_pearson
 from evenhand.modeling._count_metrics import macro_of
 from evenhand.modeling._intervals import (
     Level,
@@ -23,10 +23,12 @@ from evenhand.modeling._intervals import (
 )
 from evenhand.modeling.curves import Ranking, rank, reliability_bins
 
-__all__ = ["calibration_error", "calibration_line", "losses", "ranking_metrics", "ranking_of"]
+__all__ = ["BINS", "area_of", "calibration_error", "calibration_limits", "calibration_line", "losses",
+           "ranking_metrics", "ranking_of", "said_and_happened"]  # fmt: skip
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+BINS = 10
 CLIP = float(np.finfo(np.float64).eps)
 """As in ``sklearn.metrics.log_loss``: a probability of 0 for what happened costs 36 and not infinity."""
 LOGIT_CLIP = 1e-6
@@ -42,13 +44,20 @@ def ranking_of(
         missing = undefined(f"no row of {shorten(label)}")
         return ranking, {"roc_auc": missing, "average_precision": missing}, {}
     precision, influence = average_precision(tp, fp, ranking.step, truth, confidence)
+    metrics = {"roc_auc": area_of(truth, score, label, confidence), "average_precision": precision}
     if not ranking.negatives:
-        only = undefined(f"every row is {shorten(label)}")
-        return ranking, {"roc_auc": only, "average_precision": precision}, {"average_precision": influence}
+        return ranking, metrics, {"average_precision": influence}
+    return ranking, metrics, {"roc_auc": auc_influence(tp, fp, ranking.step, truth), "average_precision": influence}
+
+
+def area_of(truth: BoolArray, score: FloatArray, label: Any, confidence: float) -> Metric:
+    """ROC-AUC of one class against the rest."""
+    if not truth.any():
+        return undefined(f"no row of {shorten(label)}")
+    if truth.all():
+        return undefined(f"every row is {shorten(label)}")
     area = auc_delong(truth, score, confidence=confidence)
-    metric = Metric(area.value, area.low, area.high, "DeLong variance, score interval")
-    influences = {"roc_auc": auc_influence(tp, fp, ranking.step, truth), "average_precision": influence}
-    return ranking, {"roc_auc": metric, "average_precision": precision}, influences
+    return Metric(area.value, area.low, area.high, "DeLong variance, score interval")
 
 
 def ranking_metrics(
@@ -72,19 +81,34 @@ def ranking_metrics(
     return result
 
 
-def losses(codes: npt.NDArray[np.intp], probabilities: FloatArray, confidence: float) -> dict[str, Metric]:
+def losses(
+    codes: npt.NDArray[np.intp], probabilities: FloatArray, confidence: float, *, known: int
+) -> dict[str, Metric]:
     """Log-loss and Brier score; the latter in [0, 1] for two classes and [0, 2] for more, as in scikit-learn.
 
+    The log-loss of a class beyond the `known` first ones, that the model does not know, is infinite.
     Brier (1950), Monthly Weather Review 78, has the factor 2 also for two classes.
     """
     of_the_truth = probabilities[np.arange(len(codes)), codes]
     squares = (probabilities**2).sum(axis=1) - 2 * of_the_truth + 1
     binary = probabilities.shape[1] == 2
     brier = np.clip(squares / 2 if binary else squares, 0.0, None)
+    log_loss = positive_mean(-np.log(np.clip(of_the_truth, CLIP, 1.0)), confidence)
+    if (codes >= known).any():
+        log_loss = undefined("the test part has a class that the model does not know: its loss is infinite")
     return {
-        "log_loss": positive_mean(-np.log(np.clip(of_the_truth, CLIP, 1.0)), confidence),
+        "log_loss": log_loss,
         "brier_score": bounded_mean(brier, confidence, bound=1.0 if binary else 2.0),
     }
+
+
+def said_and_happened(
+    truth: npt.NDArray[np.intp], probabilities: FloatArray, positive: int | None
+) -> tuple[BoolArray, FloatArray]:
+    """What calibration is about: the positive label, or for more than two classes the one that is thought likeliest."""
+    if positive is None:
+        return probabilities.argmax(axis=1) == truth, probabilities.max(axis=1)
+    return truth == positive, probabilities[:, positive]
 
 
 def calibration_error(
@@ -110,6 +134,32 @@ def calibration_error(
         return _error_of_bins(value, table), table
     low, high = _inverted(center, noise, (1 - level.confidence) / 2)
     return Metric(value, min(low * value, value), min(max(high * value, value), 1.0), "inverted bootstrap test"), table
+
+
+def calibration_limits(truth: BoolArray, probability: FloatArray, *, bins: int, confidence: float) -> Metric:
+    """Expected calibration error with limits that hold at any level, as a verdict needs them.
+
+    Far out in the tails replicates say nothing: of a thousand none lies beyond a ten-thousandth. Given the scores, the
+    error is E = sum of w_b abs(g_b), with w_b the bins' shares of the rows and g_b their gaps, which are independent.
+    Each bin's standard error s_b comes from the distance d_b of the exact limits of its observed rate, s_b = d_b / z
+    (MOVER, as in :func:`~evenhand.modeling._intervals.macro`), and does not collapse where a bin has few rows.
+
+    Upper limit: sum of w_b sign(g_b) (seen g_b) never exceeds the E seen, has the mean E and the variance
+    S^2 = sum of (w_b s_b)^2, so that the E seen lies z S below the true one no more often than the level says.
+    Lower limit: the E seen is a Lipschitz function of the gaps with the constant S, whose median a normal variable
+    exceeds by z S no more often than the level says (Borell 1975, Inventiones mathematicae 30), and the median of a
+    convex function is at most its mean (Kwapien 1994, Progress in Probability 35:271-272), here E plus at most
+    sqrt(2 / pi) sum of w_b s_b. Both err on the safe side: the interval is wider than the one that is shown.
+    """
+    table = reliability_bins(truth, probability, bins=bins, confidence=confidence)
+    used = table["n"] > 0
+    n, observed, predicted = (table[name][used] for name in ("n", "observed", "predicted"))
+    weight = n / n.sum()
+    low, high = clopper_pearson(np.rint(observed * n), n, confidence)
+    distance = weight * np.maximum(observed - low, high - observed)
+    value, reach = float(weight @ np.abs(observed - predicted)), float(np.sqrt(distance @ distance))
+    bias = sqrt(2 / pi) * float(distance.sum()) / float(stats.norm.isf((1 - confidence) / 2))
+    return Metric(value, max(value - bias - reach, 0.0), min(value + reach, 1.0), "MOVER of the bins' exact limits")
 
 
 def _inverted(center: FloatArray, noise: FloatArray, tail: float) -> tuple[float, float]:

@@ -8,23 +8,24 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from evenhand.exceptions import DataError, ModelError, shorten
+from evenhand.modeling._coded import Coded, coded, probabilities_of
 from evenhand.modeling._count_metrics import count_metrics, per_class_counts
 from evenhand.modeling._intervals import Level, Metric, undefined
 from evenhand.modeling._score_metrics import (
+    BINS,
     calibration_error,
     calibration_line,
     losses,
     ranking_metrics,
     ranking_of,
+    said_and_happened,
 )
-from evenhand.modeling._values import check_positive_label, plain, plain_label
+from evenhand.modeling._values import plain
 from evenhand.modeling.curves import precision_recall_curve, roc_curve, score_histogram
 
 __all__ = ["ClassEvaluation", "Evaluation", "Metric", "evaluate"]
 
 FloatArray = npt.NDArray[np.float64]
-BINS = 10
 SCORE_METRICS = {
     "binary": ("roc_auc", "average_precision"),
     "multiclass": ("roc_auc_ovr", "average_precision_macro"),
@@ -151,31 +152,26 @@ def evaluate(
     >>> result["roc_auc"].value
     1.0
     """
-    truths, calls = np.asarray(y_true, dtype=object), np.asarray(y_pred, dtype=object)
-    labels = _labels(truths, calls, classes)
-    index = pd.Index(labels, dtype=object)
-    truth, call = index.get_indexer(pd.Index(truths)), index.get_indexer(pd.Index(calls))
-    positive = labels.index(check_positive_label(favorable_label, labels)) if len(labels) <= 2 else None
-    known = len(classes)
-    probabilities = None if y_proba is None else _probabilities(y_proba, len(truth), known, len(labels), positive)
+    rows = coded(y_true, y_pred, classes, favorable_label)
+    labels, positive = rows.labels, rows.positive
     level = Level(confidence, replicates, np.random.default_rng(seed))
-    confusion = np.bincount(truth * len(labels) + call, minlength=len(labels) ** 2).reshape(len(labels), -1)
-    parts = per_class_counts(confusion.astype(float), labels, confidence)
+    confusion = rows.confusion()
+    parts = per_class_counts(confusion.astype(float), labels, level)
     metrics = count_metrics(confusion.astype(float), parts, labels, positive=positive, level=level)
-    if probabilities is None:
+    if y_proba is None:
         scores = _without_scores(parts, positive)
     else:
-        scores = _with_scores(truth, probabilities, parts, labels, positive=positive, known=known, level=level)
+        scores = _with_scores(rows, probabilities_of(rows, y_proba), parts, level)
     return Evaluation(
-        n=len(truth),
+        n=len(rows.truth),
         task="multiclass" if positive is None else "binary",
         classes=tuple(labels),
         positive_label=None if positive is None else labels[positive],
         confidence=confidence,
         metrics=metrics | scores.metrics,
         per_class=tuple(
-            ClassEvaluation(label, int(rows), part)
-            for label, rows, part in zip(labels, confusion.sum(axis=1), parts, strict=True)
+            ClassEvaluation(label, int(n), part)
+            for label, n, part in zip(labels, confusion.sum(axis=1), parts, strict=True)
         ),
         confusion=confusion,
         calibration=scores.calibration,
@@ -192,36 +188,6 @@ class _Scores:
     curves: dict[str, list[dict[str, Any]]]
 
 
-def _labels(truths: npt.NDArray[Any], calls: npt.NDArray[Any], classes: Sequence[Any] | npt.NDArray[Any]) -> list[Any]:
-    """The model's classes, then what only the test part has."""
-    if len(truths) == 0:
-        raise DataError("the test part has no rows: nothing can be assessed")
-    if truths.shape != calls.shape or truths.ndim != 1:
-        raise DataError(f"y_true has shape {truths.shape} and y_pred {calls.shape}: give one label a row to both")
-    labels = [plain_label(label) for label in classes]
-    strange = set(pd.unique(calls).tolist()) - set(labels)
-    if strange:
-        shown = ", ".join(shorten(label) for label in sorted(strange, key=str)[:5])
-        raise ModelError(f"predictions that are no class of the model: {shown}; its classes are {shorten(labels)}")
-    if pd.isna(truths).any():
-        raise DataError(f"{int(pd.isna(truths).sum())} test rows have no label: leave them out")
-    return labels + sorted(set(pd.unique(truths).tolist()) - set(labels), key=str)
-
-
-def _probabilities(y_proba: npt.ArrayLike, n: int, known: int, k: int, positive: int | None) -> FloatArray:
-    """Probabilities as (n, k); a class that the model does not know has probability 0."""
-    values = np.asarray(y_proba, dtype=float)
-    if values.ndim == 1 and positive is not None and known == 2:
-        values = np.column_stack([values, 1 - values] if positive == 0 else [1 - values, values])
-    if values.shape != (n, known):
-        raise ModelError(f"y_proba has shape {np.shape(y_proba)}, expected {(n, known)}: a column for each class")
-    if not np.isfinite(values).all() or values.min() < -1e-9 or values.max() > 1 + 1e-9:
-        raise ModelError("y_proba has values that are no probabilities: they must be finite and from 0 to 1")
-    if np.abs(values.sum(axis=1) - 1).max() > 1e-4:
-        raise ModelError("the rows of y_proba do not sum to 1: give predict_proba's result")
-    return np.asarray(np.clip(np.pad(values, ((0, 0), (0, k - known))), 0.0, 1.0))
-
-
 def _without_scores(parts: list[dict[str, Metric]], positive: int | None) -> _Scores:
     missing = undefined("no probabilities were given")
     for part in parts:
@@ -231,16 +197,8 @@ def _without_scores(parts: list[dict[str, Metric]], positive: int | None) -> _Sc
     return _Scores(dict.fromkeys(names, missing), {}, {"roc": [], "precision_recall": [], "scores": []})
 
 
-def _with_scores(
-    truth: npt.NDArray[np.intp],
-    probabilities: FloatArray,
-    parts: list[dict[str, Metric]],
-    labels: list[Any],
-    *,
-    positive: int | None,
-    known: int,
-    level: Level,
-) -> _Scores:
+def _with_scores(rows: Coded, probabilities: FloatArray, parts: list[dict[str, Metric]], level: Level) -> _Scores:
+    truth, labels, positive = rows.truth, rows.labels, rows.positive
     influences: list[dict[str, FloatArray]] = []
     curves: dict[str, list[dict[str, Any]]] = {"roc": [], "precision_recall": [], "scores": []}
     for k, label in enumerate(labels):
@@ -252,9 +210,8 @@ def _with_scores(
             curves["roc"].append({"label": label, **roc_curve(ranking)})
             curves["precision_recall"].append({"label": label, **precision_recall_curve(ranking)})
             curves["scores"].append({"label": label, **score_histogram(is_label, probabilities[:, k])})
-    result = ranking_metrics(parts, influences, labels, positive) | losses(truth, probabilities, level.confidence)
-    if (truth >= known).any():
-        result["log_loss"] = undefined("the test part has a class that the model does not know: its loss is infinite")
+    result = ranking_metrics(parts, influences, labels, positive)
+    result |= losses(truth, probabilities, level.confidence, known=rows.known)
     calibrated, about = _calibration(truth, probabilities, positive, level)
     return _Scores(result | calibrated, about, curves)
 
@@ -263,10 +220,7 @@ def _calibration(
     truth: npt.NDArray[np.intp], probabilities: FloatArray, positive: int | None, level: Level
 ) -> tuple[dict[str, Metric], dict[str, Any]]:
     """Of the positive label, or for more than two classes of the label that the model thinks likeliest."""
-    if positive is None:
-        happened, said = probabilities.argmax(axis=1) == truth, probabilities.max(axis=1)
-    else:
-        happened, said = truth == positive, probabilities[:, positive]
+    happened, said = said_and_happened(truth, probabilities, positive)
     error, bins = calibration_error(happened, said, bins=BINS, level=level)
     metrics = {"expected_calibration_error": error}
     if positive is not None:
