@@ -178,7 +178,7 @@ def _steps(config: Config) -> dict[str, Any]:
             tried = {"fitted": fitted, "develop": develop, "holdout": holdout, "evidence": evidence}
             least, level = config.explain.min_cell, config.evaluate.confidence
             results["robust"] = stress_model(
-                tried, config.robustness, min_cell=least, confidence=level, seed=seed, run=run
+                tried, config.robustness, min_cell=least, confidence=level, seed=seed, run=run, groups=groups
             )
         whole = config.model_dump(mode="json")
         decision = decide_model(results, holdout, config, list(missing_statements(whole["card"])), run=run)

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from evenhand.config import RobustnessConfig
+from evenhand.decision.spending import LookLevel
 from evenhand.fairness.served import as_taken
 from evenhand.modeling.robustness import assess_robustness
 from evenhand.store import Ref
@@ -17,7 +18,14 @@ __all__ = ["stress_model"]
 
 @step("stress", "Tries the model on noisy, incomplete and shifted rows and near its threshold, for each group.")
 def stress_model(
-    parts: dict[str, Ref], robustness: RobustnessConfig, *, min_cell: int, confidence: float, seed: int, run: RunRef
+    parts: dict[str, Ref],
+    robustness: RobustnessConfig,
+    *,
+    min_cell: int,
+    confidence: float,
+    seed: int,
+    run: RunRef,
+    groups: Ref | None = None,
 ) -> Ref:
     """How the decisions hold: every figure with its interval, for everybody and for each group.
 
@@ -35,12 +43,17 @@ def stress_model(
         Of the sample and the perturbations.
     run
         Where the figures are recorded.
+    groups
+        Result of the audit, which has taken the look at the test set: the figures are left a second time, with limits
+        at its level, for the floors of the gate.
     """
     asked = robustness.model_dump(mode="json", exclude={"enabled"})
     digests = {name: ref.digest for name, ref in parts.items()}
     key = {**digests, "robustness": asked, "min_cell": min_cell, "confidence": confidence, "seed": seed}
     shown = {**asked, "min_cell": min_cell, "confidence": confidence, "seed": seed}
-    ref = once("stress", key, lambda folder: _write(folder, parts, shown))
+    level = None if groups is None else _level(groups, confidence)
+    key |= {} if level is None else {"alpha": level.alpha}
+    ref = once("stress", key, lambda folder: _write(folder, parts, shown, level))
     folder = store().folder(ref)
     found, figures = (
         read_json(folder / "robustness.json"),
@@ -52,7 +65,12 @@ def stress_model(
     return ref
 
 
-def _write(folder: Path, parts: dict[str, Ref], asked: dict[str, Any]) -> None:
+def _level(groups: Ref, confidence: float) -> LookLevel:
+    look = read_json(store().folder(groups) / "audit.json")["look"]
+    return LookLevel.of(look["number"], look["share"], confidence=confidence)
+
+
+def _write(folder: Path, parts: dict[str, Ref], asked: dict[str, Any], level: LookLevel | None) -> None:
     model = load_fitted(parts["fitted"])
     test = load_part(parts["holdout"], "test")
     predictions = pd.read_parquet(store().folder(parts["evidence"]) / "predictions.parquet")
@@ -68,6 +86,9 @@ def _write(folder: Path, parts: dict[str, Ref], asked: dict[str, Any]) -> None:
     )
     found = result.to_dict()
     write_json(folder / "robustness.json", found)
+    if level is not None and not level.spent:
+        judged = result.at(level.confidence, exact=True).to_dict()
+        write_json(folder / "judged.json", {"alpha": level.alpha, "figures": judged})
     result.to_frame().to_csv(folder / "robustness.csv", index=False)
     title = "How decisions hold on other rows"
     keep_figure(folder, "robustness", result.plot(), title=title, alt=f"{title}: {_sentence(found)}.")

@@ -45,7 +45,8 @@ class GateConfig(Section):
     """Least values of figures on the test part, greatest ones of losses and calibration error: {roc_auc: 0.7}."""
 
     floors_by: Literal["interval", "value"] = "interval"
-    """`interval`: the whole interval must keep the floor, and one that lies across it is inconclusive."""
+    """`interval`: the whole interval must keep the floor, at what this look may spend of 1 - `evaluate.confidence`, and
+    one that lies across it is inconclusive; `value` takes the figure as it is."""
 
     compare: PairedMetric = "balanced_accuracy"
     """The figure by which the new model must not be worse than the champion on the same test rows."""
@@ -81,13 +82,15 @@ class GateConfig(Section):
     """Whether a statement that only a person can make and nobody has made keeps the model from going live."""
 
     alpha: float = Field(default=0.05, gt=0, le=0.5)
-    """Level of the comparisons with the champion; the policies of the audit have their own."""
+    """Level of the comparisons with the champion; the policies of the audit have their own, floors
+    1 - `evaluate.confidence`."""
 
     looks: Literal["open_ended", "planned"] = "open_ended"
     """How looks at one test set share the error: `planned` in equal parts, `open_ended` in falling ones without end."""
 
     planned_looks: int = Field(default=52, ge=1, le=10_000)
-    """With `planned`: how many looks; after them every verdict is inconclusive until the test set is renewed."""
+    """With `planned`: how many looks; after them every verdict and floor is inconclusive until the test set is
+    renewed."""
 
     fail: Literal["block", "hold"] = "block"
     """What a rule that is shown to be broken does."""

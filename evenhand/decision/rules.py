@@ -7,14 +7,12 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from evenhand.decision.comparison import Comparison
-from evenhand.modeling.figure_names import LOSSES
+from evenhand.decision.spending import LookLevel
 
-__all__ = ["RuleResult", "Status", "about_budget", "about_card", "about_comparison", "about_floors", "about_groups",
-           "about_other_rows", "about_policies", "about_robustness", "missing", "not_applicable"]  # fmt: skip
+__all__ = ["RuleResult", "Status", "about_budget", "about_card", "about_comparison", "about_groups",
+           "about_looks", "about_other_rows", "about_policies", "missing", "not_applicable"]  # fmt: skip
 
 Status = Literal["PASS", "FAIL", "INCONCLUSIVE", "MISSING", "HOLD", "NOT APPLICABLE"]
-
-_SEVERITY = ("FAIL", "MISSING", "INCONCLUSIVE", "PASS", "NOT APPLICABLE")
 
 
 @dataclass(frozen=True)
@@ -60,54 +58,6 @@ def about_other_rows() -> RuleResult:
     """A first model that is judged on other test rows than its forerunners: the count of looks began anew."""
     reason = "an earlier look at this model was at another test set, so the count of looks began anew: a person decides"
     return RuleResult("change plan", "", "HOLD", reason)
-
-
-def about_floors(
-    floors: Mapping[str, float], metrics: Mapping[str, Mapping[str, Any]], *, by_interval: bool = True
-) -> Iterable[RuleResult]:
-    """Figures on the test part against their floors; of losses against their ceilings.
-
-    Parameters
-    ----------
-    floors
-        By figure.
-    metrics
-        ``value``, ``low``, ``high`` and ``reason`` by figure.
-    by_interval
-        Whether the whole interval has to keep the floor.
-
-    Examples
-    --------
-    >>> found = about_floors({"accuracy": 0.8}, {"accuracy": {"value": 0.85, "low": 0.78, "high": 0.9}})
-    >>> [result.status for result in found]
-    ['INCONCLUSIVE']
-    """
-    for name, floor in floors.items():
-        found = metrics.get(name) or {}
-        if found.get("value") is None:
-            why = found.get("reason") or f"the evaluation has no figure {name!r}"
-            yield missing("floor", f"{name} is undefined: {why}", name)
-        else:
-            yield _bounded("floor", name, found, floor, by_interval=by_interval, at_most=name in LOSSES)
-
-
-def _bounded(
-    rule: str, name: str, found: Mapping[str, Any], limit: float, *, by_interval: bool = True, at_most: bool = False
-) -> RuleResult:
-    """A figure against a limit, by its interval where there is one and it counts."""
-    value = float(found["value"])
-    low, high = found.get("low"), found.get("high")
-    if not by_interval:
-        low = high = value
-    elif low is None or high is None:
-        return missing(rule, f"{name} has no interval: a floor by value would take it as it is", name)
-    kept, broken = (high <= limit, low > limit) if at_most else (low >= limit, high < limit)
-    status: Status = "PASS" if kept else "FAIL" if broken else "INCONCLUSIVE"
-    side = "at most" if at_most else "at least"
-    shown = f"{name} {value:.4g}" + (f" ({low:.4g} to {high:.4g})" if (low, high) != (value, value) else "")
-    word = {"PASS": "keeps", "FAIL": "breaks", "INCONCLUSIVE": "neither shows nor excludes"}[status]
-    reason = f"{shown} {word} {side} {limit:g}"
-    return RuleResult(rule, name, status, reason, {"value": value, "low": low, "high": high, "limit": limit})
 
 
 def about_comparison(found: Comparison, *, margin: float, minimum_rows: int) -> RuleResult:
@@ -217,14 +167,29 @@ def about_policies(
             yield _about_rule(rule, subject, look, share, few.get(rule["attribute"], ()))
     if not limits:
         yield not_applicable("fairness", "no policy with a limit is declared")
-    elif share <= 0:
+
+
+def about_looks(judged: Iterable[RuleResult], *, look: int, share: float) -> Iterable[RuleResult]:
+    """That a person decides once the error is spent, also where `gate.inconclusive` lets pass what nothing shows.
+
+    Parameters
+    ----------
+    judged
+        What the rules said so far.
+    look, share
+        As for :func:`about_policies`.
+    """
+    if share <= 0 and any(rule.rule in _SPENDING and rule.status == "INCONCLUSIVE" for rule in judged):
         yield RuleResult("looks", "", "HOLD", f"the error of this test set is spent at look {look}: {_RENEW}")
+
+
+_SPENDING = ("fairness", "floor", "robustness")
+"""Rules that spend of the error and need no champion, without whom what is missing holds."""
 
 
 def _about_rule(rule: Mapping[str, Any], subject: str, look: int, share: float, few: Collection[str]) -> RuleResult:
     if share <= 0:
-        said = f"look {look} at this test set may spend nothing: its error is spent, renew the test set"
-        return RuleResult("fairness", subject, "INCONCLUSIVE", said)
+        return RuleResult("fairness", subject, "INCONCLUSIVE", LookLevel(look, 0.0).said)
     shown, hidden = "", [group for group in rule.get("pair") or () if group in few]
     if hidden:
         shown = f" withheld, since it rests on {' and '.join(hidden)}, too few rows to tell"
@@ -260,63 +225,6 @@ def about_budget(rule: str, value: float | None, limit: float, unit: str, what: 
     status: Status = "PASS" if value <= limit else "FAIL"
     word = "within" if status == "PASS" else "over"
     return RuleResult(rule, rule, status, f"{what}: {value:.3g} {unit}, {word} {limit:g} {unit}")
-
-
-def about_robustness(floors: Mapping[str, float], found: Mapping[str, Any], *, least: int = 10) -> Iterable[RuleResult]:
-    """Figures of the robustness checks against their floors, overall and in every group that has rows enough.
-
-    Parameters
-    ----------
-    floors
-        By figure.
-    found
-        Every figure of the step `stress`: ``value``, ``low``, ``high``, ``n``, ``reason`` and ``groups`` by attribute
-        and group, each the same.
-    least
-        Groups with fewer rows of the test part take no part; what is undefined of a larger one is missing.
-
-    Examples
-    --------
-    >>> sure = {"value": 0.95, "low": 0.93, "high": 0.97, "n": 80}
-    >>> few = {"value": None, "low": None, "high": None, "n": 4, "reason": "only 4 rows"}
-    >>> figures = {"flip_possible_share": sure | {"groups": {"sex": {"f": few}}},
-    ...            "shift_accuracy": sure | {"groups": {"sex": {"f": sure}}}}
-    >>> [result.status for result in about_robustness({"flip_possible_share": 0.9}, figures)]
-    ['MISSING']
-    """
-    due = _groups_due(found, least)
-    for name, floor in floors.items():
-        figure = found.get(name)
-        if not figure or figure.get("value") is None:
-            why = (figure or {}).get("reason") or "the step `stress` has no such figure"
-            yield missing("robustness", f"{name} is undefined: {why}", name)
-        else:
-            yield _worst_part(name, figure, floor, due)
-
-
-def _groups_due(found: Mapping[str, Any], least: int) -> set[tuple[str, str]]:
-    """The groups of so many rows of the test part: of figures about fewer rows the largest number counts."""
-    return {
-        (attribute, group)
-        for figure in found.values()
-        for attribute, groups in (figure.get("groups") or {}).items()
-        for group, each in groups.items()
-        if each.get("n", 0) >= least
-    }
-
-
-def _worst_part(name: str, figure: Mapping[str, Any], floor: float, due: Collection[tuple[str, str]]) -> RuleResult:
-    """What a floor says where it is kept the least: of everybody, of a group, or of a group without a figure."""
-    known = {(a, g): each for a, groups in (figure.get("groups") or {}).items() for g, each in groups.items()}
-    results = [_bounded("robustness", name, figure, floor)]
-    for attribute, group in sorted({*known, *due}):
-        each, subject = known.get((attribute, group), {}), f"{name} of {attribute} {group}"
-        if each.get("value") is not None:
-            results.append(_bounded("robustness", subject, each, floor))
-        elif (attribute, group) in due:
-            why = each.get("reason") or "none of its rows was drawn, more `robustness.rows` draw them"
-            results.append(missing("robustness", f"{subject} is undefined: {why}", subject))
-    return min(results, key=lambda result: _SEVERITY.index(result.status))
 
 
 def about_card(statements: Sequence[str]) -> RuleResult:

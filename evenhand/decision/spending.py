@@ -1,12 +1,13 @@
 """How much error a model's audit may spend at each look, so that a year of looks errs no more than one should."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import fsum
 from typing import Literal
 
 from evenhand.exceptions import ConfigError, Problem
 
-__all__ = ["Spending", "level_text", "next_share", "share_of_error"]
+__all__ = ["LookLevel", "Spending", "level_text", "next_share", "share_of_error"]
 
 Spending = Literal["open_ended", "planned"]
 
@@ -91,6 +92,50 @@ def next_share(spent: Sequence[float | None], method: Spending = "open_ended", p
 
 _ROUNDING = 1e-12
 """Shares such as 1/52 are rounded: the last one of a plan is not to fall short for that."""
+
+
+@dataclass(frozen=True)
+class LookLevel:
+    """The level at which a look judges floors, by intervals of that confidence.
+
+    Attributes
+    ----------
+    look
+        Its number at the test set, from 1.
+    alpha
+        The error that it may spend; 0 when nothing is left.
+
+    Examples
+    --------
+    >>> level = LookLevel.of(3, share_of_error(3), confidence=0.95)
+    >>> level.said, round(level.confidence, 5)
+    ('look 3 at level 0.00417', 0.99583)
+    """
+
+    look: int
+    alpha: float
+
+    @classmethod
+    def of(cls, look: int, share: float, *, confidence: float) -> "LookLevel":
+        """That of a look which may spend a share of what intervals of this confidence leave."""
+        return cls(look, (1 - confidence) * share)
+
+    @property
+    def confidence(self) -> float:
+        """Of the intervals."""
+        return 1 - self.alpha
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing can be shown at this look."""
+        return self.alpha <= 0
+
+    @property
+    def said(self) -> str:
+        """Both, as a reason says them."""
+        if self.spent:
+            return f"look {self.look} at this test set may spend nothing: its error is spent, renew the test set"
+        return f"look {self.look} at level {self.alpha:.3g}"
 
 
 def level_text(alpha: float, share: float | None) -> str:

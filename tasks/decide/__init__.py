@@ -1,6 +1,6 @@
 """Turn the evidence into a decision: what every rule of the gate says, and what follows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,14 @@ from evenhand.data.dataset import Dataset
 from evenhand.decision import rules as gate_rules
 from evenhand.decision.comparison import Comparison
 from evenhand.decision.decide import Decision, decide
+from evenhand.decision.floors import about_floors, about_robustness
 from evenhand.decision.paired import Decisions
 from evenhand.decision.rule_files import rule_files
 from evenhand.decision.rules import RuleResult
+from evenhand.decision.spending import LookLevel
 from evenhand.exceptions import StoreError
 from evenhand.fairness.tables import groups_of_few
+from evenhand.modeling.floor_figures import floor_figures
 from evenhand.store import Ref
 from tasks.decide.champion import Champion, ask_champion, compare_with, find_champion, rules_about, write_difference
 from tasks.ledger import Look, head
@@ -79,15 +82,16 @@ def _write(
     asked = ask_champion(champion, test, challenger.classes, config.data)
     compared = compare_with(champion, asked, challenger, test, config, alpha=gate.alpha * look.share)
     few = groups_of_few(audit, config.explain.min_cell)
-    rules = [
-        *gate_rules.about_floors(
-            gate.floors,
-            read_json(at["evidence"] / "evaluation.json")["metrics"],
-            by_interval=gate.floors_by == "interval",
-        ),
+    level = LookLevel.of(look.number, look.share, confidence=config.evaluate.confidence)
+    spending = [
+        *_floors(at, challenger, test, config, level),
         *gate_rules.about_policies(judged, look=look.number, share=look.share, few=few),
+        *about_robustness(gate.robustness, _robustness(at, level), least=config.explain.min_cell, level=level),
+    ]
+    rules = [
+        *spending,
+        *gate_rules.about_looks(spending, look=look.number, share=look.share),
         *_budgets(at, gate),
-        *gate_rules.about_robustness(gate.robustness, _robustness(at), least=config.explain.min_cell),
         *([gate_rules.about_card(missing)] if gate.complete_card else []),
         *rules_about(champion, compared, at, config, elsewhere=look.elsewhere),
     ]
@@ -120,6 +124,28 @@ def _labels(classes: list[Any], test: Dataset) -> list[Any]:
     return [known.get(str(label), label) for label in classes]
 
 
+def _floors(
+    at: Mapping[str, Path], made: Decisions, test: Dataset, config: Config, level: LookLevel
+) -> Iterable[RuleResult]:
+    """Figures with limits at the level that this look may spend; those of the evaluation are there to be read."""
+    gate, evaluate = config.gate, config.evaluate
+    by_interval = gate.floors_by == "interval"
+    metrics = read_json(at["evidence"] / "evaluation.json")["metrics"]
+    if gate.floors and by_interval and not level.spent:
+        metrics = floor_figures(
+            gate.floors,
+            test.y,
+            made.predicted,
+            y_proba=made.proba,
+            classes=made.classes[: made.proba.shape[1]],
+            favorable_label=test.favorable_label,
+            confidence=level.confidence,
+            replicates=evaluate.replicates,
+            seed=config.seed,
+        )
+    return about_floors(gate.floors, metrics, by_interval=by_interval, level=level)
+
+
 def _budgets(at: Mapping[str, Path], gate: GateConfig) -> list[RuleResult]:
     costs = read_json(at["evidence"] / "costs.json")
     found = []
@@ -135,10 +161,15 @@ def _budgets(at: Mapping[str, Path], gate: GateConfig) -> list[RuleResult]:
     return found
 
 
-def _robustness(at: Mapping[str, Path]) -> dict[str, Any]:
-    file = at["robust"] / "robustness.json" if "robust" in at else None
-    found: dict[str, Any] = read_json(file) if file is not None else {}
-    return found
+def _robustness(at: Mapping[str, Path], level: LookLevel) -> dict[str, Any]:
+    """The figures of the step `stress` with limits at this look's level; without a level, those that it shows."""
+    if "robust" not in at:
+        return {}
+    if level.spent:
+        return dict(read_json(at["robust"] / "robustness.json"))
+    file = at["robust"] / "judged.json"
+    judged = read_json(file) if file.is_file() else {}
+    return dict(judged["figures"]) if judged.get("alpha") == level.alpha else {}
 
 
 def _told(

@@ -29,6 +29,7 @@ from tasks.ledger.signed import forged
 from tasks.register import register_model
 from tasks.registry import STAMP, Version, load_registered, move_alias, tag_version
 from tasks.step import read_json, store
+from tasks.stress import stress_model
 from tasks.tracking import RunRef, client, current, open_run
 
 from .conftest import Steps
@@ -66,8 +67,17 @@ class Retrain:
         evidence = self.results["evidence"]
         groups = audit_groups.fn(evidence, self.steps.holdout, self.config, run=self.run)
         self.results = {**self.results, "groups": groups}
+        if self.config.gate.robustness:
+            self.results["robust"] = self.stress(groups)
         ref = decide_model.fn(self.results, self.steps.holdout, self.config, list(missing), run=self.run)
         return ref, read_json(store().folder(ref) / "decision.json")
+
+    def stress(self, groups: Ref) -> Ref:
+        steps = self.steps
+        parts = {"fitted": steps.fitted, "develop": steps.develop, "holdout": steps.holdout}
+        parts["evidence"], seed = self.results["evidence"], self.config.seed
+        asked = {"min_cell": 10, "confidence": 0.95, "seed": seed, "run": self.run, "groups": groups}
+        return stress_model.fn(parts, self.config.robustness, **asked)
 
     def register(self) -> Version:
         whole = self.config.model_dump(mode="json")
@@ -173,6 +183,69 @@ def test_a_rule_has_one_verdict_wherever_a_person_sees_it(retrain: Retrain, tmp_
     whole = retrain.config.model_dump(mode="json")
     card = store().folder(write_card.fn({**retrain.results, "decision": ref}, whole, run=retrain.run)) / "card.md"
     assert "look 2 at this test set may spend 0.167 of the policy's own 0.05" in card.read_text()
+
+
+FLOORS = {"floors": {"accuracy": 0.5, "roc_auc": 0.3}, "robustness": {"noise_agreement": 0.1}}
+
+
+def test_floors_spend_what_the_look_may_spend_and_the_pages_keep_their_level(retrain: Retrain, tmp_path: Path) -> None:
+    """They were judged by 95 % intervals at every look, so that one of many misjudged a model nearly surely."""
+    retrain.configure(**FLOORS, first="rules_only")
+    before = read_json(store().folder(retrain.results["evidence"]) / "evaluation.json")["metrics"]["accuracy"]
+    told = []
+    for look, alpha in ((1, 0.025), (2, 0.05 / 6)):
+        _, found = retrain.decide()
+        rules = {rule["subject"]: rule for rule in found["rules"] if rule["rule"] in ("floor", "robustness")}
+        assert {rule["status"] for rule in rules.values()} == {"PASS"}
+        for rule in rules.values():
+            assert rule["reason"].endswith(f"; look {look} at level {alpha:.3g}")
+            assert rule["figures"]["alpha"] == pytest.approx(alpha)
+        told.append(rules)
+        (tmp_path / "policy.yaml").write_text(POLICY.replace("0.2", "0.3"))  # the next look
+    for first, second in zip(*(rules.values() for rules in told), strict=True):
+        assert first["figures"]["value"] == second["figures"]["value"] or first["rule"] == "robustness"
+        assert second["figures"]["low"] < first["figures"]["low"]
+    assert (
+        told[0]["accuracy"]["figures"]["low"] < before["low"] < before["high"] < told[0]["accuracy"]["figures"]["high"]
+    )
+    folder = store().folder(retrain.results["robust"])
+    shown, judged = read_json(folder / "robustness.json"), read_json(folder / "judged.json")
+    for name, figure in shown.items():
+        assert judged["figures"][name]["value"] == figure["value"]
+    assert judged["figures"]["noise_agreement"]["low"] < shown["noise_agreement"]["low"]
+
+
+def test_without_error_left_no_floor_passes_and_a_person_decides(retrain: Retrain, tmp_path: Path) -> None:
+    """An exhausted test set still let floors say PASS."""
+    planned = {"looks": "planned", "planned_looks": 1, "first": "rules_only", "inconclusive": "promote"}
+    retrain.configure(**FLOORS, **planned)
+    assert retrain.decide()[1]["outcome"] == "promote"
+    (tmp_path / "policy.yaml").write_text(POLICY.replace("0.2", "0.3"))
+    _, found = retrain.decide()
+    said = {(rule["rule"], rule["status"]) for rule in found["rules"] if rule["rule"] in ("floor", "robustness")}
+    assert (found["look"], said) == (2, {("floor", "INCONCLUSIVE"), ("robustness", "INCONCLUSIVE")})
+    assert found["outcome"] == "hold"
+    assert "floor: look 2 at this test set may spend nothing" in " ".join(
+        f"{rule['rule']}: {rule['reason']}" for rule in found["rules"]
+    )
+    retrain.configure(floors=FLOORS["floors"], floors_by="value", **planned)
+    _, found = retrain.decide()
+    assert {rule["status"] for rule in found["rules"] if rule["rule"] == "floor"} == {"PASS"}, "a value spends nothing"
+
+
+def test_robustness_that_was_not_judged_at_this_look_is_missing(retrain: Retrain, tmp_path: Path) -> None:
+    retrain.configure(robustness={"noise_agreement": 0.1}, first="rules_only")
+    assert retrain.decide()[1]["outcome"] == "promote"
+    robust = retrain.results["robust"]
+    (tmp_path / "policy.yaml").write_text(POLICY.replace("0.2", "0.3"))
+    groups = audit_groups.fn(retrain.results["evidence"], retrain.steps.holdout, retrain.config, run=retrain.run)
+    results = {**retrain.results, "groups": groups, "robust": robust}
+    ref = decide_model.fn(results, retrain.steps.holdout, retrain.config, [], run=retrain.run)
+    found = read_json(store().folder(ref) / "decision.json")
+    assert found["outcome"] == "hold"
+    assert "noise_agreement is undefined: the step `stress` has no such figure at this look" in " ".join(
+        found["reasons"]
+    )
 
 
 def test_a_run_that_repeats_another_takes_no_look_and_is_judged_as_that_one_was(retrain: Retrain) -> None:

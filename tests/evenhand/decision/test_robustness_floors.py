@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from evenhand.decision.rules import about_robustness
+from evenhand.decision.floors import about_robustness
 from evenhand.modeling.robustness import FIGURES, assess_robustness
 
 RNG = np.random.default_rng(0)

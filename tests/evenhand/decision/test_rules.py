@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenhand.decision import rules
+from evenhand.decision import floors, rules
 from evenhand.decision.comparison import Comparison, GroupChange
 from evenhand.decision.decide import decide
 from evenhand.decision.paired import Paired
@@ -53,18 +53,18 @@ def test_more_bad_news_never_helps(results, status) -> None:
     ],
 )
 def test_a_floor_is_judged_by_the_interval(figure: dict, floor: float, status: str) -> None:
-    (found,) = rules.about_floors({"accuracy": floor}, {"accuracy": figure})
+    (found,) = floors.about_floors({"accuracy": floor}, {"accuracy": figure})
     assert found.status == status
 
 
 def test_a_loss_has_a_ceiling() -> None:
     figure = {"log_loss": {"value": 0.3, "low": 0.25, "high": 0.35}}
-    assert next(iter(rules.about_floors({"log_loss": 0.4}, figure))).status == "PASS"
-    assert next(iter(rules.about_floors({"log_loss": 0.2}, figure))).status == "FAIL"
+    assert next(iter(floors.about_floors({"log_loss": 0.4}, figure))).status == "PASS"
+    assert next(iter(floors.about_floors({"log_loss": 0.2}, figure))).status == "FAIL"
 
 
 def test_a_figure_that_nobody_computed_is_missing() -> None:
-    (found,) = rules.about_floors({"acuracy": 0.5}, {})
+    (found,) = floors.about_floors({"acuracy": 0.5}, {})
     assert found.status == "MISSING"
     assert "acuracy" in found.reason
 
@@ -111,6 +111,7 @@ def test_an_exhausted_budget_is_inconclusive() -> None:
         }
     ]
     found = list(rules.about_policies(judged, look=53, share=0.0))
+    found += rules.about_looks(found, look=53, share=0.0)
     assert [r.status for r in found] == ["INCONCLUSIVE", "HOLD"]
     assert decide(found, first=False, inconclusive="promote").outcome == "hold", (
         "looks beyond the planned ones are free"
@@ -188,10 +189,10 @@ def test_a_verdict_on_few_people_is_told_without_its_figure() -> None:
 def test_robustness_is_judged_in_the_worst_group() -> None:
     good, bad = {"value": 0.95, "low": 0.93, "high": 0.97}, {"value": 0.5, "low": 0.4, "high": 0.6}
     figures = {"noise_agreement": {**good, "groups": {"sex": {"f": bad, "m": good}}}}
-    (found,) = rules.about_robustness({"noise_agreement": 0.9}, figures)
+    (found,) = floors.about_robustness({"noise_agreement": 0.9}, figures)
     assert found.status == "FAIL"
     assert "sex f" in found.reason
-    (found,) = rules.about_robustness({"flip": 0.9}, figures)
+    (found,) = floors.about_robustness({"flip": 0.9}, figures)
     assert found.status == "MISSING"
 
 
@@ -204,5 +205,5 @@ def test_budgets() -> None:
 
 def test_a_figure_without_an_interval_does_not_keep_a_floor_by_interval() -> None:
     figure = {"f1": {"value": 0.9, "low": None, "high": None}}
-    assert next(iter(rules.about_floors({"f1": 0.5}, figure))).status == "MISSING"
-    assert next(iter(rules.about_floors({"f1": 0.5}, figure, by_interval=False))).status == "PASS"
+    assert next(iter(floors.about_floors({"f1": 0.5}, figure))).status == "MISSING"
+    assert next(iter(floors.about_floors({"f1": 0.5}, figure, by_interval=False))).status == "PASS"
