@@ -1,8 +1,9 @@
 """How long the gate thinks: every rule on 1,000,000 test rows with 20 groups, predictions of both models given.
 
-`make bench-gate`. Counted are the verdicts of the policy, the paired comparison with the champion (by accuracy, and by
-ROC AUC, which needs both models' scores in order), every group's changes, the share of decisions that flip, and the
-decision. Not counted is what has to be there anyway: the rows, and what the two models make of them.
+`make bench-gate`. Counted are the verdicts of the policy, floors on accuracy and on ROC AUC at the look's level, the
+paired comparison with the champion (by accuracy, and by ROC AUC, which needs both models' scores in order), every
+group's changes, the share of decisions that flip, and the decision. Not counted is what has to be there anyway: the
+rows, and what the two models make of them.
 """
 
 import os
@@ -18,10 +19,14 @@ from evenhand.decision import rules as gate
 from evenhand.decision.churn import churn
 from evenhand.decision.comparison import compare
 from evenhand.decision.decide import decide
+from evenhand.decision.floors import about_floors
 from evenhand.decision.paired import Decisions
+from evenhand.decision.spending import LookLevel
 from evenhand.fairness import BiasDetector
+from evenhand.modeling.floor_figures import floor_figures
 
 ROWS, GROUPS, BOUND = 1_000_000, 20, 1.0
+FLOORS = {"accuracy": 0.7, "roc_auc": 0.8}
 RUNS = int(os.environ.get("BENCH_RUNS", "5"))
 
 
@@ -44,7 +49,11 @@ def think(y: Any, champion: Decisions, challenger: Decisions, people: pd.DataFra
     judged = [policy.to_dict() for policy in detector.judge(share=0.5)]
     compared = compare(y, champion, challenger, people, metric=metric, favorable=1, alpha=0.025)
     churn(champion.predicted, challenger.predicted, sensitive_features=people, favorable_label=1)
+    level = LookLevel.of(1, 0.5, confidence=0.95)
+    asked = {"y_proba": challenger.proba, "classes": challenger.classes, "confidence": level.confidence}
+    figures = floor_figures(FLOORS, y, challenger.predicted, favorable_label=1, **asked)
     results = [
+        *about_floors(FLOORS, figures, level=level),
         *gate.about_policies(judged, look=1, share=0.5),
         gate.about_comparison(compared, margin=0.02, minimum_rows=100),
         gate.about_groups(compared, loss=0.1, minimum_rows=100),
