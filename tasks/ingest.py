@@ -109,7 +109,7 @@ def _load(data: DataConfig, promised: Contract | None, *, held: bool) -> tuple[D
             refuse_with_contract(error, contract, frame, **roles)
         raise
     if contract is not None:
-        contract.check(rows)
+        contract.check(rows, left_out=[name for name in frame.columns if name not in rows.X.columns])
     elif held and rows.key is not None:
         check_key(rows.key)  # before a split by it, which would make little sense
     require_favorable_label(rows)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -67,20 +67,28 @@ class Contract:
             return tuple(self._problem(error, table) for error in errors.schema_errors)
         return ()
 
-    def check(self, frame: pd.DataFrame | Dataset) -> None:
+    def check(self, frame: pd.DataFrame | Dataset, *, left_out: Collection[str] = ()) -> None:
         """Compare data with the contract.
 
         Parameters
         ----------
         frame
             A data set, or the columns that :meth:`Dataset.to_frame` gives.
+        left_out
+            Columns that the data have and the configuration does not take.
 
         Raises
         ------
         ContractError
             One error that lists every violation.
         """
-        problems = self.problems(frame)
+        here = "the column is in the data, and the configuration takes it no longer"
+        problems = [
+            replace(each, message=here, remedy="keep it, or make a new contract without it")
+            if each.message == _MISSING and each.where in left_out
+            else each
+            for each in self.problems(frame)
+        ]
         if problems:
             noun = "violation" if len(problems) == 1 else "violations"
             raise ContractError(
@@ -130,7 +138,7 @@ class Contract:
         if rule == "column_in_dataframe":
             name = str(error.failure_cases)
             # Without a near one, the columns that are new need no list: each is a violation of its own.
-            return Problem(name, "the column is missing", _asked(name, self._extra(table)))
+            return Problem(name, _MISSING, _asked(name, self._extra(table)))
         if rule == "column_in_schema":
             name = str(error.failure_cases)
             lost = [promise.name for promise in self.columns if promise.name not in table.columns]
@@ -176,6 +184,9 @@ class Contract:
             raise DataError("the contract is incomplete: infer a new one") from error
         codes, decimal = bool(values.get("codes", False)), values.get("decimal")
         return cls(columns=promises, groups=groups, codes=codes, decimal=decimal, **rest)
+
+
+_MISSING = "the column is missing"
 
 
 def _asked(name: str, options: Sequence[str]) -> str:

@@ -9,8 +9,9 @@ import pytest
 
 from evenhand.config import DataConfig
 from evenhand.data.build import build_dataset
+from evenhand.data.contract import contract_of
 from evenhand.data.sensitive import Sensitive
-from evenhand.exceptions import DataError
+from evenhand.exceptions import ContractError, DataError
 from tasks.ingest import load_rows
 
 ROWS = 400
@@ -68,3 +69,18 @@ def test_the_others_are_named_with_the_remedy(source):
     with pytest.raises(DataError, match=r"'calls'.*name the column in data\.exclude") as told:
         load_rows(section(source, exclude=["tags"]))
     assert "'tags'" not in str(told.value)
+
+
+def test_a_promised_column_that_the_configuration_gives_up_is_not_called_missing(tmp_path):
+    rng = np.random.default_rng(0)
+    columns = {"age": rng.integers(18, 80, 60), "debt": rng.normal(size=60), "sex": ["f", "m"] * 30}
+    file = tmp_path / "rows.csv"
+    pd.DataFrame({**columns, "approve": [0, 1, 1] * 20}).to_csv(file, index=False)
+    contract = contract_of(load_rows(section(file))).to_dict()
+    with pytest.raises(
+        ContractError, match="debt: the column is in the data, and the configuration takes it no longer"
+    ):
+        load_rows(section(file, exclude=["debt"]), contract)
+    pd.read_csv(file).drop(columns="debt").to_csv(file, index=False)
+    with pytest.raises(ContractError, match="debt: the column is missing"):
+        load_rows(section(file), contract)
