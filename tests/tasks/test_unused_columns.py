@@ -78,7 +78,7 @@ def test_a_promised_column_that_the_configuration_gives_up_is_not_called_missing
     pd.DataFrame({**columns, "approve": [0, 1, 1] * 20}).to_csv(file, index=False)
     contract = contract_of(load_rows(section(file))).to_dict()
     with pytest.raises(
-        ContractError, match="debt: the column is in the data, and the configuration takes it no longer"
+        ContractError, match="debt: the column is in the data, and the configuration takes"
     ):
         load_rows(section(file, exclude=["debt"]), contract)
     pd.read_csv(file).drop(columns="debt").to_csv(file, index=False)
