@@ -14,6 +14,7 @@ from rich.text import Text
 
 from deployments.local import default_addresses, home_folder
 from deployments.screen import console, plain
+from evenhand.decision.ledger import LedgerError
 from evenhand.exceptions import ConfigError, DataError, shorten
 
 if TYPE_CHECKING:
@@ -143,19 +144,28 @@ def _why(cause: "Record | None") -> str:
     return f"promoted by the gate: {reasons} (record {cause.sequence})"
 
 
-def export(file: Path | None, *, model: str | None) -> int:
-    """Every record as one JSON line."""
+def export(file: Path | None, *, model: str | None, damaged: bool) -> int:
+    """Every record as one JSON line; of a ledger that is not what was written only where that is asked for."""
     _refuse_place(file)
     _addresses()
     from tasks.ledger import known_records
 
-    lines = "".join(json.dumps(record.to_dict(), ensure_ascii=False) + "\n" for record in known_records(model))
+    wrong = ""
+    try:
+        found = known_records(model)
+    except LedgerError as error:
+        if not damaged:
+            raise
+        found, wrong = known_records(model, damaged="keep"), str(error)
+    lines = "".join(json.dumps(record.to_dict(), ensure_ascii=False) + "\n" for record in found)
     if file is None:
         sys.stdout.write(lines)
     else:
         file.write_text(lines, encoding="utf-8")
         _say(f"{lines.count(chr(10))} records are in {file}")
-    return 0
+    if wrong:
+        console(stderr=True).print(Text(plain(f"damaged, written as it is: {wrong}")), soft_wrap=True)
+    return 2 if wrong else 0
 
 
 def _refuse_place(file: Path | None) -> None:

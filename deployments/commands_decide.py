@@ -148,7 +148,7 @@ def list_records(*, model: str | None = None) -> int:
 
 
 @ledger.command
-def export(file: Path | None = None, /, *, model: str | None = None) -> int:
+def export(file: Path | None = None, /, *, model: str | None = None, damaged: bool = False) -> int:
     """Write every record as one line of JSON.
 
     Parameters
@@ -157,10 +157,12 @@ def export(file: Path | None = None, /, *, model: str | None = None) -> int:
         Where to; by default to standard output.
     model
         Only those of this model: the chain can be checked on all of them only.
+    damaged
+        Write also a ledger that was edited or cut into, as it is, and end with exit code 2.
     """
     from deployments.cli_decide import export as write_records
 
-    return write_records(file, model=model)
+    return write_records(file, model=model, damaged=damaged)
 
 
 @ledger.command

@@ -19,6 +19,7 @@ __all__ = [
     "Stamp",
     "digest_record",
     "find_faults",
+    "order_faults",
     "seal",
 ]
 
@@ -126,7 +127,8 @@ def digest_record(record: Record) -> str:
     >>> digest_record(first)[:12]
     '9ab904cbffa0'
     """
-    content = {name: value for name, value in record.to_dict().items() if name != "hash"}
+    names = ("sequence", "previous", "at", "kind", "model", "body")
+    content = {name: getattr(record, name) for name in names}
     text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -196,10 +198,28 @@ def find_faults(records: Sequence[Record], stamps: Iterable[Stamp] = ()) -> tupl
 
 
 def _chain_faults(records: Sequence[Record]) -> Iterable[Fault]:
-    before, place, at = GENESIS, 0, ""
     for record in records:
         if record.hash != digest_record(record):
             yield Fault(record.sequence, "edited", f"record {record.sequence} does not match its hash")
+    yield from order_faults(records)
+
+
+def order_faults(records: Iterable[Record]) -> Iterable[Fault]:
+    """The removals and reorderings that show by the places, times and hashes of records; what they say is not read.
+
+    Parameters
+    ----------
+    records
+        All records of all models, in the order of their places.
+
+    Examples
+    --------
+    >>> first = seal(None, "look", "loans", {})
+    >>> [fault.message for fault in order_faults([first, seal(seal(first, "look", "loans", {}), "look", "loans", {})])]
+    ['record 2 is missing']
+    """
+    before, place, at = GENESIS, 0, ""
+    for record in records:
         if record.sequence <= place:
             yield Fault(record.sequence, "reordered", f"record {record.sequence} stands after record {place}")
         elif record.sequence != place + 1:

@@ -338,7 +338,7 @@ def faults() -> tuple[Fault, ...]:
     """
     guards = lost_guards()
     stamps = all_stamps(identity())  # before the records
-    everything = records(edited="keep")
+    everything = records(damaged="keep")
     found = list(find_faults(everything, stamps))
     found += [] if found else forged(everything)
     found += [Fault(0, "unguarded", said) for said in guards]

@@ -1,6 +1,5 @@
 """The table that the ledger is: it only grows, and two that add to it at once do not overlook each other."""
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from evenhand.decision.ledger import GENESIS, Kind, LedgerError, Record, seal
 from evenhand.decision.standing import Standing, standing
 from evenhand.disk import full_disk
 from evenhand.exceptions import ConfigError, ServiceError, shorten
+from tasks.ledger.reading import as_found, read_as_found, read_written, written_text
 from tasks.ledger.schema import TABLE, knows_no_such, make_table, misshapen, unguarded
 from tasks.ledger.stamps import refuse_cut, stamps_of
 from tasks.step import home
@@ -163,65 +163,27 @@ def lost_guards() -> tuple[str, ...]:
         return tuple(unguarded(connection))
 
 
-def records(model: str | None = None, *, edited: Literal["refuse", "keep"] = "refuse") -> list[Record]:
+def records(model: str | None = None, *, damaged: Literal["refuse", "keep"] = "refuse") -> list[Record]:
     """The ledger's records in order, of one model or of all.
 
     Parameters
     ----------
     model
         Its name; None for all.
-    edited
-        What becomes of a record whose text is not the one that was written: it is refused, or kept for
-        :func:`~evenhand.decision.ledger.find_faults` with a body that does not match its hash.
+    damaged
+        What becomes of a ledger that is not what was written, also where another model's records are not: it is
+        refused, or kept for :func:`~evenhand.decision.ledger.find_faults`; a text that is no record's then stands as
+        a body that does not match its hash.
 
     Raises
     ------
     LedgerError
-        When a record's text was edited, and such are refused.
+        When a record was edited, removed or put elsewhere, and such a ledger is refused.
     ServiceError
         When the ledger does not answer.
     """
     with connected() as connection:
-        return _read(connection, model, edited=edited)
-
-
-def _read(connection: Connection, model: str | None = None, *, edited: str = "refuse") -> list[Record]:
-    query = select(TABLE).order_by(TABLE.c.sequence)
-    if model is not None:
-        query = query.where(TABLE.c.model == model)
-    return [_record(row, edited) for row in connection.execute(query)]
-
-
-def _record(row: Any, edited: str) -> Record:
-    body = _body(row.body)
-    if body is None and edited == "refuse":
-        raise LedgerError(
-            f"edited: record {row.sequence} of the ledger is not the text that was written: restore the ledger from a "
-            "backup; `evenhand ledger verify` names all that is wrong"
-        )
-    kept = {"edited": _text(row.body)} if body is None else body
-    kind: Any = _text(row.kind)
-    return Record(row.sequence, _text(row.previous), _text(row.at), kind, _text(row.model), kept, _text(row.hash))
-
-
-def _text(value: Any) -> str:
-    """A cell as it is hashed: SQLite keeps bytes or a number where text was, and what was written was text."""
-    return value if isinstance(value, str) else repr(value)
-
-
-def _body(text: Any) -> dict[str, Any] | None:
-    """What a text says; None when it is not what is written of that, be it by a space or a key that stands twice."""
-    if not isinstance(text, str):
-        return None
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) and _written(found) == text else None
-
-
-def _written(body: Mapping[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False, sort_keys=True)
+        return read_as_found(connection, model) if damaged == "keep" else read_written(connection, model)
 
 
 def head() -> str:
@@ -231,7 +193,7 @@ def head() -> str:
     return last.hash if last is not None else GENESIS
 
 
-def known_records(model: str | None = None) -> list[Record]:
+def known_records(model: str | None = None, *, damaged: Literal["refuse", "keep"] = "refuse") -> list[Record]:
     """As :func:`records`, and a model that the ledger does not know is an error.
 
     Raises
@@ -239,7 +201,7 @@ def known_records(model: str | None = None) -> list[Record]:
     LedgerError
         When it has records, and none of that model.
     """
-    found = records(model)
+    found = records(model, damaged=damaged)
     if model is not None and not found:
         raise LedgerError(unknown_model(model))
     return found
@@ -264,9 +226,7 @@ def _identity(connection: Connection) -> str:
 
 def _last(connection: Connection) -> Record | None:
     row = connection.execute(select(TABLE).order_by(TABLE.c.sequence.desc()).limit(1)).first()
-    if row is None:
-        return None
-    return _record(row, "keep")  # only its place and its hash are gone on from
+    return as_found(row) if row is not None else None  # only its place and its hash are gone on from
 
 
 def append(
@@ -292,8 +252,8 @@ def append(
     Raises
     ------
     LedgerError
-        From `body`, when what it says is no text, when a version of the model names a record that is gone, or when
-        somebody changed the columns of the table.
+        From `body`, when what it says is no text, when a record was edited, removed or put elsewhere, when a version
+        of the model names a record that is gone, or when somebody changed the columns of the table.
     ServiceError
         When the ledger does not answer.
     """
@@ -301,7 +261,7 @@ def append(
     for _ in range(ATTEMPTS):
         with connected() as connection:
             last = _last(connection)  # first: what is added after it makes the insertion below fail
-            mine, ledger = _read(connection, model), _identity(connection)
+            mine, ledger = read_written(connection, model), _identity(connection)
         refuse_cut(mine, stamps, ledger)
         content = body(standing(mine, model), mine) if callable(body) else body
         if isinstance(content, Record):
@@ -324,7 +284,9 @@ def append(
 
 def _refuse_bytes(body: Mapping[str, Any]) -> None:
     """Refuse what is no text, such as a reason from a terminal in Latin-1: Python keeps its bytes as halves."""
-    wrong = [name for name, value in body.items() if any("\ud800" <= x <= "\udfff" for x in _written({name: value}))]
+    wrong = [
+        name for name, value in body.items() if any("\ud800" <= x <= "\udfff" for x in written_text({name: value}))
+    ]
     if wrong:
         raise LedgerError(
             f"the ledger keeps text in UTF-8, and {' and '.join(wrong)} holds bytes of another encoding: write it in "
@@ -333,4 +295,4 @@ def _refuse_bytes(body: Mapping[str, Any]) -> None:
 
 
 def _row(record: Record) -> dict[str, Any]:
-    return {**record.to_dict(), "body": _written(record.body)}
+    return {**record.to_dict(), "body": written_text(record.body)}

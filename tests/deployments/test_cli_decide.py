@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,6 +78,37 @@ def test_an_export_to_no_file_is_refused(home: Path, place: str, said: str, caps
     assert said in capsys.readouterr().err
     assert run(["ledger", "export", str(home / "all.jsonl")]) == 0
     assert (home / "all.jsonl").read_text() == ""
+
+
+def test_a_damaged_ledger_is_neither_answered_from_nor_exported_over_what_is_whole(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "stamps_of", lambda _: [])
+    monkeypatch.setenv("EVENHAND_LEDGER", f"sqlite:///{home / 'ledger.db'}")
+    first = tasks.ledger.append("decision", "loans", {"outcome": "promote", "version": "1", "reasons": ["better"]})
+    tasks.ledger.append("intent", "loans", {"version": "1", "because": first.hash})
+    file = home / "all.jsonl"
+    assert run(["ledger", "export", str(file)]) == 0
+    whole = file.read_text()
+    with sqlite3.connect(home / "ledger.db") as connection:
+        connection.execute("DROP TRIGGER evenhand_ledger_no_update")
+        connection.execute("UPDATE evenhand_ledger SET body = replace(body, '\"1\"', '\"7\"') WHERE sequence = 2")
+    capsys.readouterr()
+    for command in (["at", "2999-01-01"], ["list"], ["export"], ["export", str(file)]):
+        assert run(["ledger", *command]) == 2
+        told = capsys.readouterr()
+        assert "edited: record 2 of the ledger is not what was written" in told.err
+        assert told.out == ""
+    assert file.read_text() == whole
+    assert run(["ledger", "export", str(home / "evidence.jsonl"), "--damaged"]) == 2
+    told = capsys.readouterr()
+    assert "damaged, written as it is: edited: record 2 " in told.err
+    assert "2 records are in" in told.out
+    lines = [json.loads(line) for line in (home / "evidence.jsonl").read_text().splitlines()]
+    assert [line["body"].get("version") for line in lines] == ["1", "7"]
+    assert lines[0] == json.loads(whole.splitlines()[0])
+    assert run(["ledger", "export", "--model", "nope", "--damaged"]) == 2
+    assert "no record of model 'nope'" in capsys.readouterr().err
 
 
 def test_every_kind_of_look_is_listed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

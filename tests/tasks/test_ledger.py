@@ -24,11 +24,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from mlflow import MlflowClient
 
 import tasks.ledger as kept
-from evenhand.decision.ledger import Kind, LedgerError, Record, find_faults
+from evenhand.decision.ledger import Kind, LedgerError, Record, digest_record, find_faults
 from evenhand.decision.standing import live_at, standing, unfinished
 from evenhand.exceptions import ServiceError
 from tasks import registry
-from tasks.ledger import champion
+from tasks.answer import find_hold
+from tasks.ledger import champion, reading
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = 4
@@ -203,7 +204,7 @@ def test_whoever_gets_past_the_triggers_is_found(place: Path, tmp_path: Path, mo
         for verb in ("update", "delete"):
             connection.execute(f"DROP TRIGGER evenhand_ledger_no_{verb}")
         connection.execute(damage)
-    assert kind in {fault.kind for fault in find_faults(kept.records(), registry.ledger_stamps(model))}
+    assert kind in {fault.kind for fault in find_faults(kept.records(damaged="keep"), registry.ledger_stamps(model))}
 
 
 @pytest.fixture
@@ -324,7 +325,15 @@ def test_a_cell_that_was_made_bytes_is_named(place: Path, own: Path, column: str
 
 
 @pytest.mark.parametrize(
-    "body", ["'{'", "'[1]'", '\'{"run": "x", \' || substr(body, 2)', "body || ' '", "replace(body, ': ', ':')"]
+    "body",
+    [
+        "'{'",
+        "'[1]'",
+        "'{\"a\": NaN}'",
+        '\'{"run": "x", \' || substr(body, 2)',
+        "body || ' '",
+        "replace(body, ': ', ':')",
+    ],
 )
 def test_a_text_that_was_edited_is_found_also_where_it_says_the_same(place: Path, own: Path, body: str) -> None:
     model = new_model(place)
@@ -336,6 +345,92 @@ def test_a_text_that_was_edited_is_found_also_where_it_says_the_same(place: Path
         kept.records()
     with pytest.raises(LedgerError, match="edited: record 2 of the ledger"):
         decided(model, "hold", "3")
+
+
+def edit(file: Path, statement: str) -> None:
+    """As whoever owns the database may: the triggers are as before afterwards."""
+    with sqlite3.connect(file) as connection:
+        made = connection.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'evenhand_ledger'"
+        ).fetchall()
+        for name, _ in made:
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute(statement)
+        for _, sql in made:
+            connection.execute(sql)
+
+
+EDITS = {
+    "body": 'SET body = replace(body, \'"version": "2"\', \'"version": "3"\') WHERE kind = \'intent\'',
+    "time": "SET at = '2020-01-01T00:00:00.000000+00:00' WHERE sequence = 1",
+    "renamed": "SET model = 'of-nobody' WHERE kind = 'decision'",
+    "hash": "SET hash = replace(hash, substr(hash, 1, 8), 'deadbeef') WHERE sequence = 2",
+}
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["read-before", "first-read"])
+@pytest.mark.parametrize("change", EDITS)
+def test_an_edited_record_is_obeyed_by_nobody(
+    place: Path, own: Path, change: str, warm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only `verify` compared records with their hashes: approvals under an edited decision went live."""
+    model, other = new_model(place), new_model(place)
+    promote(model, "2")
+    promote(other, "1")
+    before, stamped = kept.records(), registry.ledger_stamps(model)
+    edit(own, f"UPDATE evenhand_ledger {EDITS[change]} AND model = '{model}'")
+    if not warm:
+        monkeypatch.setattr(reading, "_PROVEN", {})
+    for attempt in (
+        kept.records,
+        lambda: kept.records(model),
+        lambda: kept.known_records(model),
+        lambda: kept.where_stands(model),
+        lambda: kept.live_version(model),
+        lambda: decided(model, "promote", "3"),
+        lambda: kept.append("look", model, {"look": 1}),
+        lambda: kept.settle(model),
+        lambda: kept.stamp_version(model, "2", before[-1]),
+        lambda: kept.load_decided(model, "2"),
+        lambda: find_hold(None),
+    ):
+        with pytest.raises(LedgerError, match=r"edited: record \d of the ledger .* `evenhand ledger verify` names all"):
+            attempt()
+    if warm and change == "body":
+        assert kept.records(other) == before[3:], "what was proven of other models is what is asked again"
+    assert registry.ledger_stamps(model) == stamped
+    assert "edited" in {fault.kind for fault in kept.faults()}
+    assert len(kept.records(damaged="keep")) == len(before)
+
+
+def test_a_record_that_was_taken_out_is_missed_by_readers_of_any_model(place: Path, own: Path) -> None:
+    model, other = new_model(place), new_model(place)
+    promote(model, "2")
+    promote(other, "1")
+    edit(own, "DELETE FROM evenhand_ledger WHERE sequence = 2")
+    for name in (model, other, None):
+        with pytest.raises(LedgerError, match="removed: record 2 is missing: restore the ledger from a backup"):
+            kept.records(name)
+    assert [fault.kind for fault in kept.faults() if fault.sequence == 2] == ["removed"]
+
+
+def test_what_was_read_once_is_hashed_again_when_anything_of_it_is_another(
+    place: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = new_model(place)
+    promote(model, "2")
+    real, hashed = digest_record, list[int]()
+    monkeypatch.setattr(reading, "digest_record", lambda record: hashed.append(record.sequence) or real(record))
+    monkeypatch.setattr(reading, "_PROVEN", {})
+    for _ in range(2):
+        kept.records()
+        kept.records("of-nobody")
+    assert hashed == [1, 2, 3]
+    edit(own, "UPDATE evenhand_ledger SET kind = 'hold' WHERE sequence = 1")
+    with pytest.raises(LedgerError, match="edited: record 1 "):
+        kept.records("of-nobody")
+    edit(own, "UPDATE evenhand_ledger SET kind = 'decision' WHERE sequence = 1")
+    assert len(kept.records()) == 3, "restored"
 
 
 def rebuilt(file: Path, old: str, new: str) -> None:
