@@ -25,11 +25,19 @@ TABLE = Table(
 
 _FUNCTION = f"{_NAME}_only_grows"
 _BODY = "BEGIN RAISE EXCEPTION 'the ledger only grows'; END"
+_IN_ITS_WAY = (
+    "SELECT 1 FROM evenhand_ledger WHERE sequence = NEW.sequence OR previous = NEW.previous OR hash = NEW.hash"
+)
 _TRIGGERS = {
     "sqlite": {
         f"{_NAME}_no_{verb.lower()}": f"CREATE TRIGGER {_NAME}_no_{verb.lower()} BEFORE {verb} ON {_NAME} "
         "BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"
         for verb in ("UPDATE", "DELETE")
+    }
+    | {
+        # INSERT OR REPLACE removes what is in its way, and SQLite calls no DELETE trigger for that.
+        f"{_NAME}_no_replace": f"CREATE TRIGGER {_NAME}_no_replace BEFORE INSERT ON {_NAME} WHEN EXISTS "
+        f"({_IN_ITS_WAY}) BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"
     },
     # As PostgreSQL shows it, which has an order of its own for the verbs.
     "postgresql": {

@@ -182,7 +182,15 @@ def test_a_champion_by_hand_before_the_first_record_is_reported(place: Path) -> 
 def test_the_table_only_grows(place: Path) -> None:
     promote(new_model(place), "1")
     with sqlite3.connect(place / "ledger.db") as connection:
-        for statement in ("UPDATE evenhand_ledger SET model = 'x'", "DELETE FROM evenhand_ledger"):
+        replaced = (
+            f"INSERT OR REPLACE INTO evenhand_ledger SELECT {cells} FROM evenhand_ledger WHERE sequence = 1"
+            for cells in (
+                "sequence, previous, hash, at, kind, 'x', body",
+                "sequence + 1000000, previous, hash || 'x', at, kind, 'x', body",
+                "sequence + 1000000, previous || 'x', hash, at, kind, 'x', body",
+            )
+        )
+        for statement in ("UPDATE evenhand_ledger SET model = 'x'", "DELETE FROM evenhand_ledger", *replaced):
             with pytest.raises(sqlite3.IntegrityError, match="only grows"):
                 connection.execute(statement)
 
@@ -463,6 +471,7 @@ BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"""
     ("damage", "said"),
     [
         ("DROP TRIGGER evenhand_ledger_no_delete", "trigger evenhand_ledger_no_delete, .* is gone"),
+        ("DROP TRIGGER evenhand_ledger_no_replace", "trigger evenhand_ledger_no_replace, .* is gone"),
         (
             f"DROP TRIGGER evenhand_ledger_no_update; {WEAKER}",
             "trigger evenhand_ledger_no_update, .* was altered",
@@ -470,7 +479,7 @@ BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"""
         (("UNIQUE (hash)", "CHECK (1)"), "column hash may hold a value twice"),
         (("PRIMARY KEY (sequence)", "CHECK (1)"), "column sequence may hold a value twice"),
     ],
-    ids=["trigger-gone", "trigger-altered", "unique", "primary-key"],
+    ids=["trigger-gone", "replace-gone", "trigger-altered", "unique", "primary-key"],
 )
 def test_a_guard_of_the_table_that_is_gone_is_named_with_how_to_put_it_back(
     place: Path, own: Path, damage: str | tuple[str, str], said: str
