@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evenhand.decision.ledger import LedgerError, Record
-from evenhand.decision.signature import statement, verify
+from evenhand.decision.signature import belongs_to, fingerprint, signs_under_any_name, statement, verify
 from evenhand.decision.smoke import smoke_rows, smoke_test
 from evenhand.decision.standing import Hold, Standing, standing, was_moved, why_not_open
 from evenhand.exceptions import shorten
@@ -152,6 +152,7 @@ def answer_hold(hold: Hold, answer: Answer) -> Record:
         "verified": verified,
         "reason": answer.reason,
         "signature": answer.signature,
+        "key": fingerprint(answer.signature) if verified else "",
     }
 
     def open_still(found: Standing, mine: Sequence[Record]) -> Mapping[str, Any] | Record:
@@ -193,23 +194,41 @@ def _check_person(decision: Record, version: str, answer: Answer) -> bool:
     """Whether the name is verified; who may not answer is refused."""
     body = decision.body
     if answer.signature:
-        if not body.get("approvers"):
-            raise LedgerError("`gate.approvers` names no list of allowed signers: nobody's signature can be verified")
-        approvers = Path(str(body["approvers"]))
-        verify(statement(decision, version, answer.kind), answer.signature, answer.by, approvers)
-        if digest_file(approvers) != body.get("approvers_digest"):
-            raise LedgerError(
-                f"the list of approvers {approvers} was changed after the decision: put it back, or retrain, so that "
-                "the ledger has a decision under the new list"
-            )
+        _check_signature(decision, version, answer)
     if answer.kind == "approve" and body.get("approver_is_not_trainer"):
         if not answer.signature:
             raise LedgerError(
-                "gate.approver_is_not_trainer: a name that is typed proves nothing, sign the answer with --key"
+                "gate.approver_is_not_trainer: a name that is typed proves nothing, sign the answer: with --key on the "
+                "command line, in the field Signature on Prefect's page"
             )
-        if answer.by == body.get("started_by"):
+        started_by = str(body.get("started_by"))
+        if answer.by == started_by:
             raise LedgerError(f"gate.approver_is_not_trainer: {answer.by} started the run and cannot approve it")
+        text = statement(decision, version, answer.kind)
+        if belongs_to(text, answer.signature, started_by, Path(str(body["approvers"]))):
+            raise LedgerError(
+                f"gate.approver_is_not_trainer: the list of approvers gives the key of {shorten(answer.by)} to "
+                f"{shorten(started_by)} as well, who started the run and cannot approve it"
+            )
     return bool(answer.signature)
+
+
+def _check_signature(decision: Record, version: str, answer: Answer) -> None:
+    body = decision.body
+    if not body.get("approvers"):
+        raise LedgerError("`gate.approvers` names no list of allowed signers: nobody's signature can be verified")
+    approvers = Path(str(body["approvers"]))
+    verify(statement(decision, version, answer.kind), answer.signature, answer.by, approvers)
+    if digest_file(approvers) != body.get("approvers_digest"):
+        raise LedgerError(
+            f"the list of approvers {approvers} was changed after the decision: put it back, or retrain, so that "
+            "the ledger has a decision under the new list"
+        )
+    if pattern := signs_under_any_name(answer.signature, answer.by, approvers):
+        raise LedgerError(
+            f"the list of approvers {approvers} gives the key to {shorten(pattern)}, a pattern that fits any name that "
+            "its holder makes up: write the names themselves there, and retrain"
+        )
 
 
 def _check_unchanged(decision: Record, version: str) -> None:

@@ -1,15 +1,20 @@
 """Answers that a person signs with an SSH key of their own, and their verification."""
 
+import binascii
+import hashlib
 import shutil
 import subprocess
 import tempfile
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from datetime import datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from evenhand.decision.ledger import LedgerError, Record
 from evenhand.exceptions import shorten
 
-__all__ = ["NAMESPACE", "sign", "statement", "verify"]
+__all__ = ["NAMESPACE", "belongs_to", "fingerprint", "sign", "signs_under_any_name", "statement", "verify"]
 
 NAMESPACE = "evenhand"
 """The namespace of the signatures: one that was made for something else is not taken."""
@@ -90,6 +95,97 @@ def verify(text: str, signature: str, who: str, allowed: Path, *, at: datetime |
             if not tried[-1].returncode:
                 return
     raise LedgerError(f"the signature is not one of {shorten(who)} for this answer: {_said(tried[0])}")
+
+
+def fingerprint(signature: str) -> str:
+    """The fingerprint of the key that made a signature, as ``ssh-keygen -l`` shows it.
+
+    Parameters
+    ----------
+    signature
+        In the armoured form of OpenSSH.
+    """
+    digest = hashlib.sha256(_key(signature)).digest()
+    return f"SHA256:{b64encode(digest).decode().rstrip('=')}"
+
+
+def belongs_to(text: str, signature: str, who: str, allowed: Path) -> bool:
+    """Whether the list of allowed signers gives the key of a signature to a person, whatever name was signed under.
+
+    A name that stands there for other uses or other times counts, too: it is the same person's key.
+
+    Parameters
+    ----------
+    text, signature
+        What was signed, and the signature.
+    who
+        The person.
+    allowed
+        The list.
+    """
+    if any(fnmatchcase(who, pattern) for pattern in _names(signature, allowed)):
+        return True
+    try:
+        verify(text, signature, who, allowed)  # of a certificate only ssh-keygen knows whose it is
+    except LedgerError:
+        return False
+    return True
+
+
+def signs_under_any_name(signature: str, who: str, allowed: Path) -> str:
+    """The pattern that alone lets a key sign as this person; "" where the list has the name itself.
+
+    Whoever holds such a key may call himself anything that the pattern fits.
+
+    Parameters
+    ----------
+    signature, who, allowed
+        As :func:`verify` takes them, and found to be right by it.
+    """
+    names = _names(signature, allowed)
+    return "" if not names or who in names else next((name for name in names if fnmatchcase(who, name)), names[0])
+
+
+def _key(signature: str) -> bytes:
+    """The public key in a signature: PROTOCOL.sshsig has it after the magic word and a version."""
+    body = "".join(line for line in signature.split("\n") if not line.startswith("-----")).replace("\r", "")
+    try:
+        blob = b64decode(body)
+    except (binascii.Error, ValueError) as error:
+        raise LedgerError("the signature is none of ssh-keygen: paste all lines that it wrote") from error
+    length = int.from_bytes(blob[10:14], "big")
+    return blob[14 : 14 + length]
+
+
+def _names(signature: str, allowed: Path) -> list[str]:
+    """The names and patterns that the list gives to the very key of a signature."""
+    key = b64encode(_key(signature)).decode()
+    lines = allowed.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    return [name for names, named in map(_entry, lines) if named == key for name in names]
+
+
+def _entry(line: str) -> tuple[list[str], str]:
+    """Names and key of a line of ALLOWED SIGNERS; none of a comment.
+
+    Examples
+    --------
+    >>> _entry('"ann,ann@x.org" namespaces="git, evenhand" ssh-ed25519 AAAA ssh-rsa BBBB')
+    (['ann', 'ann@x.org'], 'AAAA')
+    >>> _entry("# ann ssh-ed25519 AAAA"), _entry("")
+    (([], ''), ([], ''))
+    """
+    line = line.strip()
+    if not line or line.startswith("#"):
+        return [], ""
+    names, _, rest = line[1:].partition('"') if line.startswith('"') else _first_word(line)
+    words: Iterator[str] = iter(rest.split())
+    kind = next((word for word in words if word.startswith(("ssh-", "ecdsa-", "sk-"))), "")
+    return names.split(","), next(words, "") if kind else ""
+
+
+def _first_word(line: str) -> tuple[str, str, str]:
+    word = line.split(maxsplit=1)[0]
+    return word, "", line[len(word) :]
 
 
 def _spellings(text: str) -> list[str]:

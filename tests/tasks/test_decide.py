@@ -514,9 +514,9 @@ def test_a_changed_champion_or_evidence_refuses_an_approval(retrain: Retrain) ->
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="OpenSSH's ssh-keygen is not installed")
 def test_only_a_signed_answer_of_another_person_counts(retrain: Retrain, tmp_path: Path, monkeypatch) -> None:
     lines = []
-    for name in ("ann", "bob"):
+    for name, names in {"ann": "ann", "bob": "bob,bob@x.org", "eve": "*@x.org"}.items():
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
-        lines.append(f"{name} {(tmp_path / f'{name}.pub').read_text()}")
+        lines.append(f"{names} {(tmp_path / f'{name}.pub').read_text()}")
     (tmp_path / "approvers").write_text("".join(lines))
     monkeypatch.setenv("EVENHAND_USER", "bob")
     retrain.configure(approvers=str(tmp_path / "approvers"), approver_is_not_trainer=True)
@@ -535,7 +535,11 @@ def test_only_a_signed_answer_of_another_person_counts(retrain: Retrain, tmp_pat
         answer_hold(hold, signed("ann", kind="reject"))
     with pytest.raises(LedgerError, match="bob started the run"):
         answer_hold(hold, signed("bob"))
-    (tmp_path / "approvers").write_text("".join(lines).replace("bob ", "zoe "))
+    with pytest.raises(LedgerError, match=r"gives the key of 'bob@x\.org' to 'bob' as well, who started the run"):
+        answer_hold(hold, signed("bob", says="bob@x.org"))
+    with pytest.raises(LedgerError, match=r"gives the key to '\*@x\.org', a pattern that fits any name"):
+        answer_hold(hold, signed("eve", says="ceo@x.org"))
+    (tmp_path / "approvers").write_text("".join(lines).replace("bob,", "zoe,"))
     with pytest.raises(LedgerError, match="approvers was changed after the decision: put it back, or retrain"):
         answer_hold(hold, signed("bob", says="zoe"))
     rejected = sign(statement(hold.decision, version.version, "reject"), tmp_path / "bob")
@@ -545,6 +549,8 @@ def test_only_a_signed_answer_of_another_person_counts(retrain: Retrain, tmp_pat
     assert live(retrain) is None
     record = answer_hold(hold, signed("ann"))
     assert record.body["verified"] is True
+    shown = subprocess.run(["ssh-keygen", "-l", "-f", tmp_path / "ann.pub"], capture_output=True, text=True, check=True)
+    assert record.body["key"] == shown.stdout.split()[1]
     assert live(retrain) == version.version
     everything = ledger.records()
     assert not list(forged(everything))

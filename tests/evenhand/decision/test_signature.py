@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evenhand.decision.ledger import LedgerError, seal
-from evenhand.decision.signature import sign, statement, verify
+from evenhand.decision.signature import belongs_to, fingerprint, sign, signs_under_any_name, statement, verify
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="OpenSSH's ssh-keygen is not installed")
 
@@ -33,6 +33,26 @@ def test_a_signature_is_its_persons(people: Path) -> None:
     verify(TEXT, signed, "ann", people / "allowed")
     with pytest.raises(LedgerError, match="not one of 'bob'"):
         verify(TEXT, signed, "bob", people / "allowed")
+
+
+KEYS = [["ed25519"], ["rsa", "-b", "2048"], ["ecdsa"]]
+
+
+@pytest.mark.parametrize("kind", KEYS, ids=[kind[0] for kind in KEYS])
+@pytest.mark.parametrize("pasted", ["\n", "\r\n"])
+def test_a_key_is_that_of_all_its_names(people: Path, kind: list[str], pasted: str) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", *kind, "-N", "", "-f", str(people / "eve")], check=True)
+    public = " ".join((people / "eve.pub").read_text().split()[:2])
+    allowed = people / "allowed"
+    named = [f'eve,zoe namespaces="git" {public}', f'"*@x.org" valid-before="20200101" {public} ann', "# eve ssh-rsa A"]
+    allowed.write_text(allowed.read_text() + "\n".join([*named, f"eva {public} comment", ""]))
+    signed = sign(TEXT, people / "eve").replace("\n", pasted)
+    verify(TEXT, signed, "eva", allowed)
+    names = ["eva", "eve", "zoe", "any@x.org", "ann", "bob", "Eve"]
+    assert [belongs_to(TEXT, signed, name, allowed) for name in names] == [True] * 4 + [False] * 3
+    assert [signs_under_any_name(signed, name, allowed) for name in ("eva", "any@x.org")] == ["", "*@x.org"]
+    shown = subprocess.run(["ssh-keygen", "-l", "-f", people / "eve.pub"], capture_output=True, text=True, check=True)
+    assert fingerprint(signed) == shown.stdout.split()[1]
 
 
 def test_another_text_or_decision_is_refused(people: Path) -> None:
