@@ -1,6 +1,5 @@
 """Whether a column still looks as it did: one test on the counts of two samples, and how large the change is."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +24,7 @@ and twice at 0.0001, in simulations with 3 to 10 cells, references of 2,000 and 
 _EXACT_BELOW = 200.0
 
 Counts = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Drift:
     p_value
         That both samples come from one distribution; None where undefined.
     psi
-        Population stability index over the same cells; None where undefined.
+        Population stability index over the cells that were tested; None where undefined.
     cell, before, now
         The cell whose share changed most, and its two shares.
     n_reference, n
@@ -79,13 +79,17 @@ def measure_drift(reference: ColumnProfile, current: ColumnProfile) -> Drift:
     -----
     Pearson's chi-square test of homogeneity of a 2 x k table. The cells come from quantiles of the reference; that
     leaves the test its level, since the shares of the population between n sample quantiles have the same variances
-    and covariances (those of a Dirichlet distribution) as counts of n rows in cells that were fixed beforehand.
+    and covariances (those of a Dirichlet distribution) as counts of n rows in cells that were fixed beforehand. So has
+    text: a value has a cell of its own only where chance did not choose it, and the others are cut at quantiles of an
+    order that says nothing of how common they are (see :func:`evenhand.monitoring.categories.choose_cells`).
     Missing values are a cell, so one test sees a shift and a gap. Cells are joined by what both samples together
     expect, which says nothing about their difference. Two cells with few rows are compared by Fisher's exact test. What
     is too rare for a cell of its own (categories that are new, or missing values) could vanish in the cell it is joined
     to: its share is compared by Fisher's test as well, and the smaller p-value of the two counts twice (Bonferroni).
     Cells of so few rows that the reference does not tell of them are taken as they would be without a change, up to the
-    most rows that may be withheld: 0 in their place was a change in every second look at rare values.
+    most rows that may be withheld: 0 in their place was a change in every second look at rare values. The population
+    stability index is taken over the cells of the test, the larger one of two: over many cells of few rows it is above
+    any limit without a change.
 
     Examples
     --------
@@ -95,7 +99,7 @@ def measure_drift(reference: ColumnProfile, current: ColumnProfile) -> Drift:
     >>> round(drift.p_value, 4), round(drift.psi, 3), drift.cell
     (0.0105, 0.04, 'f')
     """
-    if (reference.kind, reference.edges, reference.categories) != (current.kind, current.edges, current.categories):
+    if current.cells != reference.cells:
         raise DataError(f"column {shorten(reference.name)} was counted in other cells than its reference")
     now = np.array(current.counts, dtype=np.float64)
     before = _possible(reference, now)
@@ -106,22 +110,22 @@ def measure_drift(reference: ColumnProfile, current: ColumnProfile) -> Drift:
     shares = before / before.sum(), now / now.sum()
     at = int(np.argmax(np.abs(shares[1] - shares[0])))
     told: dict[str, Any] = {"cell": reference.labels[at], "before": float(shares[0][at]), "now": float(shares[1][at])}
-    table, ordered = np.stack([before, now]), reference.kind == "numeric"
-    tables = [each for each in (_joined(table, ordered=ordered), _rare(table, ordered=ordered)) if each.shape[1] > 1]
-    psi = population_stability_index(before, now)
+    table, cut = np.stack([before, now]), np.array(reference.cut)
+    tables = [each for each in (_joined(table, cut), _rare(table, cut)) if each.shape[1] > 1]
     if not tables:
-        return Drift(reference.name, None, psi, reason="all rows are in one cell", **told, **sizes)
+        if np.count_nonzero(table.any(axis=0)) > 1:
+            return Drift(reference.name, None, None, reason="too few rows for two cells", **told, **sizes)
+        return Drift(reference.name, None, 0.0, reason="all rows are in one cell", **told, **sizes)
     p_value = min(1.0, len(tables) * min(map(_p_value, tables)))
-    return Drift(reference.name, p_value, psi, **told, **sizes)
+    return Drift(reference.name, p_value, max(population_stability_index(*each) for each in tables), **told, **sizes)
 
 
 def _possible(reference: ColumnProfile, now: Counts) -> Counts:
     """The reference's counts; what it withheld is taken as it would be without a change, as far as that is possible."""
     before = np.array(reference.counts, dtype=np.float64)
     if reference.withheld and now.sum():
-        last = slice(-1 if reference.kind == "numeric" else -2, None)
-        alike = np.round(before.sum() * now[last] / now.sum()).clip(max=reference.withheld)
-        before[last] = np.where(before[last] == 0, alike, before[last])
+        alike = np.round(before.sum() * now / now.sum()).clip(max=reference.withheld)
+        before = np.where(before == 0, alike, before)
     return before
 
 
@@ -148,16 +152,14 @@ def population_stability_index(before: npt.ArrayLike, now: npt.ArrayLike) -> flo
     return float(((q - p) * np.log(q / p)).sum())
 
 
-def _joined(table: Counts, *, ordered: bool) -> Counts:
-    """Cells joined until each expects enough rows in both samples: neighbours of an order, else the smallest ones.
+def _joined(table: Counts, cut: Mask) -> Counts:
+    """Cells joined until each expects enough rows in both samples: neighbours where they were cut, else the smallest.
 
-    Of ordered cells the last one, the missing values, is joined to the highest numbers where it is too small.
+    What was cut at quantiles of the reference has as many rows there in each cell: by its size it would be in the order
+    of the new rows. What is left of it is joined to the smallest of the other cells.
     """
     enough = _enough(table)
-    table = table[:, table.sum(axis=0) > 0]
-    columns: Sequence[Counts] = list(table.T)
-    if not ordered:
-        columns = sorted(columns, key=lambda column: float(column.sum()))
+    columns: list[Counts] = [*table[:, cut].T, *sorted(table[:, ~cut].T, key=lambda column: float(column.sum()))]
     found: list[Counts] = []
     held = np.zeros(2)
     for column in columns:
@@ -170,15 +172,14 @@ def _joined(table: Counts, *, ordered: bool) -> Counts:
     return np.stack(found, axis=1) if found else table.sum(axis=1, keepdims=True)
 
 
-def _rare(table: Counts, *, ordered: bool) -> Counts:
+def _rare(table: Counts, cut: Mask) -> Counts:
     """What is too rare for a cell of its own against all the rest, shape (2, 2); (2, 1) where nothing is.
 
-    Of ordered cells only the last one, the missing values: the others are joined to neighbours, which are alike.
+    What was cut is left out: its cells are joined to neighbours, which are alike.
     """
     enough = _enough(table)
     whole = np.asarray(table.sum(axis=1))
-    columns = table[:, -1:] if ordered else table[:, table.sum(axis=0) < enough]
-    rare = columns.sum(axis=1)
+    rare = table[:, ~cut & (table.sum(axis=0) < enough)].sum(axis=1)
     if not 0 < rare.sum() < enough:
         return whole[:, None]
     return np.stack([rare, whole - rare], axis=1)

@@ -11,11 +11,11 @@ import pandas as pd
 
 from evenhand.data.frames import value_text
 from evenhand.exceptions import DataError, shorten
+from evenhand.monitoring.categories import CategoryCells, choose_cells, clear_of_chance, place_of
 
-__all__ = ["MISSING", "OTHER", "ColumnProfile", "profile_column"]
+__all__ = ["MISSING", "OTHER", "ColumnProfile", "profile_column", "profile_groups"]
 
 OTHER, MISSING = "(other)", "(missing)"
-_MOST_CATEGORIES = 50
 _BLOCK = 1 << 15  # 256 KB of doubles: a block stays in the second-level cache while it is compared with every edge
 
 Ints = npt.NDArray[np.int64]
@@ -30,16 +30,20 @@ class ColumnProfile:
     name
         The column.
     kind
-        ``numeric``: cells between `edges`; ``categorical``: one cell for each of `categories`, and one for all others.
+        ``numeric``: cells between `edges`; ``categorical``: one cell for each of `categories`, and at least one for all
+        others.
     counts
         Rows in each cell; the last cell holds the missing values.
     edges
         The k inner edges of k + 1 cells, increasing; a value on an edge belongs to the cell below it.
     categories
         The values with a cell of their own, as text.
+    parts, known
+        How the cells of all others are cut, and the commonest value of each, as
+        :class:`evenhand.monitoring.categories.CategoryCells` has it.
     withheld
-        The most rows that a 0 among the others or the missing values may stand for: of fewer than `min_cell` of
-        :func:`profile_column` a reference does not tell.
+        The most rows that a 0 may stand for: of fewer than `min_cell` of :func:`profile_column` a reference does not
+        tell.
 
     Examples
     --------
@@ -55,6 +59,8 @@ class ColumnProfile:
     counts: tuple[int, ...]
     edges: tuple[float, ...] = ()
     categories: tuple[str, ...] = ()
+    parts: tuple[int, ...] = ()
+    known: tuple[str, ...] = ("",)
     withheld: int = 0
 
     @property
@@ -63,15 +69,33 @@ class ColumnProfile:
         return sum(self.counts)
 
     @property
+    def cells(self) -> tuple[Any, ...]:
+        """What says which cell a value belongs to."""
+        return self.kind, self.edges, self.categories, self.parts
+
+    @property
+    def cut(self) -> tuple[bool, ...]:
+        """Of each cell, whether it lies between quantiles of the rows that the cells were chosen by."""
+        if self.kind == "numeric":
+            return (*(True,) * (len(self.edges) + 1), False)
+        return (*(False,) * len(self.categories), *(bool(self.parts),) * len(self.known), False)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """What each cell holds, in words."""
         if self.kind == "categorical":
-            return (*self.categories, OTHER, MISSING)
+            return (*self.categories, *self._others, MISSING)
         if not self.edges:
             return ("any number", MISSING)
         texts = [value_text(edge) if float(edge).is_integer() else f"{edge:.6g}" for edge in self.edges]
         between = [f"{low} to {high}" for low, high in pairwise(texts)]
         return (f"up to {texts[0]}", *between, f"over {texts[-1]}", MISSING)
+
+    @property
+    def _others(self) -> tuple[str, ...]:
+        cells = len(self.known)
+        blank = [OTHER] if cells == 1 else [f"(other, part {at} of {cells})" for at in range(1, cells + 1)]
+        return tuple(f"{name} and others" if name else text for name, text in zip(self.known, blank, strict=True))
 
     def share(self, label: str) -> float:
         """The share of rows in a cell; NaN without rows."""
@@ -85,7 +109,7 @@ class ColumnProfile:
         DataError
             When numbers are expected and there is text.
         """
-        found = _count_numbers(values, self) if self.kind == "numeric" else _count_categories(values, self.categories)
+        found = _count_numbers(values, self) if self.kind == "numeric" else _count_categories(values, self)
         return replace(self, counts=tuple(found.tolist()), withheld=0)
 
     def empty(self) -> "ColumnProfile":
@@ -106,23 +130,45 @@ class ColumnProfile:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; :meth:`from_dict` is the way back."""
-        cells = {"edges": list(self.edges)} if self.kind == "numeric" else {"categories": list(self.categories)}
+        cells = {name: list(getattr(self, name)) for name in _CELLS[self.kind]}
         return {"name": self.name, "kind": self.kind, "counts": list(self.counts), "withheld": self.withheld, **cells}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ColumnProfile":
-        """The profile that :meth:`to_dict` wrote."""
-        cells = {name: tuple(values.get(name, ())) for name in ("edges", "categories")}
+        """The profile that :meth:`to_dict` wrote.
+
+        Of one that an earlier version wrote the categories were chosen by these very counts: those that do not stand
+        clear of the others are counted with them.
+        """
+        cells = {name: tuple(values[name]) for name in _CELLS[values["kind"]] if name in values}
         withheld = values.get("withheld", 0)  # references of earlier versions do not say
-        return cls(values["name"], values["kind"], tuple(values["counts"]), **cells, withheld=withheld)
+        found = cls(values["name"], values["kind"], tuple(values["counts"]), **cells, withheld=withheld)
+        return _without_lucky(found) if found.kind == "categorical" and "parts" not in values else found
+
+
+_CELLS: Mapping[str, tuple[str, ...]] = {"numeric": ("edges",), "categorical": ("categories", "parts", "known")}
+
+
+def _without_lucky(profile: ColumnProfile) -> ColumnProfile:
+    """The categories that stand clear of the others, where some are left over; the rest counted among these."""
+    *own, others, missing = profile.counts
+    if not own or not (others or profile.withheld):
+        return profile
+    order = sorted(range(len(own)), key=lambda at: -own[at])
+    rest = min(others or profile.withheld, *own)
+    kept = sorted(order[: clear_of_chance([own[at] for at in order], rest)])
+    counts = [own[at] for at in kept]
+    names = tuple(profile.categories[at] for at in kept)
+    return replace(profile, counts=(*counts, others + sum(own) - sum(counts), missing), categories=names)
 
 
 def profile_column(values: pd.Series, *, bins: int = 10, min_cell: int = 10) -> ColumnProfile:
     """The cells of a reference column, and its counts in them.
 
     Numbers are cut at quantiles, rounded to about a hundredth of their spread so that no edge is one person's value,
-    and between the values where there are few different ones. Text has a cell for each of its 50 most frequent values.
-    Cells of fewer than `min_cell` rows are joined to a neighbour or to the others; so few missing values count as none.
+    and between the values where there are few different ones; cells of fewer than `min_cell` rows are joined to a
+    neighbour. Text has cells as :func:`evenhand.monitoring.categories.choose_cells` finds them. Of fewer than
+    `min_cell` missing values, or values without a cell of their own, nothing is told.
 
     Parameters
     ----------
@@ -139,13 +185,30 @@ def profile_column(values: pd.Series, *, bins: int = 10, min_cell: int = 10) -> 
         cells = ColumnProfile(name, "numeric", (), edges=_edges(numbers[~np.isnan(numbers)], bins))
         return _without_small(cells.count(values), min_cell)
     texts = _texts(values)
-    counts = texts.dropna().value_counts()
-    kept = counts[counts >= min_cell].head(_MOST_CATEGORIES)
-    rest = int(counts.sum() - kept.sum())
-    while 0 < rest < min_cell and len(kept):
-        rest, kept = rest + int(kept.iloc[-1]), kept.iloc[:-1]
-    profile = ColumnProfile(name, "categorical", (), categories=tuple(sorted(map(str, kept.index))))
-    return _without_few(profile.count(texts), 2, min_cell)
+    return _in_cells(name, texts, choose_cells(texts.value_counts(), min_cell=min_cell), min_cell)
+
+
+def profile_groups(values: pd.Series, *, unknown: str, min_cell: int = 10) -> ColumnProfile:
+    """The cells of a sensitive attribute, and its counts in them: as of text, with any number of named groups.
+
+    Parameters
+    ----------
+    values
+        The group of each row, shape (n,).
+    unknown
+        What rows without a group have: these have their cell in any case, since how many they are is watched.
+    min_cell
+        The fewest rows that a cell tells about.
+    """
+    texts = _texts(values)
+    counts = texts.value_counts()
+    cells = choose_cells(counts.drop(unknown, errors="ignore"), min_cell=min_cell, most=None)
+    return _in_cells(str(values.name), texts, replace(cells, own=tuple(sorted({*cells.own, unknown}))), min_cell)
+
+
+def _in_cells(name: str, texts: pd.Series, cells: CategoryCells, min_cell: int) -> ColumnProfile:
+    profile = ColumnProfile(name, "categorical", (), categories=cells.own, parts=cells.parts, known=cells.known)
+    return _without_few(profile.count(texts), min_cell)
 
 
 def _is_number(values: pd.Series) -> bool:
@@ -173,14 +236,15 @@ def _without_small(profile: ColumnProfile, min_cell: int) -> ColumnProfile:
         joined = at - 1 if left else at
         counts[joined : joined + 2] = [counts[joined] + counts[joined + 1]]
         del edges[joined]
-    return _without_few(replace(profile, counts=(*counts, missing), edges=tuple(edges)), 1, min_cell)
+    return _without_few(replace(profile, counts=(*counts, missing), edges=tuple(edges)), min_cell)
 
 
-def _without_few(profile: ColumnProfile, last: int, min_cell: int) -> ColumnProfile:
-    """The last cells without those that tell of too few rows."""
-    kept, few = profile.counts[:-last], profile.counts[-last:]
-    shown = tuple(each if each >= min_cell else 0 for each in few)
-    return replace(profile, counts=(*kept, *shown), withheld=min_cell - 1 if shown != few else 0)
+def _without_few(profile: ColumnProfile, min_cell: int) -> ColumnProfile:
+    """The cells with nothing in those that tell of too few rows; numbers in one cell have no neighbour to join."""
+    alone = 1 if profile.kind == "numeric" and not profile.edges else 0
+    kept, rest = profile.counts[:alone], profile.counts[alone:]
+    shown = tuple(each if each >= min_cell else 0 for each in rest)
+    return replace(profile, counts=(*kept, *shown), withheld=min_cell - 1 if shown != rest else 0)
 
 
 def _count_numbers(values: pd.Series, profile: ColumnProfile) -> Ints:
@@ -218,11 +282,15 @@ def _coded(values: pd.Series) -> tuple[npt.NDArray[Any], list[Any]]:
     return codes, list(uniques)
 
 
-def _count_categories(values: pd.Series, categories: tuple[str, ...]) -> Ints:
+def _count_categories(values: pd.Series, profile: ColumnProfile) -> Ints:
     codes, uniques = _coded(values)
-    place = {name: at for at, name in enumerate(categories)}
-    other, missing = len(categories), len(categories) + 1
-    cells = np.array([*(place.get(value_text(value), other) for value in uniques), missing], dtype=np.int64)
+    place = {name: at for at, name in enumerate(profile.categories)}
+    other, missing = len(place), len(place) + len(profile.parts) + 1
+    texts = [value_text(value) for value in uniques]
+    cells = np.array([*(place.get(text, other) for text in texts), missing], dtype=np.int64)
+    if profile.parts:
+        strange = np.flatnonzero(cells == other)
+        cells[strange] += np.searchsorted(profile.parts, place_of([texts[at] for at in strange]), side="right")
     # Code -1, a missing value, is the last of the counts.
     each = np.bincount(codes.astype(np.intp) + 1, minlength=len(uniques) + 1)
     return np.bincount(cells, weights=np.append(each[1:], each[0]), minlength=missing + 1).astype(np.int64)

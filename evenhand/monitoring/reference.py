@@ -15,7 +15,7 @@ from evenhand.exceptions import DataError, shorten
 from evenhand.explain import make_explainer
 from evenhand.explain.attributions import Attributions, LocalExplainer
 from evenhand.fairness.statistics import auc_delong
-from evenhand.monitoring.profile import ColumnProfile, profile_column
+from evenhand.monitoring.profile import ColumnProfile, profile_column, profile_groups
 
 __all__ = ["ROUNDING", "Reference", "attribution_values", "build_reference", "favorable_score", "make_watcher"]
 
@@ -34,7 +34,7 @@ class Reference:
     features
         Every feature over the model's snapshot: all rows, or one of each person.
     groups
-        Every sensitive attribute over the same rows; groups of few rows are counted among the others.
+        Every sensitive attribute over the same rows, as :func:`evenhand.monitoring.profile.profile_groups` has it.
     prediction, score, target
         The predicted label, :func:`favorable_score` and the outcome on the test part; `score` is None without
         probabilities.
@@ -158,7 +158,8 @@ def build_reference(
     return Reference(
         features={str(name): profile_column(whole.X[name], bins=bins, min_cell=min_cell) for name in whole.X.columns},
         groups={
-            str(name): _groups(whole.sensitive_features[name], min_cell) for name in whole.sensitive_features.columns
+            str(name): profile_groups(whole.sensitive_features[name], unknown=UNKNOWN, min_cell=min_cell)
+            for name in whole.sensitive_features.columns
         },
         prediction=_labels("prediction", predicted, labels),
         score=None if score is None else profile_column(pd.Series(score, name="score"), bins=bins, min_cell=min_cell),
@@ -253,15 +254,3 @@ def _labels(name: str, values: pd.Series, labels: Sequence[str]) -> ColumnProfil
     """The labels of the model are no person's value: each keeps its cell."""
     cells = ColumnProfile(name, "categorical", (), categories=tuple(sorted(labels)))
     return cells.count(values)
-
-
-def _groups(values: pd.Series, min_cell: int) -> ColumnProfile:
-    """The groups by name, since the audit names them too; those of few rows count as others, and fewer as none.
-
-    Rows without a group have their cell in any case: how many they are is watched.
-    """
-    counts = values.value_counts()
-    large = sorted({UNKNOWN, *(str(name) for name in counts.index[counts >= min_cell])})
-    cells = ColumnProfile(str(values.name), "categorical", (), categories=tuple(large))
-    counted = [each if each >= min_cell else 0 for each in cells.count(values).counts]
-    return ColumnProfile(str(values.name), "categorical", tuple(counted), categories=tuple(large))
