@@ -111,6 +111,7 @@ def assess_look(
         reference,
         audit,
         monitor,
+        looks=monitor.looks if spent else 1 / level.share,
         covered=new == len(labelled) == observation.n,
         seed=seed,
     )
@@ -124,6 +125,7 @@ def assess_look(
         rows=observation.n if fresh else 0,
         labelled=counts["known"],
         alpha=level.alpha,
+        share=level.share,
         counted=level.alpha is not None and (bool(policies) or any(each.adjusted is not None for each in signals)),
         signals=tuple(signal.to_dict() for signal in signals),
         policies=tuple(policy.to_dict() for policy in policies),
@@ -175,12 +177,13 @@ def _judge(
     audit: AuditConfig,
     monitor: MonitorConfig,
     *,
+    looks: float,
     covered: bool,
     seed: int,
 ) -> Judged:
     """Every policy, by the new rows' decisions and by the outcomes that became known."""
     asked: dict[str, Any] = {
-        "looks": monitor.looks,
+        "looks": looks,
         "min_rows": monitor.min_rows,
         "covered": covered,
         "depth": min(audit.depth, 2),

@@ -13,8 +13,8 @@ class MonitorConfig(Section):
     false_alarms: float = Field(default=0.05, ge=0.0001, le=0.5)
     """The probability that a year of looks raises an alarm of drift although nothing has changed."""
 
-    looks: int = Field(default=52, ge=1, le=10_000)
-    """How many looks a year share it, and the level of every policy; further ones measure and raise no alarm."""
+    looks: int = Field(default=53, ge=1, le=10_000)
+    """How many looks in 365 days share it, and each policy's level: 53 of weekly ones; further ones raise no alarm."""
 
     drift: float = Field(default=0.1, ge=0.0, le=10.0)
     """The smallest population stability index that is an alarm when it is significant too."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from math import fsum
 from typing import Any
 
 __all__ = ["DRIFT", "FAIRNESS", "SCHEMA", "Level", "Look", "events_of", "level_of", "same_looks"]
 
-_YEAR = timedelta(days=365)
+_YEAR = 365
+"""Days, by their dates in UTC: a look that starts some minutes earlier than the one a year before is not held back."""
 
 DRIFT, FAIRNESS, SCHEMA = "evenhand.drift", "evenhand.fairness.fail", "evenhand.schema.fail"
 """The events: data, predictions, reasons or performance have changed; a policy fails; the data breaks its contract."""
@@ -20,21 +22,27 @@ class Level:
     Attributes
     ----------
     alpha
-        The probability of a false alarm at this look; None when the looks of the year are used up.
-    used, of
-        Looks of the last 365 days, this one not among them, and how many there may be.
+        The probability of a false alarm at this look; None when the looks of the year have spent all.
+    share
+        The part of the year's error that this look may spend, of drift's and of every policy's own.
+    used
+        Looks of the last 365 days that spent some, this one not among them.
     """
 
     alpha: float | None
+    share: float
     used: int
-    of: int
 
     @property
     def reason(self) -> str:
         """Why there is no level, otherwise ""."""
         if self.alpha is not None:
             return ""
-        return f"all {self.of} looks of the last 365 days are used: this one measures and raises no alarm"
+        looks = "look" if self.used == 1 else f"{self.used} looks"
+        return (
+            f"the {looks} of the last 365 days spent all that a year may err: this one measures and raises no alarm "
+            "(monitor.looks: as many as 365 days can hold, which is 53 of weekly ones)"
+        )
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,10 @@ class Look:
         New rows, and rows whose outcome became known.
     alpha
         Level of the drift and performance signals; None where nothing was tested.
+    share
+        The part of the year's error that it might spend; None for a look of an earlier version.
     counted
-        Whether it used one of the year's looks.
+        Whether it spent it.
     signals, policies, latency, schema, unknown, metrics
         What was found, as JSON values: signals, the policies' verdicts, latency percentiles, violations of the
         contract, the share of rows without a group by attribute, and performance figures with intervals.
@@ -84,6 +94,7 @@ class Look:
     rows: int
     labelled: int = 0
     alpha: float | None = None
+    share: float | None = None
     counted: bool = False
     signals: tuple[Mapping[str, Any], ...] = ()
     policies: tuple[Mapping[str, Any], ...] = ()
@@ -122,9 +133,10 @@ class Look:
 
 
 def level_of(false_alarms: float, looks: int, past: Sequence[Look], now: datetime) -> Level:
-    """The level of the next look: the year's share of false alarms, divided by its looks.
+    """The level of the next look: the year's error divided by its looks, or what is left of it where that is less.
 
-    Looks beyond the planned number have none, whoever asked for them: every look that tested anything counts.
+    What the looks of any 365 days spend adds up to the stated rate at most, and to the level of each policy, whoever
+    asked for them and however many looks were planned at which time: every look that tested anything counts.
 
     Parameters
     ----------
@@ -141,8 +153,26 @@ def level_of(false_alarms: float, looks: int, past: Sequence[Look], now: datetim
     >>> level_of(0.05, 50, [], datetime(2026, 3, 1, tzinfo=UTC)).alpha
     0.001
     """
-    used = sum(look.counted and now - look.when < _YEAR for look in past)
-    return Level(false_alarms / looks if used < looks else None, used, looks)
+    spent = [_spent(look, false_alarms, looks) for look in past if look.counted and _days(look.when, now) < _YEAR]
+    left = 1 - fsum(spent)
+    share = 1 / looks if 1 / looks <= left + _ROUNDING else left
+    if share <= _ROUNDING:
+        return Level(None, 0.0, len(spent))
+    return Level(false_alarms / looks if share == 1 / looks else false_alarms * share, share, len(spent))
+
+
+_ROUNDING = 1e-12
+"""Shares such as 1/52 are rounded: the last look of a year is not to fall short for that."""
+
+
+def _days(before: datetime, now: datetime) -> int:
+    return (now.astimezone(UTC).date() - before.astimezone(UTC).date()).days
+
+
+def _spent(look: Look, false_alarms: float, looks: int) -> float:
+    """The part of a year's error that a look took: of drift's or of the policies' own, whichever is larger."""
+    of_drift = 1 / looks if look.alpha is None else look.alpha / false_alarms
+    return max(of_drift, look.share or 0.0)
 
 
 def events_of(look: Look, past: Sequence[Look], cool_down: timedelta) -> Look:

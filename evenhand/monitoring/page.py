@@ -141,7 +141,7 @@ def _about(look: Look, *, false_alarms: float, looks: int) -> str:
         f"All tests of a look are one family (Holm), and {looks} looks of a year share one rate: the probability that "
         f"a year of looks raises an alarm of drift although nothing has changed is at most {false_alarms:g}.{level} "
         "A significant change is an alarm when it is as large as its limit, too. "
-        f"Policies are judged at their declared level divided by {looks}."
+        f"Policies are judged at their declared level divided by {looks}, or at what earlier looks have left of it."
     )
 
 

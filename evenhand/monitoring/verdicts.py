@@ -106,7 +106,7 @@ class Judged:
     unjudged: tuple[str, ...] = ()
 
 
-def spread(policy: Policy, looks: int) -> Policy:
+def spread(policy: Policy, looks: float) -> Policy:
     """The policy at one of so many looks: its level, and each rule's own, divided by their number.
 
     By Bonferroni's inequality the verdicts of all looks together then err with at most the declared level, however
@@ -125,7 +125,7 @@ def judge_fairness(
     detector: BiasDetector,
     policies: Sequence[str | Policy],
     *,
-    looks: int,
+    looks: float,
     evidence: Evidence,
     shared: bool = False,
     depth: int = 1,
@@ -193,7 +193,7 @@ def judge_look(
     reference: Reference,
     policies: Sequence[str | Policy],
     *,
-    looks: int,
+    looks: float,
     min_rows: int,
     covered: bool = False,
     **options: int,

@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evenhand.config import MonitorConfig
 from evenhand.fairness.policies import load_policy
 from evenhand.monitoring import Look, events_of, level_of, spread
 from evenhand.monitoring.charts import draw_charts
@@ -33,6 +35,65 @@ def test_the_levels_of_any_year_add_up_to_the_stated_rate(days: list[int], looks
         assert (level.alpha is None) == bool(level.reason)
     for start, _ in spent:
         assert sum(alpha for day, alpha in spent if start <= day < start + 365) <= 0.05 + 1e-12
+
+
+@given(st.lists(st.tuples(st.integers(0, 900), st.integers(1, 60), st.sampled_from([0.02, 0.05])), max_size=80))
+def test_whatever_was_planned_when_the_levels_of_any_year_add_up_to_the_rate(
+    plans: list[tuple[int, int, float]],
+) -> None:
+    past: list[Look] = []
+    shares: list[tuple[int, float]] = []
+    for day, looks, rate in sorted(plans):
+        level = level_of(rate, looks, past, START + timedelta(days=day))
+        year = [look.alpha or 0.0 for look in past if START + timedelta(days=day) - look.when < timedelta(days=365)]
+        assert level.alpha is None or level.alpha + sum(year) <= rate + 1e-9
+        assert (level.alpha or 0.0) <= rate / looks
+        past.append(look(day, counted=level.alpha is not None, alpha=level.alpha, share=level.share))
+        shares.append((day, level.share))
+    for start, _ in shares:  # what policies are judged at
+        assert sum(share for day, share in shares if start <= day < start + 365) <= 1 + 1e-9
+
+
+def test_a_plan_that_changes_in_the_year_does_not_double_its_rate() -> None:
+    """One look with all of it, and 52 a year after that: together they erred with 0.099."""
+    first = level_of(0.05, 1, [], START)
+    past = [look(0, alpha=first.alpha, share=first.share)]
+    level = level_of(0.05, 52, past, START + timedelta(days=7))
+    assert (first.alpha, level.alpha, level.share) == (0.05, None, 0.0)
+    assert "spent all" in level.reason
+    half = [look(0, alpha=0.025, share=0.5), look(3, alpha=0.024, share=0.48)]
+    left = level_of(0.05, 10, half, START + timedelta(days=7))
+    assert (left.alpha, left.share) == (pytest.approx(0.001), pytest.approx(0.02))
+
+
+def test_what_looks_of_an_earlier_version_spent_counts() -> None:
+    past = [look(day, alpha=0.001) for day in range(45)]
+    assert level_of(0.05, 10, past, START + timedelta(days=50)).alpha == pytest.approx(0.005)
+    assert level_of(0.05, 10, past[:40], START + timedelta(days=50)).alpha == 0.05 / 10
+
+
+@pytest.mark.parametrize(
+    ("days", "looks"),
+    [(list(range(0, 1500, 7)), MonitorConfig().looks), (list(range(740)), 365)],
+    ids=["weekly as by default", "daily"],
+)
+def test_a_scheduled_look_always_has_its_level(days: list[int], looks: int) -> None:
+    """Each starts a little sooner than the one before it: what waited in a queue is no reason to skip a year's last."""
+    past: list[Look] = []
+    for day in days:
+        at = START + timedelta(days=day, hours=20, seconds=-day)
+        level = level_of(0.05, looks, past, at)
+        assert level.alpha == 0.05 / looks
+        past.append(replace(look(day, alpha=level.alpha, share=level.share), at=at.isoformat()))
+
+
+def test_the_first_mondays_of_the_months_are_thirteen_looks_in_365_days() -> None:
+    mondays = [day for day in range(0, 1500, 7) if (START + timedelta(days=day)).day <= 7]
+    past: list[Look] = []
+    for day in mondays:
+        level = level_of(0.05, 13, past, START + timedelta(days=day))
+        assert level.alpha == 0.05 / 13
+        past.append(look(day, alpha=level.alpha, share=level.share))
 
 
 def test_looks_that_tested_nothing_cost_nothing() -> None:
