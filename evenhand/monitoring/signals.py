@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 from scipy.stats import fisher_exact
 
-from evenhand.fairness.statistics import auc_delong, wilson
+from evenhand.fairness.statistics import AUCInterval, auc_delong, wilson
+from evenhand.fairness.statistics.figures import LEAST_ROWS, area_rates, fall_p_value
 from evenhand.fairness.statistics.stepdown import holm
 from evenhand.monitoring.drift import measure_drift
 from evenhand.monitoring.observation import Observation
@@ -189,19 +189,24 @@ def _performance(reference: Reference, outcomes: Outcomes, limit: float) -> Iter
     if reference.auc is None or reference.auc_variance is None or outcomes.score is None or not n:
         return
     now = auc_delong(outcomes.y_true.to_numpy() == reference.favorable_label, outcomes.score)
-    if np.isnan(now.variance) or now.variance + reference.auc_variance <= 0:
-        yield Signal("performance", "roc_auc", None, None, limit, n, reason=now.reason or "too few rows of a class")
-        return
-    fallen = reference.auc - now.value
-    p = float(ndtr(-fallen / np.sqrt(now.variance + reference.auc_variance)))
-    told: dict[str, Any] = {
-        "value": now.value,
-        "low": now.low,
-        "high": now.high,
-        "before": reference.auc,
-        "now": now.value,
-    }
-    yield Signal("performance", "roc_auc", p, fallen, limit, n, **told)
+    yield _area(reference, reference.auc, reference.auc_variance, now, limit)
+
+
+def _area(reference: Reference, before: float, variance: float, now: AUCInterval, limit: float) -> Signal:
+    """One-sided, as areas of groups are compared; with few rows of a label no variance that they give holds."""
+    favorable = reference.target.counts[reference.target.labels.index(str(reference.favorable_label))]
+    found, n = (now.n_positive, now.n_negative), now.n_positive + now.n_negative
+    there = (favorable, reference.rows - favorable)
+    told: dict[str, Any] = {}
+    if not np.isnan(now.value):
+        told = {"value": now.value, "low": now.low, "high": now.high, "before": before, "now": now.value}
+    for rarer, where in ((min(found), "outcomes"), (min(there), "rows at registration")):
+        if rarer < LEAST_ROWS:
+            reason = now.reason or f"{rarer} {where} have the rarer label, and {LEAST_ROWS} are needed"
+            return Signal("performance", "roc_auc", None, None, limit, n, reason=reason, **told)
+    counts = zip(there, found, strict=True)
+    rates = area_rates(["before", "now"], [before, now.value], [variance, now.variance], *counts)
+    return Signal("performance", "roc_auc", fall_p_value(rates), before - now.value, limit, n, **told)
 
 
 def _accuracy(reference: Reference, correct: int, n: int, limit: float) -> Signal:

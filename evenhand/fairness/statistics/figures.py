@@ -15,8 +15,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from evenhand.fairness.statistics._numeric import Array, Bounds, divide
+from evenhand.fairness.statistics._score import corrected_difference_z
 from evenhand.fairness.statistics.rates import wilson
 from evenhand.fairness.statistics.rates_by_group import Figure, Rates
 
@@ -25,6 +27,7 @@ __all__ = [
     "area_rates",
     "balanced_rates",
     "f1_rates",
+    "fall_p_value",
     "mean_error_interval",
     "mean_error_rates",
     "no_figure",
@@ -82,6 +85,23 @@ def area_rates(
     size = _size(value, variance, least, _rarer(value) * 2 * least)
     slack = np.broadcast_to(np.asarray(errors, dtype=np.float64), value.shape)
     return _rates(names, value, size, m + n, _growth(least), "roc_auc", "no rows of one of the labels", slack=slack)
+
+
+def fall_p_value(rates: Rates) -> float:
+    """P-value that the second of two figures, of other rows than the first, is not below it: one-sided, at one value.
+
+    The score test of two shares on the effective counts, with its correction for skewness. In simulations of areas of
+    0.53 to 0.995 with 10 to 200 rows of the rarer label its false rejections stayed at the level or below it, at 0.01
+    and at 0.0002, where DeLong's variances alone gave up to 350 times as many.
+
+    Examples
+    --------
+    >>> few = area_rates(["before", "now"], [0.9, 0.6], [0.0008, 0.01], [60, 12], [900, 200])
+    >>> round(fall_p_value(few), 4)
+    0.0022
+    """
+    k, n = rates.k[:, 0], rates.n
+    return float(special.ndtr(-corrected_difference_z(k[:1], n[:1], k[1:], n[1:], np.zeros(1))[0]))
 
 
 def balanced_rates(true_positive: Rates, true_negative: Rates) -> Rates:
