@@ -1,16 +1,23 @@
 """Sampled SHAP values of any model."""
 
+from functools import cached_property
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from evenhand.explain._games import Game
-from evenhand.explain._model import FloatArray, Inner
+from evenhand.explain._level import level_shift
+from evenhand.explain._model import FloatArray, Inner, margin
 from evenhand.explain._shap import check_additivity
 from evenhand.explain.attributions import Attributions
 from evenhand.explain.orientation import Orientation
 
 __all__ = ["PermutationAttributor", "row_seeds"]
+
+
+# Rows whose margin is made at once.
+_CHUNK = 2_000
 
 
 class PermutationAttributor:
@@ -20,11 +27,18 @@ class PermutationAttributor:
     takes the explained row's value after those before it in the order. Each walk adds up to the margin less the base,
     so the attributions do too, however few orders are drawn; a model without interactions is explained exactly.
 
+    The level that an effect is measured from is that of many training rows: the mean of a hundred drawn ones is often
+    further from the average row than a feature's effect is large (:func:`evenhand.explain._level.level_shift`).
+
     Sources: Strumbelj and Kononenko 2014, algorithm 1; the backward walk (antithetic sampling) Mitchell, Cooper, Frank
     and Holmes 2022, section 3.1.
 
     Parameters
     ----------
+    background
+        The rows that stand for the average case in every walk.
+    level
+        The training rows, or many of them, whose average row the effects are measured from.
     orders
         Orders drawn for each row.
     """
@@ -38,11 +52,13 @@ class PermutationAttributor:
         features: tuple[str, ...],
         orientation: Orientation,
         *,
+        level: pd.DataFrame | None = None,
         orders: int = 4,
         seed: int = 0,
     ) -> None:
         self._inner = inner
         self._background = background.loc[:, list(features)]
+        self._level = None if level is None or len(level) <= len(background) else level.loc[:, list(features)]
         self._features = features
         self._orientation = orientation
         self._orders = orders
@@ -61,9 +77,20 @@ class PermutationAttributor:
             if len(chosen)
             else np.zeros((0, count, *base.shape))
         )
+        if self._shift is not None:  # what the base gains the features lose, so that the sums stay exact
+            values, base = values - self._shift, base + self._shift.sum(axis=0)
         made = self._orientation.attributions(values, base, self._features, self.method)
         check_additivity(made, self._orientation.turn(own))
         return made
+
+    @cached_property
+    def _shift(self) -> FloatArray | None:
+        """How far the level lies from the mean of the drawn rows, for each feature, shape (f[, k])."""
+        if self._level is None:
+            return None
+        parts = (self._level.iloc[start : start + _CHUNK] for start in range(0, len(self._level), _CHUNK))
+        margins = np.concatenate([margin(self._inner.classifier, self._inner.encode(part)) for part in parts])
+        return level_shift(self._level, margins, self._background)
 
     def _row(self, game: Game, place: int, base: FloatArray, own: FloatArray, seed: int) -> FloatArray:
         """The attributions of one row, shape (f[, k])."""

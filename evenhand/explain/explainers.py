@@ -14,8 +14,9 @@ __all__ = ["Method", "make_explainer"]
 
 Method = Literal["auto", "shap", "lime", "linear", "tree", "permutation"]
 
-# A linear model's exact values need the mean of the background only; this many rows give it to three digits.
-_LINEAR_ROWS = 10_000
+# A linear model's exact values need the mean of the background only, as does the level of sampled ones; this many rows
+# give it to three digits.
+_LEVEL_ROWS = 10_000
 
 
 def make_explainer(
@@ -44,7 +45,8 @@ def make_explainer(
         With two classes the attributions are of this label's log-odds; by default of ``classes_[1]``'s. With more each
         class is explained, and those of several favorable labels are summed (:meth:`Attributions.of`).
     background_rows
-        So many background rows are drawn for permutation SHAP and LIME; the linear form takes up to 10,000.
+        So many background rows are drawn for permutation SHAP and LIME; the linear form takes up to 10,000, and so does
+        permutation SHAP for the level that effects are measured from.
     orders
         Orders of the features drawn for each row by permutation SHAP.
     samples
@@ -68,7 +70,7 @@ def make_explainer(
     if kind == "linear":
         from evenhand.explain._shap import LinearAttributor
 
-        return LinearAttributor(inner, _draw(background, _LINEAR_ROWS, seed), features, orientation)
+        return LinearAttributor(inner, _draw(background, _LEVEL_ROWS, seed), features, orientation)
     if kind == "tree":
         from evenhand.explain._shap import TreeAttributor
 
@@ -80,7 +82,8 @@ def make_explainer(
         return LimeAttributor(inner, sample, features, orientation, samples=samples, seed=seed)
     from evenhand.explain._permutation import PermutationAttributor
 
-    return PermutationAttributor(inner, sample, features, orientation, orders=orders, seed=seed)
+    level = _draw(background, _LEVEL_ROWS, seed)
+    return PermutationAttributor(inner, sample, features, orientation, level=level, orders=orders, seed=seed)
 
 
 def _kind(inner: Inner, method: str) -> str:
