@@ -15,7 +15,7 @@ from rich.text import Text
 from deployments.local import default_addresses, home_folder
 from deployments.screen import console, plain
 from evenhand.decision.ledger import LedgerError
-from evenhand.exceptions import ConfigError, DataError, shorten
+from evenhand.exceptions import ConfigError, DataError, ServiceError, shorten
 
 if TYPE_CHECKING:
     from evenhand.decision.ledger import Record
@@ -42,7 +42,23 @@ def answer(
     again = "; it was answered so before, and what a killed process had left is done now" if hold.by is not None else ""
     _say(f"{live}: {done} ({verified}), record {record.sequence} of the ledger{again}")
     _note(str(hold.decision.body["run_id"]), kind, f"{done}: {record.body['reason']}")
+    if hold.decision.body.get("flow_run_id") and os.environ.get("PREFECT_API_URL"):
+        _end_wait(model)
     return 0
+
+
+def _end_wait(model: str) -> None:
+    """End the run that waits for this answer on Prefect's page; the answer stands, whatever the server says."""
+    import httpx
+
+    from flows.approval import end_waits_in_vain
+    from tasks.step import prefect_answers
+
+    try:
+        with prefect_answers():
+            end_waits_in_vain(model)
+    except (ServiceError, httpx.HTTPError) as error:
+        _say(f"the run still waits on Prefect's page, until the model's next retrain ends that: {error}")
 
 
 def _note(run_id: str, kind: str, said: str) -> None:
@@ -233,7 +249,7 @@ def _name(by: str | None) -> str:
 
 
 def _moment(text: str) -> datetime:
-    """A day means its end: whatever went live on it counts."""
+    """A day means its end, and so does a second: whatever went live in it counts, as `at` shows when."""
     try:
         found = datetime.combine(date.fromisoformat(text), time.max)
     except ValueError:
@@ -241,6 +257,8 @@ def _moment(text: str) -> datetime:
             found = datetime.fromisoformat(text)
         except ValueError as error:
             raise ConfigError(f"{shorten(text)} is no moment: write 2026-03-01 or 2026-03-01T12:00") from error
+    if found.microsecond == 0:
+        found = found.replace(microsecond=999_999)
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 

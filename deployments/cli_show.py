@@ -14,7 +14,7 @@ from rich.text import Text
 from deployments.local import default_addresses, home_folder
 from deployments.screen import console, plain, print_outcome
 from evenhand.decision.ledger import LedgerError
-from evenhand.decision.standing import standing, told_answer
+from evenhand.decision.standing import answer_until, standing, told_answer
 from evenhand.exceptions import ConfigError, ServiceError, StoreError, nearest, shorten
 from flows.outcome import Outcome
 
@@ -57,7 +57,11 @@ def _by_the_ledger(outcome: Outcome) -> Outcome:
     reasons = (said,) if said and said not in outcome.decision_reasons else ()
     over = hold is not None and hold.state in ("superseded", "expired")
     return replace(
-        outcome, decision=decision, decision_reasons=(*reasons, *outcome.decision_reasons), answerable=not over
+        outcome,
+        decision=decision,
+        decision_reasons=(*reasons, *outcome.decision_reasons),
+        answerable=not over,
+        answer_until=answer_until(hold.decision) if hold is not None else outcome.answer_until,
     )
 
 

@@ -256,6 +256,8 @@ def _place_rows(outcome: Outcome) -> Iterable[tuple[str, str]]:
         yield "Prefect run", outcome.flow_run_url or outcome.flow_run_name or outcome.flow_run_id
     if outcome.decision == "hold" and outcome.answerable:
         yield "to answer", f"evenhand approve {outcome.run_id[:8]} --reason WHY (or reject)"
+        if outcome.answer_until:
+            yield "", f"until {outcome.answer_until}; after that nobody can, and only a retrain decides anew"
     yield "again", f"evenhand show {outcome.run_id[:8]}"
     yield "in a browser", f"evenhand show {outcome.run_id[:8]} --open"
     if outcome.seconds is not None:

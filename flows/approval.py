@@ -16,18 +16,21 @@ from pydantic import Field
 
 from evenhand.decision.ledger import LedgerError
 from evenhand.decision.signature import statement
-from evenhand.decision.standing import Hold, why_not_open
+from evenhand.decision.standing import Hold, answer_until, seconds_left, why_not_open
 from evenhand.store import write_text
 from tasks.answer import Answer, answer_hold, find_hold, finish_approval, held_version
 from tasks.ledger import where_stands
 from tasks.step import flow_run_id, home, plain_markdown, prefect_answers
 
-__all__ = ["PersonsAnswer", "note_answer", "wait_for_person"]
+__all__ = ["PersonsAnswer", "SignedAnswer", "end_waits_in_vain", "note_answer", "wait_for_person"]
 
 _TRIES = 20
 _HOW_TO_SIGN = (
     "The model card and all evidence are linked from this run. To sign your answer, put these two lines into a file "
     "and run `ssh-keygen -Y sign -n evenhand -f YOUR_KEY FILE` (for a rejection write `reject`):"
+)
+_ONLY_SIGNED = (
+    "**Only a signed approval counts**, by somebody who did not start this run; a rejection needs no signature."
 )
 
 
@@ -60,6 +63,23 @@ class PersonsAnswer(RunInput):
     )
 
 
+class SignedAnswer(PersonsAnswer):
+    """What a person says to a model whose gate takes only signed approvals; a rejection needs no signature."""
+
+    name: str = Field(
+        min_length=1,
+        title="Your name",
+        description="As the list of approvers has it. Who started the run cannot approve it.",
+        json_schema_extra={"position": 1},
+    )
+    signature: str = Field(
+        default="",
+        title="Signature (needed to approve)",
+        description="What ssh-keygen made of the statement above with your own key. An approval without it is refused.",
+        json_schema_extra={"position": 3},
+    )
+
+
 def wait_for_person(outcome: dict[str, Any]) -> dict[str, Any]:
     """Suspend this run until a person answers; the run starts again from its top then, and comes back here.
 
@@ -74,7 +94,7 @@ def wait_for_person(outcome: dict[str, Any]) -> dict[str, Any]:
         The outcome after the answer: promoted, or held for good with the reason.
     """
     problem = ""
-    _end_waits_in_vain(outcome["model_name"])
+    end_waits_in_vain(outcome["model_name"])
     for attempt in range(1, _TRIES + 1):
         hold = find_hold(outcome["decision_record"])
         if hold.state == "approved":  # on the command line
@@ -83,8 +103,8 @@ def wait_for_person(outcome: dict[str, Any]) -> dict[str, Any]:
         if reason := why_not_open(hold):
             return note_answer(outcome, "hold", reason)
         given: PersonsAnswer = suspend_flow_run(
-            wait_for_input=PersonsAnswer.with_initial_data(description=_question(hold, problem)),
-            timeout=int(3600 * hold.decision.body["approval_hours"]),
+            wait_for_input=_form(hold).with_initial_data(description=_question(hold, problem)),
+            timeout=seconds_left(hold.decision),
             # An answer is about one decision: were the run to come to another one, it would be asked anew.
             key=f"approval-{hold.decision.hash[:12]}-{attempt}",
         )
@@ -102,8 +122,18 @@ def wait_for_person(outcome: dict[str, Any]) -> dict[str, Any]:
     return note_answer(outcome, "hold", f"no answer was taken in {_TRIES} tries: {problem}")
 
 
-def _end_waits_in_vain(model: str) -> None:
-    """End the runs that lie suspended for an answer that was given elsewhere, or that nobody can give any more."""
+def _form(hold: Hold) -> type[PersonsAnswer]:
+    return SignedAnswer if hold.decision.body.get("approver_is_not_trainer") else PersonsAnswer
+
+
+def end_waits_in_vain(model: str) -> None:
+    """End the runs that lie suspended for an answer that was given elsewhere, or that nobody can give any more.
+
+    Parameters
+    ----------
+    model
+        The model's name.
+    """
     over = [hold for hold in where_stands(model).holds if hold.state != "open"]
     mine = flow_run_id()
     with get_client(sync_client=True) as client:
@@ -127,10 +157,13 @@ def _question(hold: Hold, problem: str) -> str:
         version = held_version(decision)
     except LedgerError as error:
         return f"The version cannot be approved yet: {error}"
+    until = answer_until(decision)
     lines = [
         f"**Your answer was not taken:** {plain_markdown(problem)}" if problem else "",
         f"**Version {version} of {plain_markdown(decision.model)} is held.** May it go live?",
         "\n".join(f"- {plain_markdown(reason)}" for reason in decision.body["reasons"]),
+        f"Answer until **{until}**: after that nobody can, and the run fails as never resumed." if until else "",
+        _ONLY_SIGNED if decision.body.get("approver_is_not_trainer") else "",
         _HOW_TO_SIGN,
         f"```\n{statement(decision, version, 'approve')}```",
     ]

@@ -127,6 +127,8 @@ class Outcome:
         The hash of its record in the ledger.
     answerable
         Whether a person may answer a decision that is held: nothing newer has superseded it, and its time is not over.
+    answer_until
+        Until when, in UTC; "" where that has no end, and in older runs.
     waiting
         Where records are kept as long as MLflow does not answer, and what delivers them; "" when it has all of them.
         Until then `run_id` is the run's key, and `model_version` and `run_url` may be "".
@@ -148,6 +150,7 @@ class Outcome:
     decision_reasons: tuple[str, ...] = ()
     decision_record: str = ""
     answerable: bool = True
+    answer_until: str = ""
     waiting: str = ""
 
     def to_dict(self) -> dict[str, Any]:

@@ -76,6 +76,7 @@ def conclude_run(
         "decision": decided["outcome"],
         "decision_reasons": decided["reasons"],
         "decision_record": decided["record"],
+        "answer_until": decided.get("answer_until", ""),
         **_prefect_run(),
     }
     write_text(folder / "outcome.json", json.dumps(outcome, indent=1, ensure_ascii=False, allow_nan=False))
@@ -238,6 +239,7 @@ def _summary_page(outcome: dict[str, Any]) -> str:
         "",
         f"Decision: **{outcome['decision']}**",
         *(f"- {plain_markdown(reason)}" for reason in outcome["decision_reasons"]),
+        *([f"- A person can answer until {outcome['answer_until']}."] if outcome.get("answer_until") else []),
         "",
         "| metric | value | interval |",
         "|---|---|---|",

@@ -10,6 +10,7 @@ from prefect.context import FlowRunContext
 from evenhand.config import Config
 from evenhand.decision.ledger import LedgerError, Record
 from evenhand.decision.rule_files import rule_files
+from evenhand.decision.standing import answer_until
 from evenhand.exceptions import ServiceError
 from evenhand.provenance import code_version
 from evenhand.store import Ref, digest_file, digest_json
@@ -56,7 +57,14 @@ def enact_decision(
     if version.version and outcome != "promote":  # the move stamps it
         _stamp(version, record, outcome)
     note(f"{outcome}, record {record.sequence} of the ledger")
-    return {"outcome": outcome, "reasons": reasons, "record": record.hash, "sequence": record.sequence}
+    until = answer_until(record) if outcome == "hold" else ""
+    return {
+        "outcome": outcome,
+        "reasons": reasons,
+        "record": record.hash,
+        "sequence": record.sequence,
+        "answer_until": until,
+    }
 
 
 def _stamp(version: Version, record: Record, outcome: str) -> None:

@@ -11,9 +11,11 @@ __all__ = [
     "Hold",
     "Live",
     "Standing",
+    "answer_until",
     "last_word",
     "live_at",
     "look_number",
+    "seconds_left",
     "standing",
     "told_answer",
     "unfinished",
@@ -222,8 +224,42 @@ def last_word(records: Sequence[Record], version: str) -> tuple[str, Record | No
 
 
 def _expired(decision: Record, now: datetime) -> bool:
+    until = _until(decision)
+    return until is not None and now > until
+
+
+def _until(decision: Record) -> datetime | None:
     hours = decision.body.get("approval_hours")
-    return hours is not None and now > datetime.fromisoformat(decision.at) + timedelta(hours=float(hours))
+    return None if hours is None else datetime.fromisoformat(decision.at) + timedelta(hours=float(hours))
+
+
+def answer_until(decision: Record) -> str:
+    """Until when a person can answer a held decision, in UTC; "" where that has no end.
+
+    Examples
+    --------
+    >>> from evenhand.decision.ledger import seal
+    >>> made = datetime(2026, 1, 5, 8, 30, tzinfo=UTC)
+    >>> answer_until(seal(None, "decision", "loans", {"outcome": "hold", "approval_hours": 168}, now=made))
+    '2026-01-12 08:30 UTC'
+    """
+    until = _until(decision)
+    return f"{until:%Y-%m-%d %H:%M} UTC" if until is not None else ""
+
+
+def seconds_left(decision: Record, *, now: datetime | None = None) -> int:
+    """For how many seconds a person can still answer a held decision, at least one; a year where that has no end.
+
+    Parameters
+    ----------
+    decision
+        Its record.
+    now
+        With its time zone; by default this moment.
+    """
+    until = _until(decision)
+    left = timedelta(days=365) if until is None else until - (now or datetime.now(UTC))
+    return max(1, int(left.total_seconds()))
 
 
 def why_not_open(hold: Hold) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal
 
+import httpx
 import pytest
 
 import tasks.answer
@@ -15,7 +16,9 @@ import tasks.ledger
 from deployments import cli_decide
 from deployments.cli import run
 from evenhand.decision.ledger import Kind
+from evenhand.decision.standing import answer_until
 from evenhand.exceptions import ConfigError
+from flows import approval
 from flows.outcome import Outcome
 from tasks.ledger import table, take_look
 
@@ -39,17 +42,47 @@ def test_an_answer_is_told_in_words(
     assert ("what a killed process had left is done now" in lines[0]) == again
 
 
+@pytest.mark.parametrize("silent", [False, True])
+def test_an_answer_from_a_shell_ends_the_run_that_waits_for_it(
+    silent: bool, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It went on asking on Prefect's page, and failed there at the end of its time."""
+    record = SimpleNamespace(sequence=3, body={"by": "ann", "reason": "looked at"})
+    body = {"run_id": "r", "flow_run_id": "f"}
+    hold = SimpleNamespace(decision=SimpleNamespace(model="loans", body=body), by=None)
+    monkeypatch.setattr(tasks.answer, "find_hold", lambda _: hold)
+    monkeypatch.setattr(tasks.answer, "held_version", lambda _: "2")
+    monkeypatch.setattr(tasks.answer, "answer_hold", lambda *_: record)
+    lines: list[str] = []
+    ended: list[str] = []
+
+    def end(model: str) -> None:
+        ended.append(model)
+        if silent:
+            raise httpx.ConnectError("refused")
+
+    monkeypatch.setattr(cli_decide, "_say", lines.append)
+    monkeypatch.setattr(approval, "end_waits_in_vain", end)
+    for address, asked in (("", []), ("http://127.0.0.1:1/api", ["loans"])):
+        monkeypatch.setenv("PREFECT_API_URL", address)
+        assert cli_decide.answer("approve", None, reason="looked at", by="ann", key=None) == 0
+        assert ended == asked
+    assert any("the run still waits on Prefect's page" in line for line in lines) == silent
+
+
 @pytest.mark.parametrize(
     ("text", "moment"),
     [
         ("2026-03-01", "2026-03-01T23:59:59.999999+00:00"),
         ("20260301", "2026-03-01T23:59:59.999999+00:00"),
         ("2026-W09-7", "2026-03-01T23:59:59.999999+00:00"),
-        ("2026-03-01T12:00", "2026-03-01T12:00:00+00:00"),
-        ("2026-03-01T12:00+02:00", "2026-03-01T12:00:00+02:00"),
+        ("2026-03-01T12:00", "2026-03-01T12:00:00.999999+00:00"),
+        ("2026-03-01T12:00:31", "2026-03-01T12:00:31.999999+00:00"),
+        ("2026-03-01T12:00+02:00", "2026-03-01T12:00:00.999999+02:00"),
+        ("2026-03-01T12:00:31.25", "2026-03-01T12:00:31.250000+00:00"),
     ],
 )
-def test_a_day_means_its_end_however_it_is_written(text: str, moment: str) -> None:
+def test_a_day_and_a_second_mean_their_end_however_they_are_written(text: str, moment: str) -> None:
     assert cli_decide._moment(text).isoformat() == moment
 
 
@@ -192,7 +225,8 @@ def test_show_says_what_the_ledger_says_of_a_held_run(
     """Whoever answers may be killed before the run's folder says so; it said `hold` and how to answer for good."""
     monkeypatch.setattr(table, "stamps_of", lambda _: [])
     name = outcome.model_name
-    held = last = tasks.ledger.append("decision", name, {"outcome": "hold", "version": "2", "reasons": ["first"]})
+    first = {"outcome": "hold", "version": "2", "reasons": ["first"], "approval_hours": 24}
+    held = last = tasks.ledger.append("decision", name, first)
     for kind in after:
         body = {"version": "2", "because": last.hash, "decision": held.hash, "by": "ann", "reason": "why"}
         last = tasks.ledger.append(kind, name, {**body, "outcome": "hold"})
@@ -207,7 +241,9 @@ def test_show_says_what_the_ledger_says_of_a_held_run(
     assert told["decision_reasons"][0].startswith(said)
     assert run(["show"]) == 0
     answerable = decision == "hold" and after != ["decision"]
-    assert ("evenhand approve" in capsys.readouterr().out) == answerable
+    shown = capsys.readouterr().out
+    assert ("evenhand approve" in shown) == answerable
+    assert (f"until {answer_until(held)}; after that nobody can" in shown) == answerable
 
 
 def test_show_says_what_the_folder_says_where_the_ledger_does_not_answer(

@@ -15,11 +15,16 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.events.actions import DoNothing
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Suspended
 
+import tasks.ledger as kept
 from deployments.deploy import deploy
 from evenhand.config import load_service
+from evenhand.decision.ledger import Kind
 from evenhand.exceptions import ConfigError
+from flows.approval import end_waits_in_vain
+from tasks.ledger import table
 
 from .conftest import ROOT
 
@@ -112,6 +117,33 @@ def test_runs_of_a_model_that_is_named_no_longer_say_what_to_do(
     assert [state.type.value for state in states] == ["CANCELLED", "CANCELLED", "COMPLETED"]
     assert f"evenhand approve {str(held.id)[:8]} --reason WHY" in states[0].message
     assert "not started" in states[1].message
+    again()
+
+
+@pytest.mark.parametrize("kind", ["approval", "rejection"])
+def test_a_run_whose_answer_was_given_elsewhere_is_ended_with_it(
+    kind: Kind, client: Client, again: Callable[[], dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It went on asking on Prefect's page, and failed there at the end of its time."""
+    monkeypatch.setenv("EVENHAND_HOME", str(tmp_path))
+    monkeypatch.setenv("EVENHAND_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
+    monkeypatch.setattr(table, "stamps_of", lambda _: [])
+    found = retrain(client)
+    answered, waits = (client.create_flow_run_from_deployment(found.id) for _ in range(2))
+    for run in (answered, waits):
+        client.set_flow_run_state(run.id, Suspended(), force=True)
+        body = {"outcome": "hold", "version": "1", "flow_run_id": str(run.id), "run_id": "r"}
+        decision = kept.append("decision", f"model-of-{run.id}", body)
+        if run == answered:
+            kept.append(kind, decision.model, {"decision": decision.hash, "version": "1", "by": "ann", "reason": "why"})
+        with temporary_settings({PREFECT_API_URL: str(client.api_url)}):
+            end_waits_in_vain(decision.model)
+    states = [client.read_flow_run(run.id).state for run in (answered, waits)]
+    said = {"approval": "Approved", "rejection": "Rejected"}[kind]
+    assert [(state.type.value, state.name) for state in states] == [("CANCELLED", said), ("PAUSED", "Suspended")]
+    assert f"was {said.lower()} on" in states[0].message
+    for run in (answered, waits):
+        client.delete_flow_run(run.id)
     again()
 
 

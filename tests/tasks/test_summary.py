@@ -67,5 +67,8 @@ def test_a_limit_that_no_trial_keeps_is_read_first_and_stands_on_the_pages(tmp_p
     head = {"model_version": "1", "alias": "challenger", "decision": "hold", "decision_reasons": []}
     page = _summary_page({**head, "summary": summary})
     assert "\nthe best of 4 trials\n- search: No trial keeps the limit" in page
+    assert "A person can answer" not in page
+    held = _summary_page({**head, "summary": summary, "answer_until": "2026-01-12 08:30 UTC"})
+    assert "- A person can answer until 2026-01-12 08:30 UTC." in held
     without = _notes({"fitted": tmp_path}, {**search, "fairness": None})
     assert without == ["calibration none: good"]
