@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -105,9 +105,23 @@ def verify() -> int:
                 _say(f"stamped: version {live.version} of {name} is live and did not carry its newest record: whoever "
                      "made that was killed before; it does now")  # fmt: skip
         last = everything[-1] if everything else None
+        if last is not None and (said := _ahead(last)):
+            _say(said)
         newest = f", the newest {last.hash[:12]} of {last.at[:16]} UTC" if last is not None else ""
         _say(f"the ledger is whole: {len(everything)} records{newest}")
     return 2 if found else 0
+
+
+def _ahead(newest: "Record") -> str:
+    """What is wrong with the time of the newest record, where it lies ahead of this machine's clock; "" otherwise."""
+    ahead = datetime.fromisoformat(newest.at) - datetime.now(UTC)
+    if ahead <= timedelta(minutes=1):
+        return ""
+    return (
+        f"ahead: record {newest.sequence} is dated {newest.at[:16]} UTC, and the clock here is {ahead.days} days and "
+        f"{ahead.seconds // 60} minutes behind that: it is wrong, or one was when a record was made. Until then every "
+        "record gets that time, with its own clock's beside it as `clock`, and `at` finds none of them earlier"
+    )
 
 
 def _unfinished(order: "Record", live: str | None) -> str:
@@ -131,6 +145,8 @@ def live_at(moment: str, *, model: str | None, as_json: bool) -> int:
     at, everything = _moment(moment), records()
     models = [model] if model else sorted({record.model for record in everything})
     found = {name: was_live(everything, name, at) for name in models}
+    if everything and (said := _ahead(everything[-1])):
+        console(stderr=True).print(Text(plain(said)), soft_wrap=True)
     if as_json:
         values = {name: live and {"version": live.version, "since": live.since,
                                   "cause": live.cause.to_dict() if live.cause else None}

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
 from evenhand.exceptions import EvenhandError
@@ -146,7 +146,8 @@ def seal(
         What is recorded; `body` holds plain JSON values.
     now
         When, with its time zone; by default this moment. A clock that was set back does not count: the time of the
-        record before stands instead.
+        record before stands instead, and where that is more than a minute later, the clock's own in the body, as
+        ``clock``: one of the two is wrong.
 
     Raises
     ------
@@ -160,11 +161,12 @@ def seal(
     >>> second.sequence, second.previous == first.hash
     (2, True)
     """
-    at = (now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="microseconds")
-    if last is not None:
-        at = max(at, last.at)
+    moment = (now or datetime.now(UTC)).astimezone(UTC)
+    clock = moment.isoformat(timespec="microseconds")
+    at = clock if last is None else max(clock, last.at)
+    behind = last is not None and datetime.fromisoformat(last.at) - moment > timedelta(minutes=1)
     try:
-        plain = json.loads(json.dumps(dict(body), allow_nan=False))
+        plain = json.loads(json.dumps({**body, **({"clock": clock} if behind else {})}, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise LedgerError(f"a record of kind {kind!r} holds what JSON does not know: {error}") from error
     place, previous = (1, GENESIS) if last is None else (last.sequence + 1, last.hash)

@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal
@@ -142,6 +143,27 @@ def test_a_damaged_ledger_is_neither_answered_from_nor_exported_over_what_is_who
     assert lines[0] == json.loads(whole.splitlines()[0])
     assert run(["ledger", "export", "--model", "nope", "--damaged"]) == 2
     assert "no record of model 'nope'" in capsys.readouterr().err
+
+
+def test_a_newest_record_that_lies_ahead_of_the_clock_is_told(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "stamps_of", lambda _: [])
+    monkeypatch.setattr(tasks.ledger, "faults", lambda: ())
+    real = table.seal
+    ahead = datetime.now(UTC) + timedelta(days=400, minutes=9)
+    monkeypatch.setattr(table, "seal", lambda *record: real(*record, now=ahead))
+    tasks.ledger.append("look", "loans", {"look": 1, "audit": "1"})
+    monkeypatch.setattr(table, "seal", real)
+    tasks.ledger.append("look", "loans", {"look": 2, "audit": "1"})
+    assert run(["ledger", "verify"]) == 0
+    said = f"ahead: record 2 is dated {ahead:%Y-%m-%dT%H:%M} UTC, and the clock here is 400 days and 8 minutes behind"
+    assert said in capsys.readouterr().out
+    assert run(["ledger", "at", "2026-01-01"]) == 0
+    told = capsys.readouterr()
+    assert (said in told.err, told.out) == (True, "loans: no version was live\n")
+    [first, second] = tasks.ledger.records()
+    assert (second.at, second.body["clock"][:10]) == (first.at, f"{datetime.now(UTC):%Y-%m-%d}")
 
 
 def test_every_kind_of_look_is_listed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

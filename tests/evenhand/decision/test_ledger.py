@@ -73,6 +73,8 @@ def test_a_clock_that_was_set_back_does_not_count() -> None:
     first = seal(None, "look", "loans", {}, now=late)
     second = seal(first, "look", "loans", {}, now=late - timedelta(days=30))
     assert second.at == first.at
+    assert second.body == {"clock": "2026-01-30T00:00:00.000000+00:00"}, "one of the two clocks was wrong"
+    assert seal(first, "look", "loans", {}, now=late - timedelta(seconds=59)).body == {}
     assert find_faults([first, second]) == ()
 
 
