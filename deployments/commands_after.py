@@ -122,12 +122,17 @@ def audit(
     weight: Annotated[str, Parameter(show_default=False)] = "",
     frequency: Annotated[str, Parameter(show_default=False)] = "",
     bins: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
+    trust_model: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    config: Path | None = None,
     gate: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
     record: Annotated[bool, Parameter(show_default=False)] = True,
     as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
 ) -> int:
     """Compare decisions between groups, of a registered version on any rows or of files of predictions.
+
+    A version that Evenhand did not make needs --trust-model, and --config or the options of --predictions that say what
+    its rows mean.
 
     Nothing is trained. With --gate it ends with 0 for PASS, 3 for INCONCLUSIVE and 4 for FAIL, the worst of all
     policies; without, with 0 for every verdict.
@@ -160,6 +165,10 @@ def audit(
         The column that says how often a row was observed, in whole numbers: of a file of counts.
     bins
         Edges of bands of a numeric sensitive column, as age=25,40,62; may be given more than once.
+    trust_model
+        Load a version that Evenhand did not make. This runs the code stored in it, with all that you may do here.
+    config
+        With --trust-model: a configuration whose section `data` says what the rows mean, and `audit` how to judge.
     gate
         Let the exit code say the verdict.
     output
@@ -186,6 +195,8 @@ def audit(
         frequency=frequency,
         bins=bins,
         policies=policies,
+        trust_model=trust_model,
+        config=config,
         output=output,
         record=record,
     )

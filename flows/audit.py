@@ -1,4 +1,4 @@
-"""An audit without any training: a registered version on any rows, or files of predictions."""
+"""An audit without any training: a registered version on any rows, whoever made it, or files of predictions."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,18 +9,27 @@ from uuid import uuid4
 
 from prefect import flow
 
-from evenhand.config import AuditConfig, SourceConfig
+from evenhand.config import AuditConfig, Config, SourceConfig
 from evenhand.config.load import parse_config
 from evenhand.events import Event
+from evenhand.exceptions import ModelError
 from evenhand.fairness.columns import PredictionColumns
 from flows.session import own_run, watched
-from tasks.assess import PredictionFiles, VersionOnRows, assess
+from tasks.assess import ForeignOnRows, PredictionFiles, VersionOnRows, assess
 from tasks.ingest import ingest_data
-from tasks.ledger import live_version, read_decided
+from tasks.ledger import live_version, read_decided, read_undecided
 from tasks.step import home
 from tasks.tracking import RunRef
 
-__all__ = ["audit_predictions", "audit_version", "audit_version_on", "run_audit_predictions", "run_audit_version"]
+__all__ = [
+    "audit_foreign",
+    "audit_predictions",
+    "audit_version",
+    "audit_version_on",
+    "run_audit_foreign",
+    "run_audit_predictions",
+    "run_audit_version",
+]
 
 
 @flow(name="audit", flow_run_name="audit {model} {version}", validate_parameters=True, persist_result=False)
@@ -68,6 +77,48 @@ def audit_version_on(
     rows = ingest_data(config.data.model_copy(update={"source": source, "name": ""}), known.contract, held=False)
     with _run_of(known.model, known.name, record=record) as run:
         return assess(VersionOnRows(known, rows), asked, _folder(folder, known.model), seed=config.seed, run=run)
+
+
+@flow(name="audit", flow_run_name="audit {model} {version}", validate_parameters=False, persist_result=False)
+def audit_foreign(
+    model: str,
+    config: Config,
+    *,
+    trust_model: bool,
+    version: str = "",
+    weight: str = "",
+    frequency: str = "",
+    classes: tuple[str, ...] = (),
+    folder: str = "",
+    record: bool = True,
+) -> dict[str, Any]:
+    """Audit a registered version that Evenhand did not make, which runs the code that is stored in it.
+
+    Args:
+        model: The registered name.
+        config: Where the rows come from and what they mean, the policies, and how looks share the error; what is of
+            training is not read.
+        trust_model: That a person trusts whoever made the model. Without it nothing is loaded.
+        version: A version's number.
+        weight: The column of sampling weights.
+        frequency: The column that says how often a row was observed.
+        classes: Every label that there is, where the model does not say so.
+        folder: Where the page and the figures go.
+        record: Whether an MLflow run keeps them too.
+    """
+    if not trust_model:
+        raise ModelError(
+            f"loading {model} would run the code that is stored in it: say that you trust it (--trust-model), or write "
+            "its predictions to a file and audit these with --predictions"
+        )
+    known = read_undecided(model, version or live_version(model))
+    # Without a signature the columns show once it is loaded, and that is after the rows were read.
+    extra = [weight, frequency, *config.audit.legitimate_factors] if known.inputs else []
+    taken = [*(each.name for each in known.inputs), *(name for name in extra if name)]
+    rows = ingest_data(config.data, None, taken=taken)
+    what = ForeignOnRows(known, rows, config, weight, frequency, classes)
+    with _run_of(known.model, known.name, record=record) as run:
+        return assess(what, config.audit, _folder(folder, known.model), seed=config.seed, run=run)
 
 
 @flow(name="audit", flow_run_name="audit {name}", validate_parameters=False, persist_result=False)
@@ -123,6 +174,21 @@ def run_audit_version(*args: Any, on_event: Callable[[Event], None] | None = Non
     """
     with watched(on_event):
         found: dict[str, Any] = audit_version(*args, **kwargs)
+    return found
+
+
+def run_audit_foreign(*args: Any, on_event: Callable[[Event], None] | None = None, **kwargs: Any) -> dict[str, Any]:
+    """Run :func:`audit_foreign` in this process, with its arguments.
+
+    Parameters
+    ----------
+    args, kwargs
+        As :func:`audit_foreign` takes them.
+    on_event
+        Called with each event, in this thread.
+    """
+    with watched(on_event):
+        found: dict[str, Any] = audit_foreign(*args, **kwargs)
     return found
 
 

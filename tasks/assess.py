@@ -1,31 +1,35 @@
-"""Audit what is there already: a registered version on any rows, or a file of predictions. Nothing is trained."""
+"""Audit what is there already: a registered version on any rows, by whomever, or predictions. Nothing is trained."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from evenhand.config import AuditConfig
+from evenhand.config import AuditConfig, Config
 from evenhand.data.contract import Contract
 from evenhand.data.contract_parts import ContractTally
 from evenhand.data.dataset import Dataset
 from evenhand.data.digest import row_digests
 from evenhand.data.people import one_row_each
 from evenhand.data.snapshot import read_dataset
-from evenhand.exceptions import StoreError
+from evenhand.exceptions import DataError, StoreError, nearest, shorten
 from evenhand.fairness import BiasDetector
 from evenhand.fairness.columns import PredictionColumns, detector_of
 from evenhand.fairness.page import render_page
 from evenhand.fairness.tables import audit_figures, audit_sentence, group_table, policy_table, worst_verdict
+from evenhand.modeling.foreign import TAKEN, ForeignModel, typed_label
 from evenhand.plotting import figure_to_svg
 from evenhand.store import Ref, write_text
-from tasks.ledger import load_decided, take_look
-from tasks.step import load_part, markdown, note, step, store, table, write_json
+from tasks.ledger import Look, load_decided, take_look
+from tasks.registry import Foreign, load_foreign
+from tasks.step import load_part, markdown, note, read_json, step, store, table, write_json
 from tasks.tracking import File, Metrics, RunRef, Table, Tags, log, metric_name
 from tasks.tracking.reading import Registered
 
-__all__ = ["PredictionFiles", "VersionOnRows", "assess"]
+__all__ = ["ForeignOnRows", "PredictionFiles", "VersionOnRows", "assess"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,32 @@ class PredictionFiles:
 
 
 @dataclass(frozen=True)
+class ForeignOnRows:
+    """A registered version that others made, and the snapshot of the rows that it is audited on.
+
+    Attributes
+    ----------
+    known
+        The version.
+    rows
+        A snapshot that keeps the columns that it takes as they were read.
+    config
+        What the rows mean, and how looks share the error.
+    weight, frequency
+        The columns of sampling weights, and of how often a row was observed; "" without.
+    classes
+        Every label that there is, as text, where the model has no classes of its own.
+    """
+
+    known: Foreign
+    rows: Ref
+    config: Config
+    weight: str = ""
+    frequency: str = ""
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class _Prepared:
     """What is audited: counted, described, and at which share of a policy's level it is judged."""
 
@@ -58,7 +88,12 @@ class _Prepared:
 
 @step("audit", "Compares decisions between groups and their intersections, and judges them by the declared policies.")
 def assess(
-    what: VersionOnRows | PredictionFiles, audit: AuditConfig, folder: Path, *, seed: int = 0, run: RunRef | None = None
+    what: VersionOnRows | ForeignOnRows | PredictionFiles,
+    audit: AuditConfig,
+    folder: Path,
+    *,
+    seed: int = 0,
+    run: RunRef | None = None,
 ) -> dict[str, Any]:
     """A page, the whole report as JSON and a table of every group, in a folder.
 
@@ -80,7 +115,7 @@ def assess(
     dict
         The worst ``verdict`` of the policies (None without any), the verdicts, a sentence and the files.
     """
-    ready = _version(what, audit) if isinstance(what, VersionOnRows) else _predictions(what)
+    ready = _prepared(what, audit)
     report = ready.detector.detect_bias(
         depth=audit.depth,
         min_group_size=audit.min_group_size,
@@ -121,6 +156,12 @@ def assess(
     }
 
 
+def _prepared(what: VersionOnRows | ForeignOnRows | PredictionFiles, audit: AuditConfig) -> _Prepared:
+    if isinstance(what, VersionOnRows):
+        return _version(what, audit)
+    return _foreign(what, audit) if isinstance(what, ForeignOnRows) else _predictions(what)
+
+
 def _predictions(what: PredictionFiles) -> _Prepared:
     columns = what.columns
     facts = {
@@ -136,24 +177,68 @@ def _version(what: VersionOnRows, audit: AuditConfig) -> _Prepared:
     known = what.known
     rows = read_dataset(store().folder(what.rows) / "rows.parquet")
     _hold(known, rows)
-    rows, repeated = _independent(known, rows)
+    rows, repeated = _independent(known.config, rows)
     model = load_decided(known.model, known.version)
     detector = BiasDetector(model, rows, legitimate_factors=audit.legitimate_factors)
-    look, share = _look(known, rows, audit, detector)
-    facts = {
-        "model": known.name,
+    look = _look(known, known.config, known.tags["evenhand.file_digest"], rows, audit, detector)
+    facts = _facts(known.name, rows, look)
+    spent = [] if look.share else [_SPENT]
+    return _Prepared(detector, f"Audit of {known.name}", facts, [*spent, *repeated, *_overlap(known, rows)], look.share)
+
+
+def _facts(name: str, rows: Dataset, look: Look) -> dict[str, str]:
+    by = f"{look.number} of the audits of this model, by the ledger"
+    return {
+        "model": name,
         "rows": f"{len(rows):,} of {rows.name}, digest {rows.digest[:12]}",
-        "look": f"{look} of the audits of this model, by the ledger; it may spend {share:.3g} of each policy's level",
+        "look": f"{by}; it may spend {look.share:.3g} of each policy's level",
     }
-    spent = [] if share else [_SPENT]
-    return _Prepared(detector, f"Audit of {known.name}", facts, [*spent, *repeated, *_overlap(known, rows)], share)
 
 
-def _independent(known: Registered, rows: Dataset) -> tuple[Dataset, list[str]]:
+def _foreign(what: ForeignOnRows, audit: AuditConfig) -> _Prepared:
+    known, config = what.known, what.config.model_dump(mode="json")
+    folder = store().folder(what.rows)
+    rows, repeated = _independent(config, read_dataset(folder / "rows.parquet"))
+    factors = {TAKEN + name: name for name in audit.legitimate_factors}
+    labels = [typed_label(label, rows.y) for label in what.classes]
+    features = read_json(folder / "about.json")["features"]
+    with load_foreign(known) as loaded:
+        model = ForeignModel(loaded, known.name, inputs=known.inputs, features=features, labels=labels)
+        detector = BiasDetector(
+            model,
+            replace(rows, X=rows.X.rename(columns=factors)),
+            sample_weight=_weights(rows, what.weight),
+            frequency_weight=_weights(rows, what.frequency),
+            legitimate_factors=audit.legitimate_factors,
+        )
+    look = _look(known, config, known.digest, rows, audit, detector)
+    scores = "labels and probabilities" if hasattr(model, "predict_proba") else "labels alone, so no scores are audited"
+    facts = {
+        **_facts(known.name, rows, look),
+        "made by": f"others; loaded as {known.flavor} by running its code, as was asked for; it gives {scores}",
+        "model files": f"digest {known.digest[:12]}",
+    }
+    spent = [] if look.share else [_SPENT]
+    return _Prepared(detector, f"Audit of {known.name}", facts, [*spent, *repeated, _UNKNOWN_ROWS], look.share)
+
+
+_UNKNOWN_ROWS = "Whether the model was trained on some of these rows is not known: others made it."
+
+
+def _weights(rows: Dataset, column: str) -> pd.Series | None:
+    if not column:
+        return None
+    if TAKEN + column not in rows.X:
+        names = [str(name).removeprefix(TAKEN) for name in rows.X.columns]
+        raise DataError(f"the rows have no column {shorten(column)} of weights: {nearest(column, names)}")
+    return rows.X[TAKEN + column]
+
+
+def _independent(config: Mapping[str, Any], rows: Dataset) -> tuple[Dataset, list[str]]:
     """One row of each person, as the model's own evidence was made, and what to say of the others."""
     alone = one_row_each(rows)
     others = int((~alone).sum())
-    if not others or known.config["split"].get("people", "one") == "all":
+    if not others or config["split"].get("people", "one") == "all":
         return rows, []
     said = f"{others:,} further rows of people of whom one row is judged: rows of one person depend on one another."
     return rows.take(alone), [said]
@@ -175,12 +260,18 @@ _ANY_ROWS = {"audit": "any rows"}
 """Audits of one model share one error, whatever rows they are of: the data of every week are others."""
 
 
-def _look(known: Registered, rows: Dataset, audit: AuditConfig, detector: BiasDetector) -> tuple[int, float]:
-    """The number of this look, kept in the ledger before anything is seen, and its share of alpha."""
-    seen = {"rows": rows.digest, "model": known.tags["evenhand.file_digest"], "counted": int(detector.counts.n)}
+def _look(
+    known: Registered | Foreign,
+    config: Mapping[str, Any],
+    digest: str,
+    rows: Dataset,
+    audit: AuditConfig,
+    detector: BiasDetector,
+) -> Look:
+    """The look, kept in the ledger before anything is seen: its number and its share of alpha."""
+    seen = {"rows": rows.digest, "model": digest, "counted": int(detector.counts.n)}
     by = {"audit": known.version}
-    look = take_look(known.model, known.config, rows=_ANY_ROWS, seen=seen, policies=audit.policies, by=by)
-    return look.number, look.share
+    return take_look(known.model, config, rows=_ANY_ROWS, seen=seen, policies=audit.policies, by=by)
 
 
 def _overlap(known: Registered, rows: Dataset) -> list[str]:

@@ -1,6 +1,6 @@
 """Read the rows, hold them to their contract, and keep a snapshot."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from evenhand.config import DataConfig
 from evenhand.data.build import build_dataset
 from evenhand.data.contract import Contract, check_key
 from evenhand.data.dataset import Dataset
-from evenhand.data.digest import row_digests
+from evenhand.data.digest import content_digest, row_digests
 from evenhand.data.finding import Finding
 from evenhand.data.frames import Decimal, Known
 from evenhand.data.reading import known_kinds
@@ -23,6 +23,7 @@ from evenhand.data.sources import read_source
 from evenhand.data.target import cut_target, require_favorable_label
 from evenhand.data.unbuilt import refuse_with_contract
 from evenhand.exceptions import DataError
+from evenhand.modeling.foreign import TAKEN
 from evenhand.store import Ref
 from tasks.step import note, once, reading, step, store, write_json
 
@@ -30,7 +31,13 @@ __all__ = ["ingest_data", "load_rows", "read_rows"]
 
 
 @step("ingest", "Reads the rows, compares them with the model's data contract, and keeps a snapshot.")
-def ingest_data(data: DataConfig, contract: Mapping[str, Any] | None, *, held: bool = True) -> Ref:
+def ingest_data(
+    data: DataConfig,
+    contract: Mapping[str, Any] | None,
+    *,
+    held: bool = True,
+    taken: Sequence[str] | None = None,
+) -> Ref:
     """The rows as a snapshot in the store, known by the digest of their content.
 
     Parameters
@@ -41,6 +48,10 @@ def ingest_data(data: DataConfig, contract: Mapping[str, Any] | None, *, held: b
         What the model's first data promised; None at first sight, or when a new contract is asked for.
     held
         Whether rows that break the contract are refused; else it only says which columns are numbers and which text.
+    taken
+        Columns that are kept as they were read in place of the features, whatever their role: a model that others made
+        may take the sex. Their names begin with :data:`evenhand.modeling.foreign.TAKEN`. () keeps all that are not
+        excluded.
 
     Raises
     ------
@@ -48,15 +59,17 @@ def ingest_data(data: DataConfig, contract: Mapping[str, Any] | None, *, held: b
         With every violation.
     """
     promised = None if contract is None else Contract.from_dict(contract)
-    rows, sample, decimal = _load(data, promised, held=held)
+    rows, sample, decimal, features = _load(data, promised, held=held, taken=taken)
     if promised is not None:
         rows = _in_order(promised.as_promised(rows))
     about = data.model_dump(mode="json", exclude={"source", "contract"})
     sampled = None if sample is None else sample.to_dict()
-    parts = {"rows": rows.digest, "data": about, "sampled": sampled}
-    ref = once("ingest", parts, lambda folder: _write(folder, rows, data, sampled, decimal))
+    parts: dict[str, Any] = {"rows": rows.digest, "data": about, "sampled": sampled}
+    parts |= {} if taken is None else {"taken": list(taken)}
+    described = {"sampled": sampled, "decimal": decimal, "features": features}
+    ref = once("ingest", parts, lambda folder: _write(folder, rows, data, described))
     drawn = "" if sample is None or sample.complete else f" of {sample.of:,}, a stratified sample"
-    note(f"{len(rows):,} rows{drawn}, {rows.X.shape[1]} features, {rows.task}, digest {rows.digest[:12]}")
+    note(f"{len(rows):,} rows{drawn}, {len(features)} features, {rows.task}, digest {rows.digest[:12]}")
     return ref
 
 
@@ -82,12 +95,14 @@ def load_rows(data: DataConfig, contract: Mapping[str, Any] | None = None, *, he
     return rows if promised is None or held else promised.as_promised(rows)
 
 
-def _load(data: DataConfig, promised: Contract | None, *, held: bool) -> tuple[Dataset, Sample | None, Decimal | None]:
-    """The rows; when they were drawn, how; and what stood before the decimals in a CSV file."""
+def _load(
+    data: DataConfig, promised: Contract | None, *, held: bool, taken: Sequence[str] | None = None
+) -> tuple[Dataset, Sample | None, Decimal | None, list[str]]:
+    """The rows; when they were drawn, how; what stood before the decimals in a CSV file; and the features."""
     source, contract = data.source, promised if held else None
     sensitive = {name: Sensitive.described(name, **each.model_dump()) for name, each in data.sensitive.items()}
     number = data.target if data.target_above is not None else None
-    frame, sample = _read(data, sensitive, known_kinds(promised, sensitive, number=number))
+    frame, sample = _read(data, sensitive, known_kinds(promised, sensitive, number=number), taken)
     decimal = frame.attrs.get("decimal")
     if data.target_above is not None:
         frame = cut_target(frame, target=data.target, above=data.target_above)
@@ -119,18 +134,32 @@ def _load(data: DataConfig, promised: Contract | None, *, held: bool) -> tuple[D
         )
         dropped = Finding("dropped_rows", data.target, message, float(sample.without_target))
         rows = replace(rows, findings=(dropped, *rows.findings))
-    return _in_order(rows), sample, decimal
+    features = [str(column) for column in rows.X.columns]
+    if taken is not None:
+        rows = _as_read(rows, frame, data, taken)
+    return _in_order(rows), sample, decimal, features
 
 
-def _read(data: DataConfig, sensitive: dict[str, Sensitive], known: Known) -> tuple[pd.DataFrame, Sample | None]:
+def _as_read(rows: Dataset, frame: pd.DataFrame, data: DataConfig, taken: Sequence[str]) -> Dataset:
+    """The same rows with the taken columns as they were read; those that are not there are for their taker to miss."""
+    kept = frame.loc[frame[data.target].notna()].reset_index(drop=True)
+    names = [name for name in kept.columns if name in taken or not (taken or name in data.exclude)]
+    found = replace(rows, X=kept[names].add_prefix(TAKEN))
+    return replace(found, digest=content_digest(found.to_frame()))
+
+
+def _read(
+    data: DataConfig, sensitive: dict[str, Sensitive], known: Known, taken: Sequence[str] | None
+) -> tuple[pd.DataFrame, Sample | None]:
     with reading(data.source) as source:
-        return _read_from({**source, "known": known, "unused": _unused(data, sensitive)}, data, sensitive)
+        return _read_from({**source, "known": known, "unused": _unused(data, sensitive, taken)}, data, sensitive)
 
 
-def _unused(data: DataConfig, sensitive: dict[str, Sensitive]) -> Callable[[str], bool]:
+def _unused(data: DataConfig, sensitive: dict[str, Sensitive], taken: Sequence[str] | None) -> Callable[[str], bool]:
     """Whether the configuration leaves a column out, so that it may hold anything."""
     roles = {data.target, data.key, data.time, data.group, *(c for how in sensitive.values() for c in how.columns)}
-    features = set(data.features)
+    roles |= set(taken or ())
+    features = set(data.features) if taken is None or taken else set()
 
     def unused(name: str) -> bool:
         return name not in roles and (name in data.exclude or (bool(features) and name not in features))
@@ -165,22 +194,20 @@ def _in_order(rows: Dataset) -> Dataset:
     return replace(rows.take(order), digest=rows.digest)
 
 
-def _write(
-    folder: Path, rows: Dataset, data: DataConfig, sampled: dict[str, Any] | None, decimal: Decimal | None
-) -> None:
+def _write(folder: Path, rows: Dataset, data: DataConfig, described: dict[str, Any]) -> None:
     write_dataset(rows, folder / "rows.parquet")
     about = {
         "name": rows.name,
         "digest": rows.digest,
         "rows": len(rows),
-        "sampled": sampled,
-        "decimal": decimal,
+        "sampled": described["sampled"],
+        "decimal": described["decimal"],
         "task": rows.task,
         "classes": [str(label) for label in rows.classes],
         "source": data.source.model_dump(mode="json", exclude_none=True),
         "description": data.description,
         "target": data.target,
-        "features": [str(name) for name in rows.X.columns],
+        "features": described["features"],
         "sensitive": {
             str(name): {str(group): int(n) for group, n in rows.sensitive_features[name].value_counts().items()}
             for name in rows.sensitive_features.columns

@@ -18,7 +18,7 @@ from tasks.ledger.champion import (
     where_stands,
 )
 from tasks.ledger.looks import Look, take_look
-from tasks.ledger.recorded import altered, load_decided, read_decided, refuse_altered
+from tasks.ledger.recorded import altered, load_decided, read_decided, read_undecided, refuse_altered
 from tasks.ledger.stamps import another_ledger, looked_elsewhere
 from tasks.ledger.table import append, head, identity, known_records, ledger_address, records, shown_address
 
@@ -40,6 +40,7 @@ __all__ = [
     "looked_elsewhere",
     "move_champion",
     "read_decided",
+    "read_undecided",
     "records",
     "refuse_altered",
     "restamp",

@@ -10,10 +10,10 @@ from typing import Any
 from evenhand.exceptions import ModelError
 from evenhand.store import digest_json
 from tasks.ledger.table import records
-from tasks.registry import load_registered
+from tasks.registry import Foreign, load_registered, read_foreign
 from tasks.tracking.reading import Registered, read_registered
 
-__all__ = ["altered", "load_decided", "read_decided", "refuse_altered"]
+__all__ = ["altered", "load_decided", "read_decided", "read_undecided", "refuse_altered"]
 
 _Files = Mapping[str, Any]
 
@@ -93,6 +93,30 @@ def load_decided(model: str, version: str) -> Any:
         When MLflow or the ledger does not answer.
     """
     return load_registered(model, version, recorded=_decided(model, version).get("model_digest"))
+
+
+def read_undecided(model: str, version: str | None) -> Foreign:
+    """A version that Evenhand neither made nor decided about, as its files describe it; nothing of it is run.
+
+    Parameters
+    ----------
+    model, version
+        As :func:`tasks.tracking.reading.read_registered` takes them.
+
+    Raises
+    ------
+    ModelError
+        When there is no such version, or Evenhand made it: its tags may be gone, while the ledger still knows it.
+    ServiceError
+        When MLflow or the ledger does not answer.
+    """
+    known = read_foreign(model, version)
+    if _decided(known.model, known.version):
+        raise ModelError(
+            f"{known.name} has no tag of Evenhand's in MLflow, and the ledger has a decision about it: it was altered; "
+            f"it was not loaded. Restore it from a backup, or `evenhand rollback {known.model}`"
+        )
+    return known
 
 
 def altered(model: str, version: str) -> str:

@@ -10,16 +10,18 @@ from typing import Any
 from evenhand.exceptions import ConfigError, ModelError, nearest, shorten
 from evenhand.store import digest_file
 from tasks.tracking.delivery import ask
-from tasks.tracking.service import client, gone, possible_version, reachable, unknown
+from tasks.tracking.service import address, client, gone, possible_version, reachable, unknown
 
 __all__ = [
     "Registered",
     "fetch_artifacts",
     "fetch_model",
     "model_file",
+    "model_folder",
     "read_artifact",
     "read_metrics",
     "read_registered",
+    "registered_version",
     "version_of_run",
 ]
 
@@ -84,11 +86,13 @@ def read_registered(model: str, version: str | None) -> Registered:
     """
     with reachable():
         ask()
-        found = _version(model, version)
+        found = registered_version(model, version)
         run_id = str(found.tags.get("evenhand.run_id") or found.run_id or "")
         if "evenhand.file_digest" not in found.tags or not run_id:
             raise ModelError(
-                f"{model} version {found.version} was not registered by Evenhand, which knows nothing of it"
+                f"{model} version {found.version} was not registered by Evenhand, which knows nothing of it: "
+                "`evenhand audit` judges it with --trust-model, which runs the code that is stored in it, or judges a "
+                "file of its predictions with --predictions"
             )
         return Registered(
             model=model,
@@ -102,7 +106,19 @@ def read_registered(model: str, version: str | None) -> Registered:
         )
 
 
-def _version(model: str, version: str | None) -> Any:
+def registered_version(model: str, version: str | None) -> Any:
+    """MLflow's entry of a version, whoever registered it.
+
+    Parameters
+    ----------
+    model, version
+        As :func:`read_registered` takes them.
+
+    Raises
+    ------
+    ModelError
+        When there is none; it names those there are.
+    """
     from mlflow.exceptions import MlflowException
 
     if not version or not possible_version(version):
@@ -189,13 +205,36 @@ def model_file(found: Any, folder: Path) -> Path:
     return file
 
 
+def model_folder(found: Any, folder: Path) -> Path:
+    """All files of a version, whoever registered it; nothing is compared or run.
+
+    Parameters
+    ----------
+    found
+        MLflow's entry.
+    folder
+        Where they go.
+
+    Raises
+    ------
+    ModelError
+        When they are gone.
+    """
+    logged = str(found.source).startswith("models:/")
+    if logged:
+        place = client().get_logged_model(found.source.removeprefix("models:/")).artifact_location
+    else:
+        place = client().get_model_version_download_uri(found.name, found.version)
+    return _downloaded(place, folder, f"{found.name} version {found.version}")
+
+
 def _downloaded(place: str, folder: Path, name: str) -> Path:
-    """A file of a version's model at an address of MLflow's store."""
+    """A file of a version's model, or all of them, at an address of MLflow's store."""
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
     try:
-        return Path(download_artifacts(place, dst_path=str(folder)))
+        return Path(download_artifacts(place, dst_path=str(folder), tracking_uri=address()))
     except (MlflowException, FileNotFoundError) as error:
         if not (isinstance(error, FileNotFoundError) or gone(error)):
             raise
