@@ -253,7 +253,9 @@ def _decisions(observation: Observation | None, reference: Reference, min_rows: 
     favorable = reference.favorable_label
     if observation is None or observation.decisions is None or observation.n < min_rows or favorable is None:
         return None
-    return BiasDetector.from_counts(observation.decisions, favorable_label=favorable)
+    # Where the model gives everybody one label, the others are labels all the same.
+    told: dict[str, Any] = {"favorable_label": favorable, "classes": reference.classes}
+    return BiasDetector.from_counts(observation.decisions, **told)
 
 
 def _silence(

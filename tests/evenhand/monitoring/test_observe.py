@@ -254,3 +254,39 @@ def test_new_data_without_a_row_are_refused_and_need_no_hundreds(tmp_path: Path,
         pass
     with pytest.raises(DataError, match="no rows: give at least one"), open_batch({"path": str(file)}):
         pass
+
+
+class Ruled:
+    """A model that decides by a number and a category, and takes nothing else for either."""
+
+    def __init__(self, cut: float = 0.0) -> None:
+        self.cut, self.asked = cut, 0
+
+    def predict(self, X: pd.DataFrame, people: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        self.asked += len(X)
+        np.isnan(np.asarray(X["x0"], dtype=np.float64))
+        if not np.isfinite(X["x0"].dropna()).all():
+            raise ValueError("Input X contains infinity")
+        if pd.api.types.is_numeric_dtype(X["region"]):
+            raise TypeError("isnan is not supported for the input types")
+        assert len(X) == len(people)
+        score = 1 / (1 + np.exp(-X["x0"].fillna(0).to_numpy()))
+        return (X["x0"].fillna(0).to_numpy() > self.cut).astype(int), score
+
+    def attribute(self, X: pd.DataFrame, people: pd.DataFrame) -> None:
+        self.predict(X, people)
+
+
+SEX = Layout(sensitive={"sex": Sensitive(column="sex")}, key="id")
+
+
+@pytest.mark.parametrize("cut", [np.inf, -np.inf])
+def test_a_model_that_gives_everybody_one_label_is_judged(reference: Reference, cut: float) -> None:
+    """The worst change of all once ended the look: the other label is the model's, though nobody has it."""
+    seen = observe(as_batch(World().frame(600, 3)), reference, SEX, champion=Ruled(cut))
+    judged = judge_look(seen, None, reference, ["statistical"], looks=52, min_rows=200)
+    assert [each.evidence for each in judged.policies] == ["decisions"]
+    rates = judged.reports["decisions"].audits["sex"].groups
+    assert {group.metrics["selection_rate"].value for group in rates.values()} == {float(cut < 0)}
+    signals = assess_signals(reference, seen, None, alpha=0.001)
+    assert "prediction" in {signal.name for signal in signals if signal.alarm}
