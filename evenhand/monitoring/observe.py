@@ -10,11 +10,13 @@ import pandas as pd
 from evenhand.data.contract import Contract
 from evenhand.data.dataset import UNKNOWN
 from evenhand.data.frames import plain_frame
-from evenhand.data.sensitive import derive_sensitive
+from evenhand.data.sensitive import Sensitive, derive_sensitive
+from evenhand.exceptions import DataError
 from evenhand.fairness.counts import CountTable, merge
 from evenhand.fairness.groups import encode_groups, encode_labels
 from evenhand.fairness.rows import count_rows
 from evenhand.monitoring.batches import Batch
+from evenhand.monitoring.decidable import Undecided, as_learned
 from evenhand.monitoring.observation import Champion, Layout, Observation
 from evenhand.monitoring.plain import as_text, outcome_texts, plain_part, regular
 from evenhand.monitoring.profile import ColumnProfile
@@ -118,6 +120,7 @@ class _Counter:
         self._decisions: list[CountTable] = []
         self._notes: dict[str, None] = dict.fromkeys(notes)
         self._n = self._strange = 0
+        self._undecided = Undecided()
         # A stray value of a sensitive attribute is a finding and no reason to stop watching.
         self._people = {
             name: replace(how, otherwise=UNKNOWN) if how.labels is not None and how.otherwise is None else how
@@ -128,7 +131,7 @@ class _Counter:
         """Count the rows of a part that count; what may be kept of all its rows comes back."""
         rows = regular(part.rows)
         if self._schema is not None:
-            self._schema.add(rows)
+            self._schema.add(rows, part.rows)
         people = self._groups_of(rows)
         labels, score = self._predictions(rows, people)
         told = {"prediction": labels, "score": None if self._reference.score is None else score}
@@ -139,6 +142,8 @@ class _Counter:
         kept |= {f"group:{name}": people[name] for name in people.columns}
         frame = pd.DataFrame(kept, index=range(len(rows)))
         self._tally(rows, people, frame, part.counted)
+        if "prediction" in kept:  # with a label that is none of the model's no outcome is compared
+            frame["prediction"] = frame["prediction"].where(frame["prediction"].isin(list(self._reference.classes)))
         named = {"key": part.keys, "person": part.people}
         return frame.assign(**{name: hashes.array for name, hashes in named.items() if hashes is not None})
 
@@ -155,14 +160,22 @@ class _Counter:
                 self._count("groups", self._reference.groups[name], people[name])
         if "prediction" in said.columns:
             self._count("prediction", self._reference.prediction, said["prediction"])
-            if len(people.columns):
-                coded = encode_labels(said["prediction"], name="prediction")
-                table = count_rows(encode_groups(people, part=True), coded, coded)
-                self._decisions = [merge([*self._decisions, table])]
+            self._decide(people, said["prediction"])
         if "score" in said.columns and self._reference.score is not None:
             self._count("score", self._reference.score, said["score"])
         if "target" in said.columns and said["target"].notna().any():
             self._count("target", self._reference.target, said["target"].dropna())
+
+    def _decide(self, people: pd.DataFrame, labels: pd.Series) -> None:
+        """Add the decisions by group, of the rows that have one."""
+        decided = labels.isin(list(self._reference.classes))
+        if not len(people.columns) or not decided.any():
+            return
+        if not decided.all():
+            people, labels = people[decided], labels[decided]
+        coded = encode_labels(labels, name="prediction")
+        table = count_rows(encode_groups(people, part=True), coded, coded)
+        self._decisions = [merge([*self._decisions, table])]
 
     def result(self, sample: pd.DataFrame | None) -> Observation:
         """What was counted, with the attributions of a sample."""
@@ -171,6 +184,10 @@ class _Counter:
             found.setdefault(role, {})[name] = profile
         if self._strange:
             self._notes[f"{self._strange:,} predictions have a label that the model does not give"] = None
+        if self._undecided.all:  # that nothing was decided is no change of the decisions
+            found = {role: each for role, each in found.items() if role not in ("prediction", "score")}
+        if self._undecided.rows:
+            self._notes[self._undecided.note()] = None
         reasons, explained = self._attributions(sample)
         single = {role: next(iter(found.get(role, {}).values()), None) for role in ("prediction", "score", "target")}
         return Observation(
@@ -209,7 +226,16 @@ class _Counter:
     def _people_of(self, part: pd.DataFrame) -> pd.DataFrame:
         """The sensitive attributes for which the data has the columns."""
         there = {name: how for name, how in self._people.items() if set(how.columns) <= set(part.columns)}
-        return derive_sensitive(part, there).reset_index(drop=True)
+        groups = {name: self._groups(part, name, how) for name, how in there.items()}
+        return pd.DataFrame(groups, index=range(len(part)))
+
+    def _groups(self, part: pd.DataFrame, name: str, how: Sensitive) -> pd.Series:
+        """The groups of one attribute; where its column holds what tells none, nobody's group is known."""
+        try:
+            return derive_sensitive(part, {name: how})[name].reset_index(drop=True)
+        except DataError as error:
+            self._notes[f"nobody's group is known: {error}"] = None
+            return pd.Series(UNKNOWN, index=range(len(part)), name=name, dtype="str")
 
     def _predictions(
         self, part: pd.DataFrame, people: pd.DataFrame
@@ -217,7 +243,7 @@ class _Counter:
         """Labels as text and favorable scores: those in the data, or the champion's."""
         given, scored = self._layout.prediction, self._layout.score
         if given is not None and given in part.columns:
-            score = None if scored not in part.columns else part[scored].to_numpy(dtype=np.float64)
+            score = None if scored not in part.columns else _numbers(part[scored])
             told = as_text(part[given])
             self._strange += int((told.notna() & ~told.isin(list(self._reference.classes))).sum())
             return told, score
@@ -226,10 +252,33 @@ class _Counter:
             return None, None
         absent = [name for name in self._reference.features if name not in part.columns]
         if absent:
-            self._notes[f"predictions are not watched: the model needs {', '.join(absent)}"] = None
-            return None, None
-        labels, score = self._champion.predict(plain_part(part[list(self._reference.features)]), people)
-        return as_text(pd.Series(labels)), score
+            self._undecided.refused(len(part), f"the model needs {', '.join(absent)}")
+            return self._nothing(len(part))
+        return self._decisions_on(part, people, self._champion)
+
+    def _decisions_on(
+        self, part: pd.DataFrame, people: pd.DataFrame, champion: Champion
+    ) -> tuple[pd.Series | None, npt.NDArray[np.float64] | None]:
+        """What the model says of the rows that it can decide on, whatever the others hold."""
+        X, able, held = as_learned(plain_part(part[list(self._reference.features)]), self._reference.features)
+        texts, scores = self._nothing(len(part))
+        if able.any():
+            try:
+                labels, score = champion.predict(X[able].reset_index(drop=True), people[able].reset_index(drop=True))
+            except _REFUSALS as error:
+                self._undecided.refused(len(part), _said(error))
+                return texts, scores
+            texts[able] = as_text(pd.Series(labels)).to_numpy()
+            scores = None if score is None else scores
+            if scores is not None and score is not None:
+                scores[able] = score
+        self._undecided.add(able, held)
+        return texts, scores
+
+    def _nothing(self, n: int) -> tuple[pd.Series, npt.NDArray[np.float64] | None]:
+        """No label and no score for so many rows."""
+        score = None if self._reference.score is None else np.full(n, np.nan)
+        return pd.Series(None, index=range(n), dtype="str"), score
 
     def _target(self, part: pd.DataFrame) -> pd.Series | None:
         name = self._layout.target
@@ -243,9 +292,31 @@ class _Counter:
             return {}, 0
         if any(name not in sample.columns for name in self._reference.features):
             return {}, 0
-        people = self._people_of(sample)
-        values = self._champion.attribute(plain_part(sample[list(self._reference.features)]), people)
+        X, able, _ = as_learned(plain_part(sample[list(self._reference.features)]), self._reference.features)
+        if self._undecided.all or not able.any():
+            return {}, 0
+        people = self._people_of(sample)[able].reset_index(drop=True)
+        try:
+            values = self._champion.attribute(X[able].reset_index(drop=True), people)
+        except _REFUSALS as error:
+            self._notes[f"attributions are not watched: {_said(error)}"] = None
+            return {}, 0
         if values is None:
             return {}, 0
         counted = {name: profile.count(pd.Series(values[:, at])) for at, (name, profile) in enumerate(wanted.items())}
-        return counted, len(sample)
+        return counted, int(able.sum())
+
+
+_REFUSALS = (DataError, TypeError, ValueError)
+"""What a model raises that cannot read its rows: scikit-learn has no error of its own for that."""
+
+
+def _said(error: Exception) -> str:
+    """Why a model has refused its rows; what others than Evenhand write may hold a value of somebody's."""
+    return str(error) if isinstance(error, DataError) else f"the model refuses these rows ({type(error).__name__})"
+
+
+def _numbers(values: pd.Series) -> npt.NDArray[np.float64]:
+    """Scores that were made already; what is no number is missing."""
+    read = values.astype(object) if isinstance(values.dtype, pd.CategoricalDtype) else values
+    return np.asarray(pd.to_numeric(read, errors="coerce"), dtype=np.float64)

@@ -64,7 +64,10 @@ def plain_part(part: pd.DataFrame) -> pd.DataFrame:
 
 
 def regular(part: pd.DataFrame) -> pd.DataFrame:
-    """Dates as days since 1970, flags with gaps as numbers, decimals as numbers: as training had them."""
+    """Dates as days since 1970, flags with gaps as numbers, decimals as numbers: as training had them.
+
+    A column of what is no value at all, such as lists, is left without any: it is the contract's to report.
+    """
     odd = [
         name
         for name in part.columns
@@ -72,7 +75,7 @@ def regular(part: pd.DataFrame) -> pd.DataFrame:
     ]
     if not odd:
         return part
-    plain = plain_frame(part[odd])
+    plain = plain_frame(part[odd], unused=lambda _: True)
     changed: dict[str, Any] = {}
     for name in odd:
         values = plain[name]

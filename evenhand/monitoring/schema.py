@@ -10,6 +10,8 @@ from evenhand.data._promises import ColumnPromise
 from evenhand.data.contract import Contract
 from evenhand.data.frames import column_kind, value_text
 from evenhand.exceptions import Problem, nearest, shorten
+from evenhand.modeling.preprocessing import LARGEST
+from evenhand.monitoring.decidable import beyond_numbers
 
 __all__ = ["SchemaCheck"]
 
@@ -50,12 +52,21 @@ class SchemaCheck:
         self._absent: dict[str, Sequence[str]] = {}
         self._least = least_named
 
-    def add(self, part: pd.DataFrame) -> None:
-        """Count the violations of a part; text may be coded as categories."""
+    def add(self, part: pd.DataFrame, sent: pd.DataFrame | None = None) -> None:
+        """Count the violations of a part; text may be coded as categories.
+
+        Parameters
+        ----------
+        part
+            Rows as training would have had them: dates as days, what is no value left out.
+        sent
+            The same rows as they came, which say what a column holds; by default `part`.
+        """
+        came = part if sent is None else sent
         for promise in self._promises:
             if promise.name in part.columns:
                 self._rows[promise.name] += len(part)
-                self._column(promise, part[promise.name])
+                self._column(promise, part[promise.name], came[promise.name])
             else:
                 self._absent[promise.name] = list(map(str, part.columns))
 
@@ -63,31 +74,32 @@ class SchemaCheck:
         """Every violation with its count."""
         found = [Problem(name, "the column is missing", nearest(name, has)) for name, has in self._absent.items()]
         for promise in self._promises:
-            for rule in promise.rules:
+            for rule in (*promise.rules, "infinite"):
                 count = self._counts[promise.name, rule]
                 if count:
                     found.append(Problem(promise.name, self._message(promise, rule, count)))
         return tuple(found)
 
     def broken(self) -> tuple[Problem, ...]:
-        """The violations that are no ordinary noise: a column is missing, holds another kind, or 5% of its rows break.
+        """The violations that are no noise: a column is missing, holds another kind or infinities, or 5% of its rows break.
 
         A few values beyond the range that was seen, or a rare new category, come with every batch.
         """
         return tuple(problem for problem in self.problems() if self._is_broken(problem.where))
 
     def _is_broken(self, name: str) -> bool:
-        if name in self._absent or self._counts[name, "kind"]:
+        if name in self._absent or self._counts[name, "kind"] or self._counts[name, "infinite"]:
             return True
         rows = self._rows[name]
         return any(self._counts[name, rule] >= _BROKEN_SHARE * rows for rule in ("null", "category", "range"))
 
-    def _column(self, promise: ColumnPromise, values: pd.Series) -> None:
-        coded = isinstance(values.dtype, pd.CategoricalDtype)
-        if not coded and not _fits(promise, values):
+    def _column(self, promise: ColumnPromise, values: pd.Series, sent: pd.Series) -> None:
+        unread = not values.notna().any() and sent.notna().any()
+        if unread or not _fits(promise, _told(values)):
             self._counts[promise.name, "kind"] += len(values)
-            self._kinds[promise.name] = column_kind(values)
+            self._kinds[promise.name] = column_kind(_told(sent))
             return
+        coded = isinstance(values.dtype, pd.CategoricalDtype)
         if not promise.nullable:
             self._counts[promise.name, "null"] += int(values.isna().sum())
         if promise.values is not None:
@@ -95,7 +107,9 @@ class SchemaCheck:
         if promise.low is not None and not coded:
             numbers = values.to_numpy()
             outside = np.count_nonzero(numbers < promise.low) + np.count_nonzero(numbers > promise.high)
-            self._counts[promise.name, "range"] += int(outside)
+            beyond = np.count_nonzero(beyond_numbers(numbers))
+            self._counts[promise.name, "infinite"] += int(beyond)
+            self._counts[promise.name, "range"] += int(outside - beyond)
 
     def _stray(self, promise: ColumnPromise, values: pd.Series) -> None:
         known = set(promise.values or ())
@@ -111,6 +125,8 @@ class SchemaCheck:
             return f"holds {self._kinds[promise.name]} and the contract says {promise.kind}"
         if rule == "null":
             return f"{count} of {n} values are missing and none was before"
+        if rule == "infinite":
+            return f"{count} of {n} values are infinite or beyond {LARGEST:g}, which no training takes"
         if rule == "range":
             return f"{count} of {n} values lie outside {value_text(promise.low)} to {value_text(promise.high)}"
         counts = self._strays[promise.name]
@@ -118,6 +134,11 @@ class SchemaCheck:
         shown = f": {', '.join(named[:_MOST_NAMED])}" if named else ""
         noun = "category" if len(counts) == 1 else "categories"
         return f"{count} of {n} rows hold {len(counts)} unseen {noun}{shown}"
+
+
+def _told(values: pd.Series) -> pd.Series:
+    """What the kind of a column shows in: of codes their categories."""
+    return pd.Series(values.cat.categories) if isinstance(values.dtype, pd.CategoricalDtype) else values
 
 
 def _fits(promise: ColumnPromise, values: pd.Series) -> bool:

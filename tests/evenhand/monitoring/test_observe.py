@@ -290,3 +290,76 @@ def test_a_model_that_gives_everybody_one_label_is_judged(reference: Reference, 
     assert {group.metrics["selection_rate"].value for group in rates.values()} == {float(cut < 0)}
     signals = assess_signals(reference, seen, None, alpha=0.001)
     assert "prediction" in {signal.name for signal in signals if signal.alarm}
+
+
+CHANGED: dict[str, Any] = {
+    "text for a number": (lambda frame: frame.assign(x0="f" + frame["x0"].astype(str)), "x0", 600),
+    "one text among numbers": (lambda frame: frame.assign(x0=[*frame["x0"].astype(str)[:-1], "?"]), "x0", 1),
+    "codes for text": (lambda frame: frame.assign(region=pd.factorize(frame["region"])[0]), "region", 600),
+    "dates for text": (lambda frame: frame.assign(region=pd.Timestamp("2026-01-01")), "region", 600),
+    "zoned dates for text": (lambda frame: frame.assign(region=pd.Timestamp("2026-01-01", tz="CET")), "region", 600),
+    "dates for numbers are numbers": (lambda frame: frame.assign(x0=pd.Timestamp("2026-01-01")), "x0", 0),
+    "infinity": (lambda frame: frame.assign(x0=frame["x0"].where(frame.index >= 6, np.inf)), "x0", 6),
+    "nothing": (lambda frame: frame.assign(x0=None), "x0", 0),
+}
+
+
+@pytest.mark.parametrize("form", ["frame", "parquet"])
+@pytest.mark.parametrize("change", CHANGED)
+def test_whatever_a_column_holds_the_look_is_taken(
+    reference: Reference, change: str, form: str, tmp_path: Path
+) -> None:
+    """Its contract is told to be broken, rows that the model cannot read are counted, and the rest is watched."""
+    contract = infer_contract(World().frame(2000, 1).drop(columns=["id", "score", "prediction"]), target="paid")
+    made, name, undecided = CHANGED[change]
+    kept: list[pd.DataFrame] = []
+    (file := tmp_path / "new.parquet").unlink(missing_ok=True)
+    frame = made(World().frame(600, 3))
+    asked: dict[str, Any] = {"contract": contract, "champion": (model := Ruled()), "keep": kept.append}
+    if form == "parquet":
+        frame.to_parquet(file, row_group_size=200)
+        with open_batch({"path": str(file)}) as batch:
+            seen = observe(batch, reference, SEX, **asked)
+    else:
+        seen = observe(as_batch(frame), reference, SEX, **asked)
+    assert [problem.where for problem in seen.broken] == [name]
+    assert model.asked == 600 - undecided
+    assert sum(part["prediction"].notna().sum() for part in kept) == 600 - undecided
+    assert (seen.decisions.n if seen.decisions else 0) == 600 - undecided
+    assert (seen.prediction is None) == (undecided == 600)
+    notes = " ".join(seen.notes)
+    if undecided == 600:
+        assert f"predictions are not watched: of 600 rows {name} holds nothing that it can read in 600" in notes
+    elif undecided:
+        assert f"the model cannot decide on {undecided} of 600 rows" in notes
+    assert {"x1", "count"} <= set(seen.features)
+
+
+def test_a_model_that_refuses_its_rows_does_not_end_the_look(reference: Reference) -> None:
+    class Refuses(Ruled):
+        def predict(self, X: pd.DataFrame, people: pd.DataFrame) -> Any:
+            raise ValueError(f"could not read {X.iloc[0].tolist()}")
+
+    seen = observe(as_batch(World().frame(300, 3)), reference, SEX, champion=Refuses())
+    assert seen.notes == ("predictions are not watched: the model refuses these rows (ValueError)",)
+    assert (seen.prediction, seen.score, seen.decisions) == (None, None, None)
+
+
+def test_a_column_of_lists_and_a_group_that_cannot_be_cut_are_told(reference: Reference) -> None:
+    contract = infer_contract(World().frame(2000, 1).drop(columns=["id", "score", "prediction"]), target="paid")
+    aged = Layout(sensitive={"sex": Sensitive(column="sex", bins=[30])}, prediction="prediction", score="score")
+    frame = World().frame(300, 3).assign(x0=[[1, 2]] * 300, score="none")
+    seen = observe(as_batch(frame), reference, aged, contract=contract)
+    assert [str(problem) for problem in seen.broken] == ["x0: holds mixed and the contract says number"]
+    assert any(note.startswith("nobody's group is known") and "bins need numbers" in note for note in seen.notes)
+    assert seen.groups["sex"].share("unknown") == 1.0
+    assert seen.score is not None
+    assert seen.score.share("(missing)") == 1.0
+
+
+def test_decisions_in_other_terms_are_judged_without_them(reference: Reference) -> None:
+    frame = World().frame(600, 3)
+    frame["prediction"] = frame["prediction"].astype(str).where(np.arange(600) >= 30, "denied")
+    seen = observe(as_batch(frame), reference, LAYOUT)
+    judged = judge_look(seen, None, reference, ["statistical"], looks=52, min_rows=200)
+    assert [each.n for each in judged.policies] == [570]
