@@ -81,7 +81,7 @@ class SchemaCheck:
         return tuple(found)
 
     def broken(self) -> tuple[Problem, ...]:
-        """The violations that are no noise: a column is missing, holds another kind or infinities, or 5% of its rows break.
+        """The violations that are no noise: a column is missing, of another kind or infinite, or 5% of its rows break.
 
         A few values beyond the range that was seen, or a rare new category, come with every batch.
         """
