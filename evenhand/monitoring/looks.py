@@ -186,16 +186,15 @@ def events_of(look: Look, past: Sequence[Look], cool_down: timedelta) -> Look:
         Earlier looks at the same model.
     cool_down
         How long after an event that starts a retrain no other such event is sent. That the data break their contract
-        starts none, and is always sent; the drift of such data is not, since a retrain would refuse them, and the
-        drift of the next whole ones would have to wait.
+        starts none, and is always sent; no other alarm at such data is, since a retrain would refuse them, and the
+        alarm of the next whole ones would have to wait.
     """
     recent = [each for each in past if set(each.events) - {SCHEMA} and look.when - each.when < cool_down]
-    broken = {DRIFT} & look.alarms.keys() if SCHEMA in look.alarms else set()
-    held = set(look.alarms) - {SCHEMA} if recent else broken
+    held = set(look.alarms) - {SCHEMA} if recent or SCHEMA in look.alarms else set()
     sent = tuple(event for event in look.alarms if event not in held)
     if not held:
         return replace(look, events=sent)
-    said = "the data break their contract: their drift starts no retrain, which would refuse them"
+    said = "the data break their contract: no other alarm starts a retrain, which would refuse them"
     if recent:
         ago = f"less than {cool_down.days} days ago"
         said = f"look {recent[-1].number} has sent an alarm {ago}: this one starts no retrain"
