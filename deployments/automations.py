@@ -105,6 +105,10 @@ def terms_on(client: SyncPrefectClient) -> list[Terms]:
     return found
 
 
+_ONE_LOOK = timedelta(minutes=1)
+"""The events of one look are sent within it."""
+
+
 def retrain_on_alarm(service: str, model: str, deployment_id: UUID, *, cool_down: timedelta) -> AutomationCore:
     """The rule that starts a retrain when a look at the model raises an alarm.
 
@@ -118,18 +122,20 @@ def retrain_on_alarm(service: str, model: str, deployment_id: UUID, *, cool_down
         The deployment that retrains it.
     cool_down
         The server starts at most one retrain in each such span of time. A look keeps to it more strictly: it sends no
-        alarm that soon after another one, wherever that span began.
+        alarm that soon after another one, wherever that span began. Without a cool-down it is a minute: one look may
+        send two events, and its retrain is one.
     """
+    often = f"At most once in {cool_down.days} days" if cool_down.days else "Once for a look"
     return AutomationCore(
         name=f"{service}: {model} is retrained on drift or a failing policy",
-        description=f"At most once in {cool_down.days} days. `monitor.retrain: false` in the service file ends it.",
+        description=f"{often}. `monitor.retrain: false` in the service file ends it.",
         tags=["evenhand", f"service:{service}"],
         trigger=EventTrigger(
             posture=Posture.Reactive,
             expect={DRIFT, FAIRNESS},
             match=ResourceSpecification(root={"prefect.resource.id": f"evenhand.model.{model}"}),
             threshold=1,
-            within=cool_down,
+            within=max(cool_down, _ONE_LOOK),
         ),
         actions=[RunDeployment(source="selected", deployment_id=deployment_id)],
     )

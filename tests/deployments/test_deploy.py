@@ -327,6 +327,15 @@ def test_an_alarm_of_this_model_starts_its_retrain_once_in_the_cool_down() -> No
     assert action.deployment_id == deployment
 
 
+def test_without_a_cool_down_the_two_events_of_a_look_start_one_retrain() -> None:
+    """A span of 0 starts a run for each event."""
+    rule = retrain_on_alarm("evenhand", "loans", uuid4(), cool_down=timedelta(0))
+    assert isinstance(rule.trigger, EventTrigger)
+    assert rule.trigger.within == timedelta(minutes=1)
+    assert rule.description is not None
+    assert rule.description.startswith("Once for a look.")
+
+
 @pytest.mark.parametrize("kind", ["score", "reproduce", "audit", "rollback"])
 def test_a_form_takes_no_version_that_mlflow_cannot_have(kind: str, tmp_path: Path) -> None:
     """Its server fails at such a number, and the run asked again and again as if MLflow were down."""
