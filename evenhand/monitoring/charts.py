@@ -1,8 +1,9 @@
 """What changed over time, as pictures."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def draw_charts(looks: Sequence[Look], *, drift: float) -> tuple[Chart, ...]:
     makers: Sequence[Callable[[_Sheet], Chart | None]] = (
         lambda sheet: _drift(looks, drift, sheet),
         lambda sheet: _performance(looks, sheet),
-        lambda sheet: _verdicts(looks, sheet),
+        *(partial(_verdicts, looks, part) for part in _parts(_rules(looks), len(looks) - 1)),
         lambda sheet: _unknown(looks, sheet),
         lambda sheet: _latency(looks, sheet),
     )
@@ -160,25 +161,52 @@ def _performance(looks: Sequence[Look], sheet: _Sheet) -> Chart | None:
     return Chart("performance", "Performance over time", f"At the last look: {last or 'no outcomes'}.", figure)
 
 
+Marks = list[tuple[float, dict[str, Any]]]
+
 _BESIDE = 0.2
 """Where a look has judged a rule by outcomes, too, their mark stands so far to the right of that by decisions."""
 
 
-def _rules(looks: Sequence[Look]) -> Iterator[tuple[str, list[tuple[float, dict[str, Any]]]]]:
-    found: dict[str, list[tuple[float, dict[str, Any]]]] = {}
+@dataclass(frozen=True)
+class _Rules:
+    """Some of the rules that were judged, which ones of how many, and what became of all at the last look."""
+
+    shown: Sequence[tuple[str, Marks]]
+    first: int
+    of: int
+    said: str
+
+
+def _rules(looks: Sequence[Look]) -> list[tuple[str, Marks]]:
+    """Every rule by its name, those that fail at the last look first."""
+    found: dict[str, Marks] = {}
     for at, look in enumerate(looks):
         for policy in look.policies:
             for rule in policy["rules"]:
                 name = f"{policy['policy']}: {rule['metric'].replace('_', ' ')} by {rule['attribute']}"
                 marks = found.setdefault(name, [])
                 marks.append((at + _BESIDE if marks and marks[-1][0] == at else at, rule))
-    yield from list(found.items())[:_MOST_RULES]
+    last = len(looks) - 1
+    return sorted(
+        found.items(), key=lambda each: not any(rule["verdict"] == "FAIL" for at, rule in each[1] if at >= last)
+    )
 
 
-def _verdicts(looks: Sequence[Look], sheet: _Sheet) -> Chart | None:
-    rules = [(name, rule) for name, rule in _rules(looks) if any(each["value"] is not None for _, each in rule)]
-    if not rules:
-        return None
+def _parts(rules: Sequence[tuple[str, Marks]], newest: int) -> list[_Rules]:
+    """As many pictures as the rules need; what has no value at any look is counted and not drawn."""
+    last = [rule["verdict"] for _, marks in rules for at, rule in marks if at >= newest]
+    drawn = [each for each in rules if any(rule["value"] is not None for _, rule in each[1])]
+    said = f"{last.count('FAIL')} of {len(last)} fail at the last look."
+    if len(drawn) < len(rules):
+        said += f" {len(rules) - len(drawn)} of {len(rules)} limits have no value at any look."
+    return [
+        _Rules(drawn[start : start + _MOST_RULES], start + 1, len(drawn), said)
+        for start in range(0, len(drawn), _MOST_RULES)
+    ]
+
+
+def _verdicts(looks: Sequence[Look], part: _Rules, sheet: _Sheet) -> Chart:
+    rules = part.shown
     figure, axes = sheet.figure(
         0.7 + (1.1 + 0.15 * sheet.title) * len(rules), nrows=len(rules), squeeze=False, sharex=True
     )
@@ -193,12 +221,13 @@ def _verdicts(looks: Sequence[Look], sheet: _Sheet) -> Chart | None:
             for name, (mark, colour) in _MARKS.items()
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=3)
-    failed = sum(rule["verdict"] == "FAIL" for _, each in rules for at, rule in each if at >= len(looks) - 1)
-    last = sum(at >= len(looks) - 1 for _, each in rules for at, _ in each)
-    alt = f"Every declared limit with its interval; dashed: the limit. {failed} of {last} fail at the last look."
+    number, which = 1 + part.first // _MOST_RULES, f"{part.first} to {part.first + len(rules) - 1} of {part.of}"
+    whole = part.of <= _MOST_RULES
+    alt = f"{'Every declared limit' if whole else f'Limits {which}'} with its interval; dashed: the limit. {part.said}"
     if any(at % 1 for _, each in rules for at, _ in each):
         alt += " A look's second mark is by outcomes, its first by the decisions of the new rows."
-    return Chart("verdicts", "Verdicts over time", alt, figure)
+    title = "Verdicts over time" if whole else f"Verdicts over time, {which}"
+    return Chart("verdicts" if number == 1 else f"verdicts-{number}", title, alt, figure)
 
 
 def _draw_rule(panel: Any, each: Sequence[tuple[float, dict[str, Any]]]) -> None:

@@ -65,6 +65,29 @@ def test_a_picture_without_an_alarm_is_laid_out_as_often_as_it_is_written() -> N
     assert "Drift over time" in render_html(quiet, charts, false_alarms=0.05, looks=52)
 
 
+def test_every_rule_is_drawn_and_counted_and_what_fails_stands_first() -> None:
+    """Those after the eighth were left out, and the caption said that none fails."""
+    first = look(1, timedelta(0))
+    (policy,) = first.policies
+    (rule,) = policy["rules"]
+    rules = [
+        {**rule, "attribute": f"attribute {number}", "verdict": "FAIL" if number == 11 else "PASS"}
+        for number in range(19)
+    ]
+    rules.append({**rule, "attribute": "nobody", "value": None, "low": None, "high": None, "verdict": "INCONCLUSIVE"})
+    charts = draw_charts([replace(first, policies=({**policy, "rules": rules},))], drift=0.1)
+    found = [chart for chart in charts if chart.title.startswith("Verdicts")]
+    assert [chart.name for chart in found] == ["verdicts", "verdicts-2", "verdicts-3"]
+    titles = [axes.get_title(loc="left") for chart in found for axes in chart.figure.axes]
+    assert len(set(titles)) == 19
+    assert titles[0].endswith("attribute 11")
+    assert found[1].title == "Verdicts over time, 9 to 16 of 19"
+    for chart in found:
+        assert "1 of 20 fail at the last look. 1 of 20 limits have no value at any look." in chart.alt
+        assert chart.narrow is not None
+        assert len(chart.narrow.axes) == len(chart.figure.axes)
+
+
 def test_a_phone_has_pictures_as_wide_as_its_screen() -> None:
     for chart in drawn(*(timedelta(days=7 * week) for week in range(52))):
         assert chart.narrow is not None
