@@ -31,6 +31,7 @@ from evenhand.monitoring import (
     read_latencies,
 )
 from evenhand.monitoring.charts import Chart, draw_charts
+from evenhand.monitoring.drift import ONE_CELL
 from evenhand.monitoring.looks import DRIFT, FAIRNESS, SCHEMA
 from evenhand.monitoring.page import headline, render_html, render_markdown, signal_rows
 from evenhand.plotting import figure_to_png
@@ -233,6 +234,9 @@ def _notes(
 ) -> tuple[str, ...]:
     few = [signal for signal in signals if signal.adjusted is None and "fewer than" in signal.reason]
     said = [f"{len(few)} of {len(signals)} signals are not tested: {few[0].reason}"] if few else []
+    blind = [signal.name for signal in signals if signal.reason == ONE_CELL and signal.kind in ("feature", "group")]
+    if blind:
+        said.append(f"not compared until the model is trained again: {', '.join(blind)}; {ONE_CELL}")
     return (*filter(None, [level.reason]), *said, *observation.notes, *counts["notes"])
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from evenhand.data.frames import value_text
 from evenhand.exceptions import DataError, shorten
 from evenhand.monitoring.categories import CategoryCells, choose_cells, clear_of_chance, place_of
+from evenhand.monitoring.numbers import number_edges, number_text, only_value
 
 __all__ = ["MISSING", "OTHER", "ColumnProfile", "profile_column", "profile_groups"]
 
@@ -76,8 +77,8 @@ class ColumnProfile:
     @property
     def cut(self) -> tuple[bool, ...]:
         """Of each cell, whether it lies between quantiles of the rows that the cells were chosen by."""
-        if self.kind == "numeric":
-            return (*(True,) * (len(self.edges) + 1), False)
+        if self.kind == "numeric":  # none was cut where the reference has no row
+            return (*(count > 0 for count in self.counts[:-1]), False)
         return (*(False,) * len(self.categories), *(bool(self.parts),) * len(self.known), False)
 
     @property
@@ -87,9 +88,12 @@ class ColumnProfile:
             return (*self.categories, *self._others, MISSING)
         if not self.edges:
             return ("any number", MISSING)
-        texts = [value_text(edge) if float(edge).is_integer() else f"{edge:.6g}" for edge in self.edges]
-        between = [f"{low} to {high}" for low, high in pairwise(texts)]
-        return (f"up to {texts[0]}", *between, f"over {texts[-1]}", MISSING)
+        alone = [only_value(low, high) for low, high in pairwise(self.edges)]
+        own = {at + end: value for at, value in enumerate(alone) if value for end in (0, 1)}
+        texts = [own.get(at) or number_text(edge) for at, edge in enumerate(self.edges)]
+        between = [value or f"{low} to {high}" for value, (low, high) in zip(alone, pairwise(texts), strict=True)]
+        first = "under" if own.get(0) else "up to"
+        return (f"{first} {texts[0]}", *between, f"over {texts[-1]}", MISSING)
 
     @property
     def _others(self) -> tuple[str, ...]:
@@ -167,8 +171,9 @@ def profile_column(values: pd.Series, *, bins: int = 10, min_cell: int = 10) -> 
 
     Numbers are cut at quantiles, rounded to about a hundredth of their spread so that no edge is one person's value,
     and between the values where there are few different ones; cells of fewer than `min_cell` rows are joined to a
-    neighbour. Text has cells as :func:`evenhand.monitoring.categories.choose_cells` finds them. Of fewer than
-    `min_cell` missing values, or values without a cell of their own, nothing is told.
+    neighbour. A value that most rows have keeps its cell, and those under and over it are cut by themselves. Text has
+    cells as :func:`evenhand.monitoring.categories.choose_cells` finds them. Of fewer than `min_cell` missing values, or
+    values without a cell of their own, nothing is told.
 
     Parameters
     ----------
@@ -182,8 +187,8 @@ def profile_column(values: pd.Series, *, bins: int = 10, min_cell: int = 10) -> 
     name = str(values.name) if values.name is not None else "values"
     if _is_number(values):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-        cells = ColumnProfile(name, "numeric", (), edges=_edges(numbers[~np.isnan(numbers)], bins))
-        return _without_small(cells.count(values), min_cell)
+        edges = number_edges(numbers[~np.isnan(numbers)], bins, min_cell)
+        return _without_few(ColumnProfile(name, "numeric", (), edges=edges).count(values), min_cell)
     texts = _texts(values)
     return _in_cells(name, texts, choose_cells(texts.value_counts(), min_cell=min_cell), min_cell)
 
@@ -213,30 +218,6 @@ def _in_cells(name: str, texts: pd.Series, cells: CategoryCells, min_cell: int) 
 
 def _is_number(values: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-
-
-def _edges(numbers: npt.NDArray[np.float64], bins: int) -> tuple[float, ...]:
-    if not len(numbers):
-        return ()
-    distinct = np.unique(numbers)
-    if len(distinct) <= bins:
-        return tuple(((distinct[:-1] + distinct[1:]) / 2).tolist())
-    found = np.quantile(numbers, np.arange(1, bins) / bins)
-    spread = found[-1] - found[0] or distinct[-1] - distinct[0]
-    rounded = np.unique(np.round(found, int(np.clip(2 - np.floor(np.log10(spread)), -300, 300))))
-    return tuple(rounded[(rounded >= distinct[0]) & (rounded < distinct[-1])].tolist())
-
-
-def _without_small(profile: ColumnProfile, min_cell: int) -> ColumnProfile:
-    """Cells with too few rows joined to the smaller of their neighbours, until there is none."""
-    counts, edges, missing = list(profile.counts[:-1]), list(profile.edges), profile.counts[-1]
-    while len(counts) > 1 and min(counts) < min_cell:
-        at = counts.index(min(counts))
-        left = at == len(counts) - 1 or (at > 0 and counts[at - 1] < counts[at + 1])
-        joined = at - 1 if left else at
-        counts[joined : joined + 2] = [counts[joined] + counts[joined + 1]]
-        del edges[joined]
-    return _without_few(replace(profile, counts=(*counts, missing), edges=tuple(edges)), min_cell)
 
 
 def _without_few(profile: ColumnProfile, min_cell: int) -> ColumnProfile:

@@ -125,6 +125,9 @@ def test_a_reference_of_an_earlier_version_keeps_the_values_that_chance_has_not_
     whole = of_earlier({"a": 900, "b": 21, "d": 19}, 0)  # no value was left over: nothing was chosen
     assert whole.categories == ("a", "b", "d")
     assert of_earlier({"a": 900, "b": 21}, 0, withheld=9).categories == ("a",)
+    blind = of_earlier({"b": 21, "d": 19}, 800)
+    drift = measure_drift(blind, blind.count(pd.Series(["new"] * 500)))
+    assert (drift.p_value, drift.psi, drift.reason) == (None, None, "the reference has one cell for all values")
 
 
 def test_a_reference_of_an_earlier_version_alarms_no_more_often_than_stated() -> None:

@@ -145,6 +145,45 @@ def test_what_a_reference_withholds_is_no_change(kind: str) -> None:
     assert changed.p_value < 1e-6
 
 
+@pytest.mark.parametrize("others", [0, 6])
+@pytest.mark.parametrize("common", [0.0, 1.0, -0.1])
+def test_a_number_that_nearly_all_rows_have_keeps_its_cell(common: float, others: int) -> None:
+    """A flag with six ones was one cell of any number, and all ones no change."""
+    before = profile_column(pd.Series([common] * 4000 + [2.0] * others, name="x"))
+    text = f"{common:g}"
+    assert before.labels == (f"under {text}", text, f"over {text}", MISSING)
+    assert (before.counts, before.withheld) == ((0, 4000, 0, 0), 9 if others else 0)
+    assert before.count(pd.Series([common], dtype="float32")).counts == (0, 1, 0, 0)
+    alike = measure_drift(before, before.count(pd.Series([common] * 599 + [2.0])))
+    assert alike.p_value is None or alike.p_value > 0.05
+    for share in (0.05, 0.5, 1.0):
+        now = pd.Series([common] * 1000)
+        now[: int(share * 1000)] = 2.0
+        drift = measure_drift(before, before.count(now))
+        assert drift.p_value is not None
+        assert drift.p_value < 1e-10
+        assert (drift.psi or 0) > 0.1
+
+
+def test_the_numbers_beside_one_that_most_rows_have_are_cut_by_themselves() -> None:
+    """Of 95% zeros the others were one cell, and no change among them was seen."""
+    rng = np.random.default_rng(8)
+
+    def gains(n: int, scale: float = 8.0) -> pd.Series:
+        return pd.Series(np.where(rng.random(n) < 0.95, 0.0, rng.lognormal(scale, 1, n)), name="gain")
+
+    before, found = profile_column(gains(4000)), 0
+    assert before.labels[:2] == ("under 0", "0")
+    assert len(before.counts) > 8
+    for _ in range(200):
+        drift = measure_drift(before, before.count(gains(1000)))
+        found += drift.p_value is not None and drift.p_value <= 0.05
+    assert found / 200 <= 0.05 + 3 * np.sqrt(0.05 / 200)
+    more = measure_drift(before, before.count(gains(4000, scale=10.0)))
+    assert more.p_value is not None
+    assert more.p_value < 1e-6
+
+
 def test_what_cannot_be_compared_says_why() -> None:
     before = profile_column(pd.Series([1.0] * 50, name="x"))
     assert measure_drift(before, before.empty()).reason == "no rows in the new data"
