@@ -134,7 +134,7 @@ def _read_parquet(
         one = system is None and Path(path).is_file()
         table = pq.ParquetFile(path).read() if one else pq.read_table(path, filesystem=system)
     if not table.num_rows:
-        raise DataError(f"{name} has columns and no rows: give at least one, for a training a few hundred")
+        raise DataError(f"{name} has columns and no rows: give at least one")
     # An index with a name was a column before somebody made it the index; one without a name says nothing. The rest of
     # what pandas notes beside the table is not needed, and may be damaged.
     counters = named_ranges(table.schema.metadata or {}, table.num_rows)

@@ -91,7 +91,7 @@ class _ParquetParts:
         self._data = ds.dataset(path, format="parquet", partitioning="hive", filesystem=system)
         self.rows: int = self._data.count_rows()
         if not self.rows:
-            raise DataError(f"{name} has columns and no rows: give at least one, for a training a few hundred")
+            raise DataError(f"{name} has columns and no rows: give at least one")
         self._named = named_ranges(self._data.schema.metadata or {}, self.rows)
         self._stored = without_index(self._data.schema.names)
         self.columns = [*(each for each in self._named if each not in self._stored), *self._stored]

@@ -122,7 +122,7 @@ BAD = {
     "Parquet cut off": Bad(lambda: parquet(people())[:-50], "damaged or cut off"),
     "Parquet by name only": Bad(text, "is no Parquet file: set format to 'csv'", {"format": "parquet"}),
     "Parquet as CSV": Bad(lambda: parquet(people()), "is a Parquet file: set format", {"format": "csv"}),
-    "Parquet without rows": Bad(lambda: parquet(people().iloc[:0]), "columns and no rows"),
+    "Parquet without rows": Bad(lambda: parquet(people().iloc[:0]), "columns and no rows: give at least one$"),
     "Parquet of lists": Bad(lambda: parquet(people(odd=[[PERSON]] * 60)), "'odd'.*values of type ndarray"),
     "gzip cut off": Bad(lambda: gzip.compress(text().encode() * 50)[:-200], "damaged or cut off"),
     "gzip of nothing": Bad(lambda: gzip.compress(b""), "is empty"),
