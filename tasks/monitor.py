@@ -97,7 +97,7 @@ def assess_look(
     looks = [Look.from_dict(each) for each in past]
     observation = Observation.from_dict(found := read_json(store().folder(seen) / "observation.json"))
     labelled, new, told = _labelled(joined, owed)
-    outcomes = _outcomes(labelled)
+    outcomes = _outcomes(labelled if len(labelled) else _early(joined))
     level = level_of(monitor.false_alarms, monitor.looks, looks, datetime.fromisoformat(at))
     reference = Reference.from_dict(about["reference"])
     asked: dict[str, Any] = {"drift": monitor.drift, "drop": monitor.drop, "min_rows": monitor.min_rows}
@@ -125,6 +125,7 @@ def assess_look(
         data=found["digest"],
         rows=observation.n if fresh else 0,
         labelled=counts["known"],
+        early=counts.get("early", 0),
         alpha=level.alpha,
         share=level.share,
         counted=level.alpha is not None and (bool(policies) or any(each.adjusted is not None for each in signals)),
@@ -160,6 +161,12 @@ def _labelled(joined: Ref, owed: Sequence[Mapping[str, Any]]) -> tuple[pd.DataFr
     rows = [pd.read_parquet(folder / "labelled.parquet") for folder in folders]
     new = sum(read_json(folder / "outcomes.json").get("new", 0) for folder in folders)
     return pd.concat([each for each in rows if len(each)] or rows[:1], ignore_index=True), new, told
+
+
+def _early(joined: Ref) -> pd.DataFrame:
+    """The outcomes that wait for more: they are measured at each look, and tested at none before there are enough."""
+    file = store().folder(joined) / "early.parquet"
+    return pd.read_parquet(file) if file.is_file() else pd.DataFrame()
 
 
 def _outcomes(rows: pd.DataFrame) -> Outcomes | None:

@@ -37,6 +37,8 @@ def join_outcomes(
 ) -> Ref:
     """Rows whose outcome became known, and those that still wait; each key counts once, whenever its rows come.
 
+    Outcomes that are too few for a test wait with their rows, until a look at which there are `min_rows` together.
+
     Parameters
     ----------
     seen
@@ -70,6 +72,7 @@ def join_outcomes(
         "labels": None if outcomes is None else str(pd.util.hash_pandas_object(outcomes, index=False).sum()),
         "version": version.version,
         "wait_days": monitor.wait_days,
+        "min_rows": monitor.min_rows,
         "day": at[:10],
         "fresh": fresh,
         "said": said,
@@ -77,7 +80,8 @@ def join_outcomes(
     new = seen if fresh else None
     ref = once("outcomes", parts, lambda folder: _write(folder, new, waiting, outcomes, monitor, version, at, said))
     found = read_json(store().folder(ref) / "outcomes.json")
-    note(f"{found['labelled']:,} outcomes became known; {found['waiting']:,} rows wait for theirs")
+    early = f"; {found['early']:,} more wait until they are enough for a test" if found["early"] else ""
+    note(f"{found['labelled']:,} outcomes became known; {found['waiting']:,} rows wait for theirs{early}")
     return ref
 
 
@@ -159,22 +163,31 @@ def _write(
         notes += _unmatched(outcomes, rows, others)
     known = rows["target"].notna() & rows["prediction"].notna()
     labelled, several = _one_each(rows[known])
-    labelled.drop(columns=["key", "person"], errors="ignore").to_parquet(folder / "labelled.parquet", index=False)
+    early = labelled.iloc[:0]
+    if len(labelled) < monitor.min_rows:  # they count at the look at which there are enough, and at that one only
+        early, labelled, known = labelled, early, known & False
+    for name, part in (("labelled", labelled), ("early", early)):
+        part.drop(columns=["key", "person"], errors="ignore").to_parquet(folder / f"{name}.parquet", index=False)
     # Without a key no outcome can ever find its row, and without a prediction there is nothing to compare it with.
     named = rows["key"].notna() if "key" in rows.columns else pd.Series(data=False, index=rows.index)
-    still = rows[~known & rows["prediction"].notna() & named]
-    _together(still.drop(columns="target"), others).to_parquet(folder / "waiting.parquet", index=False)
+    still = rows[~known & rows["prediction"].notna() & (named | rows["target"].notna())]
+    _together(still, others).to_parquet(folder / "waiting.parquet", index=False)
     done = rows[known & named].assign(at=at).reindex(columns=_COUNTED)
     pd.concat([held.counted, done.astype({"key": "UInt64"})]).to_parquet(folder / "counted.parquet", index=False)
     counts: dict[str, Any] = {
         "labelled": int(known.sum()),
         "known": len(labelled),
+        "early": len(early),
         "new": int((labelled["at"] == at).sum()) if new is not None else 0,
         "matched": matched,
-        "waiting": len(still),
-        "notes": notes + several,
+        "waiting": int(still["target"].isna().sum()),
+        "notes": notes + several + _waiting(len(early), monitor),
     }
     write_json(folder / "outcomes.json", counts)
+
+
+def _waiting(early: int, monitor: MonitorConfig) -> list[str]:
+    return [f"{early:,} outcomes wait for more, and are tested when there are {monitor.min_rows:,}"] if early else []
 
 
 def _one_each(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -223,7 +236,9 @@ def _held(waiting: Mapping[str, str] | None, monitor: MonitorConfig, at: str) ->
     counted = pd.read_parquet(file) if file.is_file() else nothing
     oldest = (datetime.fromisoformat(at) - timedelta(days=monitor.wait_days)).isoformat()
     late = rows["at"] < oldest
-    notes = [f"{late.sum()} rows waited {monitor.wait_days} days without an outcome"] if late.any() else []
+    early = late & rows["target"].notna() if "target" in rows.columns else late & False
+    said = {"rows waited {} days without an outcome": late & ~early, "outcomes waited {} days for more": early}
+    notes = [f"{each.sum():,} {what.format(monitor.wait_days)}" for what, each in said.items() if each.any()]
     return _Held(rows[~late], counted[counted["at"] >= oldest]), notes
 
 
@@ -244,7 +259,7 @@ def _joined(rows: pd.DataFrame, fresh: pd.DataFrame, counted: pd.Series) -> tupl
     again = both["key"].notna() & both["key"].duplicated()
     if again.any():
         notes.append(f"{again.sum():,} rows wait since an earlier look already: each counts once, as it was seen first")
-        if "target" in both.columns:  # the row that waits has none, the one that came again may
+        if "target" in both.columns:  # the row that waits may have none, and the one that came again may
             known = both[again].dropna(subset="target").drop_duplicates("key").set_index("key")["target"]
             both["target"] = both["target"].where(both["target"].notna(), both["key"].map(known))
     return both[~again].reset_index(drop=True), notes

@@ -60,7 +60,9 @@ class Look:
     data
         The digest of the new data.
     rows, labelled
-        New rows, and rows whose outcome became known.
+        New rows, and rows whose outcome became known and counts here.
+    early
+        Outcomes that are too few for a test and wait for more.
     alpha
         Level of the drift and performance signals; None where nothing was tested.
     share
@@ -93,6 +95,7 @@ class Look:
     data: str
     rows: int
     labelled: int = 0
+    early: int = 0
     alpha: float | None = None
     share: float | None = None
     counted: bool = False

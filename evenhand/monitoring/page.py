@@ -159,6 +159,7 @@ def render_html(look: Look, charts: Sequence[Chart], *, false_alarms: float, loo
     said, tone = headline(look)
     title = f"{look.model}, version {look.version}: look {look.number}"
     body = "".join(_sections(look, charts))
+    early = f"\n<span>{look.early:,} outcomes wait for more</span>" if look.early else ""
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title>
@@ -167,7 +168,7 @@ def render_html(look: Look, charts: Sequence[Chart], *, false_alarms: float, loo
 <header class="top"><p class="kind">Monitoring</p><h1>{escape(look.model)}</h1>
 <p class="byline"><span>version {escape(look.version)}</span>
 <span>look {look.number}, {look.when:%Y-%m-%d %H:%M} UTC</span>
-<span>{look.rows:,} new rows</span><span>{look.labelled:,} outcomes became known</span></p>
+<span>{look.rows:,} new rows</span><span>{look.labelled:,} outcomes became known</span>{early}</p>
 <p class="{tone}">{escape(said)}</p></header>
 <div class="top"><main>{body}</main></div>
 <footer><p>{escape(_about(look, false_alarms=false_alarms, looks=looks))}</p>

@@ -1,6 +1,7 @@
 """Looks at a registered model, step by step: real rows, a real MLflow store, outcomes that come later."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -244,9 +245,16 @@ def test_only_rows_with_a_prediction_wait(steps: Steps) -> None:
 
 
 class Joins:
-    """Looks at made-up predictions, one after the other: what of their outcomes is joined to them."""
+    """Looks at made-up predictions, one after the other: what of their outcomes is joined to them.
+
+    Attributes
+    ----------
+    enough
+        So many outcomes count together; fewer wait.
+    """
 
     def __init__(self, steps: Steps, folder: Path) -> None:
+        self.enough = 1
         self.data = steps.config.data.model_copy(update={"key": "number"})
         self.folder, self.last = folder, None
         self.known = pd.DataFrame()
@@ -264,10 +272,12 @@ class Joins:
         if outcomes is not None:
             outcomes.to_csv(self.folder / "labels.csv", index=False)
             source = SourceConfig(path=str(self.folder / "labels.csv"))
-        at = f"2026-01-{day:02d}T03:00:00+00:00"
+        at = (datetime(2026, 1, 1, 3, tzinfo=UTC) + timedelta(days=day - 1)).isoformat(timespec="seconds")
         told: dict[str, Any] = {"version": Version("small", version, "", ""), "at": at, "fresh": rows is not None}
-        ref = join_outcomes.fn(seen, self.last, source, self.data, WATCHED, **told, classes=("0", "1"))
+        watched = WATCHED.model_copy(update={"min_rows": self.enough})
+        ref = join_outcomes.fn(seen, self.last, source, self.data, watched, **told, classes=("0", "1"))
         self.last, place = ref.to_dict(), store().folder(ref)
+        self.early = len(pd.read_parquet(place / "early.parquet"))
         self.known, self.told = pd.read_parquet(place / "labelled.parquet"), read_json(place / "outcomes.json")
 
 
@@ -358,6 +368,53 @@ def test_outcomes_without_a_label_and_with_labels_of_another_kind_are_told_or_re
         joins.look(decided(range(5)), became(range(5)).assign(approve=[1, 0, 1, 2, 2]))
     joins.look(decided(range(5)), became(range(5)).assign(approve=[1, 0, None, None, None]))
     assert (len(joins.known), joins.told["notes"]) == (2, ["3 of 5 outcomes have no label, and are passed over"])
+
+
+def test_outcomes_in_small_portions_wait_until_they_are_enough_and_count_once(joins: Joins) -> None:
+    """Five portions below the least number were five looks that tested nothing."""
+    joins.enough = 150
+    joins.look(decided(range(300)), became(range(60)))
+    assert (len(joins.known), joins.early, joins.told["waiting"]) == (0, 60, 240)
+    assert joins.told["notes"] == ["60 outcomes wait for more, and are tested when there are 150"]
+    joins.look(decided(range(280, 320)), became(range(40, 120)), day=2)  # twenty outcomes are sent again
+    assert (len(joins.known), joins.early, joins.told["waiting"]) == (0, 120, 200)
+    joins.look(decided(range(5), "0"), became(range(5)), day=3, version="2")  # a look at another version keeps them
+    assert (len(joins.known), joins.early) == (0, 5)
+    joins.look(None, None, day=4)  # nothing new
+    assert (len(joins.known), joins.early) == (0, 120)
+    joins.look(None, became(range(100, 170)), day=5)
+    assert (len(joins.known), joins.early, joins.told["waiting"]) == (170, 0, 150)
+    assert set(joins.known["prediction"]) == {"1"}
+    joins.look(decided(range(300)), became(range(170)), day=6)  # all once more: none is judged twice
+    assert (len(joins.known), joins.early) == (0, 0)
+    joins.look(None, became(range(170, 320)), day=7)
+    assert len(joins.known) == 150
+
+
+def test_outcomes_that_waited_too_long_for_more_are_told(joins: Joins) -> None:
+    joins.enough = 150
+    joins.look(decided(range(100)), became(range(30)))
+    joins.look(None, None, day=1 + WATCHED.wait_days + 1)
+    assert joins.told["notes"] == ["70 rows waited 365 days without an outcome", "30 outcomes waited 365 days for more"]
+
+
+def test_few_outcomes_are_measured_and_tested_together_with_the_next(
+    looks: Looks, rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    part = rows.iloc[:400].assign(number=rows["number"] + 90_000)
+    part.drop(columns="approve").to_csv(tmp_path / "part.csv", index=False)
+    wrong = part[["number"]].assign(approve=1 - part["approve"])
+    wrong.iloc[:100].to_csv(tmp_path / "first.csv", index=False)
+    wrong.iloc[100:200].to_csv(tmp_path / "second.csv", index=False)
+    first = looks.look(tmp_path / "part.csv", tmp_path / "first.csv", day=29)
+    assert (first["labelled"], first["early"]) == (0, 100)
+    assert first["metrics"]["accuracy"]["value"] < 0.5
+    assert all(signal["adjusted"] is None for signal in first["signals"] if signal["kind"] == "performance")
+    page = (Path(first["folder"]) / "monitor.html").read_text()
+    assert "100 outcomes wait for more" in page
+    second = looks.look(tmp_path / "part.csv", tmp_path / "second.csv", day=30)
+    assert (second["labelled"], second["early"]) == (200, 0)
+    assert any(said.startswith("accuracy fell") for said in second["alarms"][DRIFT])
 
 
 def test_a_version_without_a_reference_says_what_to_do(version: Version) -> None:
