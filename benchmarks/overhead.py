@@ -56,7 +56,7 @@ def plain() -> None:
     from evenhand.data.contract import contract_of
     from evenhand.data.findings import find_all
     from evenhand.data.splits import split_dataset
-    from tasks.ingest import load_rows
+    from tasks.rows import load_rows
 
     config = parse_config(configuration())
     import_all()

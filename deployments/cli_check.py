@@ -27,7 +27,7 @@ def check_configuration(path: Path, overrides: Sequence[str]) -> int:
     out = console()
     _say(out, f"configuration: {path} is valid")
     default_addresses(os.environ, home_folder())  # before Prefect and MLflow read their settings
-    from tasks.ingest import load_rows
+    from tasks.rows import load_rows
 
     promised, held = _contract(config)
     rows = load_rows(config.data, promised)

@@ -228,8 +228,9 @@ def _held(waiting: Mapping[str, str] | None, monitor: MonitorConfig, at: str) ->
         folder = store().folder(Ref.from_dict(waiting))
         rows = pd.read_parquet(folder / "waiting.parquet")
     except StoreError:
-        said = ["the rows of earlier looks are not in this store: outcomes find new rows only"]
-        return _Held(pd.DataFrame(), nothing), said
+        return _Held(pd.DataFrame(), nothing), [
+            "the rows of earlier looks are not in this store: outcomes find new rows only"
+        ]
     rows = rows.astype({name: "UInt64" for name in ("key", "person") if name in rows.columns})
     # A look that an earlier version of the code made kept none.
     file = folder / "counted.parquet"

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("evenhand", "tasks", "flows", "deployments")
-SHARED = {"tasks.step", "tasks.tracking", "tasks.registry", "tasks.ledger"}
+SHARED = {"tasks.step", "tasks.rows", "tasks.tracking", "tasks.registry", "tasks.ledger"}
 ORCHESTRATION = ("prefect", "mlflow")
 TRACKERS = ("tasks/tracking/", "tasks/registry/")  # tracking is a package: items, outbox, delivery, writing, service
 

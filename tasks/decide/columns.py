@@ -16,7 +16,7 @@ from evenhand.data.dataset import Dataset
 from evenhand.data.digest import key_digests, row_digests
 from evenhand.data.splits import content_identities
 from evenhand.exceptions import DataError, shorten
-from tasks.ingest import load_rows
+from tasks.rows import load_rows
 
 __all__ = ["with_features"]
 

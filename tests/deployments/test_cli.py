@@ -272,7 +272,7 @@ def test_check_tells_of_the_contract_before_it_splits(
     import pandas as pd
 
     from tasks import registry
-    from tasks.ingest import load_rows
+    from tasks.rows import load_rows
     from tasks.split import _new_contract as new_contract
 
     assert init(loans, "--target", "approved", "--favorable-label", "yes") == 0

@@ -11,15 +11,15 @@ import yaml
 
 import flows.served
 import flows.service
-import tasks.ingest
+import tasks.rows
 import tasks.score
 from evenhand.config import DataConfig, MonitorConfig, ServedModel, SourceConfig, load_service
 from evenhand.data.frames import Known
 from evenhand.exceptions import ConfigError
-from tasks.ingest import load_rows
 from tasks.monitor import _latency
 from tasks.observe import observe_batch
 from tasks.outcomes import _outcomes
+from tasks.rows import load_rows
 from tasks.score import score_rows
 from tasks.step import places_hold, reading_below
 
@@ -84,7 +84,7 @@ def test_a_link_that_is_turned_while_it_is_read_is_noticed(model: ServedModel, m
         return ROWS
 
     config = model.configure()
-    monkeypatch.setattr(tasks.ingest, "read_source", read)
+    monkeypatch.setattr(tasks.rows, "read_source", read)
     with reading_below(model.roots), pytest.raises(ConfigError, match="lies outside"):
         load_rows(config.data)
 

@@ -10,7 +10,7 @@ from evenhand.config import DataConfig
 from evenhand.data.contract import contract_of
 from evenhand.exceptions import DataError
 from tasks.decide.columns import with_features
-from tasks.ingest import load_rows
+from tasks.rows import load_rows
 
 
 def rows(n: int = 60) -> pd.DataFrame:

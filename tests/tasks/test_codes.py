@@ -10,9 +10,9 @@ from evenhand.config import DataConfig, MonitorConfig, SourceConfig
 from evenhand.data.contract import contract_of
 from evenhand.exceptions import ContractError
 from evenhand.monitoring.plain import hash_keys
-from tasks.ingest import load_rows
 from tasks.observe import kinds_of
 from tasks.outcomes import _outcomes
+from tasks.rows import load_rows
 
 
 def write(folder: Path, ids: list[str], name: str = "a.csv") -> DataConfig:

@@ -9,7 +9,8 @@ import pytest
 
 from evenhand.config import DataConfig
 from evenhand.events import Event
-from tasks.ingest import ingest_data, load_rows
+from tasks.ingest import ingest_data
+from tasks.rows import load_rows
 from tasks.step import listening, store
 
 

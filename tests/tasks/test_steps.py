@@ -18,8 +18,9 @@ from evenhand.modeling.persistence import load_model
 from evenhand.store import Ref
 from tasks.evaluate import evaluate_model
 from tasks.fit import fit_model
-from tasks.ingest import ingest_data, load_rows, read_rows
+from tasks.ingest import ingest_data, read_rows
 from tasks.registry import Version, latest_contract
+from tasks.rows import load_rows
 from tasks.split import split_rows
 from tasks.step import listening, store
 from tasks.tracking import client, open_run

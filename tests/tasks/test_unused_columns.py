@@ -12,7 +12,7 @@ from evenhand.data.build import build_dataset
 from evenhand.data.contract import contract_of
 from evenhand.data.sensitive import Sensitive
 from evenhand.exceptions import ContractError, DataError
-from tasks.ingest import load_rows
+from tasks.rows import load_rows
 
 ROWS = 400
 
@@ -77,9 +77,7 @@ def test_a_promised_column_that_the_configuration_gives_up_is_not_called_missing
     file = tmp_path / "rows.csv"
     pd.DataFrame({**columns, "approve": [0, 1, 1] * 20}).to_csv(file, index=False)
     contract = contract_of(load_rows(section(file))).to_dict()
-    with pytest.raises(
-        ContractError, match="debt: the column is in the data, and the configuration takes"
-    ):
+    with pytest.raises(ContractError, match="debt: the column is in the data, and the configuration takes"):
         load_rows(section(file, exclude=["debt"]), contract)
     pd.read_csv(file).drop(columns="debt").to_csv(file, index=False)
     with pytest.raises(ContractError, match="debt: the column is missing"):
