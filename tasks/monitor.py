@@ -1,6 +1,7 @@
 """Judge a look at the model that is live, record it, and send the events of its alarms."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -32,6 +33,7 @@ from evenhand.monitoring import (
 )
 from evenhand.monitoring.charts import Chart, draw_charts
 from evenhand.monitoring.drift import ONE_CELL
+from evenhand.monitoring.few import without_few
 from evenhand.monitoring.looks import DRIFT, FAIRNESS, SCHEMA
 from evenhand.monitoring.page import headline, render_html, render_markdown, signal_rows
 from evenhand.plotting import figure_to_png
@@ -102,6 +104,7 @@ def assess_look(
     reference = Reference.from_dict(about["reference"])
     asked: dict[str, Any] = {"drift": monitor.drift, "drop": monitor.drop, "min_rows": monitor.min_rows}
     signals = assess_signals(reference, observation, outcomes, alpha=level.alpha, **asked)
+    signals = without_few(signals, monitor.min_cell)
     if not fresh:
         signals = tuple(signal for signal in signals if signal.kind == "performance")
     counts = read_json(store().folder(joined) / "outcomes.json")
@@ -133,7 +136,7 @@ def assess_look(
         policies=tuple(policy.to_dict() for policy in policies),
         latency=tuple(each.to_dict() for each in _latency(log_file)),
         schema=tuple(str(problem) for problem in observation.schema) if fresh else (),
-        unknown=_unknown(observation) if fresh else {},
+        unknown=_unknown(observation) if fresh and observation.n >= monitor.min_cell else {},
         metrics=_metrics(signals),
         groups=_groups(judged, monitor.min_cell),
         notes=(*_notes(observation, counts, level, signals), *told),
@@ -312,9 +315,9 @@ def _items(folder: Path, looks: Sequence[Look], monitor: MonitorConfig) -> list[
 def _figures(look: Look) -> dict[str, float]:
     """What MLflow's page draws over the looks."""
     found: dict[str, float] = {}
-    for signal in look.signals:
-        if signal["effect"] is not None and signal["kind"] != "performance":
-            found[metric_name("drift", signal["kind"], signal["name"])] = signal["effect"]
+    drifts = [signal for signal in look.signals if signal["kind"] != "performance"]
+    names = _apart([("drift", signal["kind"], signal["name"]) for signal in drifts])
+    found |= {name: each["effect"] for name, each in zip(names, drifts, strict=True) if each["effect"] is not None}
     for name, value in look.metrics.items():
         found |= {
             metric_name("performance", f"{name}{end}"): value[key] for end, key in _ENDS if value[key] is not None
@@ -328,6 +331,17 @@ def _figures(look: Look) -> dict[str, float]:
     found |= {metric_name("unknown", name): share for name, share in look.unknown.items()}
     found |= {f"latency/p{each['percentile']}": each["value"] for each in look.latency}
     return found
+
+
+def _apart(parts: Sequence[tuple[str, ...]]) -> list[str]:
+    """MLflow's name of each; where signs that it does not take told two apart, a digest of the name does."""
+    names = [metric_name(*each) for each in parts]
+    often = Counter(name.casefold() for name in names)  # as some stores compare them
+    digests = [digest_json(list(each))[:8] for each in parts]
+    return [
+        f"{name[:240]}-{digest}" if often[name.casefold()] > 1 else name
+        for name, digest in zip(names, digests, strict=True)
+    ]
 
 
 _ENDS = (("", "value"), ("_low", "low"), ("_high", "high"))

@@ -238,8 +238,8 @@ def _held(waiting: Mapping[str, str] | None, monitor: MonitorConfig, at: str) ->
     oldest = (datetime.fromisoformat(at) - timedelta(days=monitor.wait_days)).isoformat()
     late = rows["at"] < oldest
     early = late & rows["target"].notna() if "target" in rows.columns else late & False
-    said = {"rows waited {} days without an outcome": late & ~early, "outcomes waited {} days for more": early}
-    notes = [f"{each.sum():,} {what.format(monitor.wait_days)}" for what, each in said.items() if each.any()]
+    gone = {"rows waited {} days without an outcome": late & ~early, "outcomes waited {} days for more": early}
+    notes = [f"{each.sum():,} {what.format(monitor.wait_days)}" for what, each in gone.items() if each.any()]
     return _Held(rows[~late], counted[counted["at"] >= oldest]), notes
 
 

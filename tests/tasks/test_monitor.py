@@ -19,7 +19,7 @@ from evenhand.monitoring.looks import DRIFT, Look, same_looks
 from evenhand.monitoring.page import headline
 from evenhand.monitoring.plain import hash_keys, hash_people
 from evenhand.store import Ref
-from tasks.monitor import assess_look, declared_digest, past_looks
+from tasks.monitor import _figures, assess_look, declared_digest, past_looks
 from tasks.observe import _Live, live_model, observe_batch
 from tasks.outcomes import join_outcomes
 from tasks.reference import keep_reference
@@ -415,6 +415,31 @@ def test_few_outcomes_are_measured_and_tested_together_with_the_next(
     second = looks.look(tmp_path / "part.csv", tmp_path / "second.csv", day=30)
     assert (second["labelled"], second["early"]) == (200, 0)
     assert any(said.startswith("accuracy fell") for said in second["alarms"][DRIFT])
+
+
+def test_a_look_at_one_row_tells_nobodys_values(looks: Looks, rows: pd.DataFrame, tmp_path: Path) -> None:
+    """With one row every share is a value: its group had 100%."""
+    rows.iloc[[7]].assign(number=123_456).to_csv(tmp_path / "one.csv", index=False)
+    found = looks.look(tmp_path / "one.csv", day=31)
+    assert (found["rows"], found["early"], found["metrics"], found["unknown"]) == (1, 1, {}, {})
+    told = ("effect", "p_value", "value", "before", "now", "low", "high")
+    assert found["signals"]
+    assert all(signal[name] is None for signal in found["signals"] for name in told)
+    assert not any(signal["cell"] for signal in found["signals"])
+    assert "100.0%" not in (Path(found["folder"]) / "monitor.html").read_text()
+
+
+def test_columns_whose_names_differ_in_a_sign_have_each_their_figure() -> None:
+    def signal(name: str, effect: float) -> dict[str, Any]:
+        return {"kind": "feature", "name": name, "effect": effect}
+
+    signals = tuple(signal(name, at) for at, name in enumerate(["income_%", "income_$", "age", "Age"]))
+    look = Look(1, "2026-01-01T00:00:00+00:00", "small", "1", "d", 300, signals=signals)
+    found = _figures(look)
+    assert sorted(found.values()) == [0, 1, 2, 3]
+    assert len({name.casefold() for name in found}) == 4
+    alone = _figures(Look(1, look.at, "small", "1", "d", 300, signals=signals[:1]))
+    assert list(alone) == ["drift/feature/income__"]
 
 
 def test_a_version_without_a_reference_says_what_to_do(version: Version) -> None:
