@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Chart", "draw_charts"]
 
 _MOST_LINES, _MOST_RULES = 6, 8
+_FAR = 10.0
 _MARKS = {"PASS": ("o", PALETTE[2]), "INCONCLUSIVE": ("s", MUTED), "FAIL": ("D", PALETTE[1])}
 
 
@@ -124,12 +125,27 @@ def _drift(looks: Sequence[Look], limit: float, sheet: _Sheet) -> Chart | None:
             axes.plot(places, values, "o-", markersize=3.5, color=colour, label=plain_label(name, limit=sheet.label))
             _circle(axes, places, values, alarms)
         axes.axhline(limit, color=INK, linewidth=1, linestyle="--", label=f"limit {limit:g}")
-        axes.set_ylim(bottom=0)
         axes.set_ylabel("population stability index")
+        bent = _bend(axes, limit, max(value for name in largest for _, value, _ in lines[name]))
         _place(axes, looks, sheet)
         figure.legend(loc="outside lower center", ncols=sheet.columns)
     said = ", ".join(plain_label(name) for name in largest[:3])
-    return Chart("drift", "Drift over time", f"Largest changes: {said}; circles mark alarms.", figure)
+    return Chart("drift", "Drift over time", f"Largest changes: {said}; circles mark alarms.{bent}", figure)
+
+
+def _bend(axes: Any, limit: float, largest: float) -> str:
+    """Room for the limit beside an index that is many times as large; what is said of the axis."""
+    straight = limit or 0.1
+    if largest <= _FAR * straight:
+        axes.set_ylim(bottom=0)
+        return ""
+    axes.set_yscale("symlog", linthresh=straight)
+    powers = range(int(np.ceil(np.log10(largest / straight))) + 1)
+    ticks = [0.0, straight / 2, *(straight * 10.0**power for power in powers)]
+    axes.set_yticks(ticks, [f"{tick:.3g}" for tick in ticks])
+    axes.set_yticks([], minor=True)
+    axes.set_ylim(0, 1.4 * largest)
+    return f" From {straight:g} on each step of the axis is ten times the last."
 
 
 def _circle(axes: Any, places: Sequence[int], values: Sequence[float], alarms: Sequence[bool]) -> None:

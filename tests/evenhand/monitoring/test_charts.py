@@ -129,3 +129,24 @@ def test_no_picture_scrolls_and_its_text_is_legible(width: int, browser: Any, tm
     for seen, over, least in pictures:
         assert (seen, over) == (1, 0)
         assert least >= 9  # pixels of the smallest text
+
+
+def test_one_large_index_leaves_later_changes_to_be_seen() -> None:
+    """The limit and a change of three times it stand apart though an old look had an index of 15."""
+
+    def drifted(number: int, effect: float) -> Look:
+        quiet = look(number, timedelta(days=number))
+        return replace(quiet, signals=({**quiet.signals[0], "effect": effect},))
+
+    far = draw_charts([drifted(1, 15.0), drifted(2, 0.3)], drift=0.1)[0]
+    near = draw_charts([drifted(1, 0.6), drifted(2, 0.3)], drift=0.1)[0]
+    assert ("ten times" in far.alt, "ten times" in near.alt) == (True, False)
+    assert far.narrow is not None
+    for figure in (far.figure, far.narrow):
+        with laid_out(figure):
+            axes = figure.axes[0]
+            low, limit, change, top = (axes.transData.transform((0, y))[1] for y in (0.0, 0.1, 0.3, 15.0))
+            height = axes.bbox.height
+            assert (limit - low) / height > 0.15
+            assert (change - limit) / height > 0.1
+            assert top <= axes.bbox.y1
