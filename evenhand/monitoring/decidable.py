@@ -133,5 +133,6 @@ def _category(values: pd.Series, profile: ColumnProfile) -> tuple[pd.Series, Mas
     if not numbers or not values.notna().any():
         return (values.astype("str") if numbers else values), none
     texts = value_texts(values)
-    known = texts.isin(profile.categories).any()
+    unnamed = sum(profile.counts[len(profile.categories) : -1])  # of these nothing says whether they were numbers
+    known = unnamed or texts.isin(profile.categories).any()
     return texts, none if known else texts.notna().to_numpy(dtype=bool)

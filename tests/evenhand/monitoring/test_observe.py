@@ -30,6 +30,7 @@ from evenhand.monitoring import (
     observe,
     open_batch,
 )
+from evenhand.monitoring.decidable import as_learned
 from evenhand.monitoring.plain import hash_keys
 from evenhand.monitoring.profile import profile_column
 from tests.evenhand.monitoring.worlds import LAYOUT, World, as_batch
@@ -363,3 +364,16 @@ def test_decisions_in_other_terms_are_judged_without_them(reference: Reference) 
     seen = observe(as_batch(frame), reference, LAYOUT)
     judged = judge_look(seen, None, reference, ["statistical"], looks=52, min_rows=200)
     assert [each.n for each in judged.policies] == [570]
+
+
+def test_numbers_may_be_codes_where_the_reference_does_not_name_all_values() -> None:
+    """Of many values none is named, and a file's reader may make numbers of them: the model knows them as text."""
+    values = pd.Series([f"{at % 300 + 100}" for at in range(3000)], name="zip")
+    many = profile_column(values, bins=10)
+    assert many.parts
+    found, able, held = as_learned(pd.DataFrame({"zip": values.astype(int)}), {"zip": many})
+    assert able.all()
+    assert not held
+    assert found["zip"].tolist() == values.tolist()
+    few = profile_column(pd.Series(["north", "south"] * 50, name="zip"), bins=10)
+    assert not as_learned(pd.DataFrame({"zip": [1, 2]}), {"zip": few})[1].any()
