@@ -33,7 +33,7 @@ def approve(
     by
         Your name; by default that of this machine's user. Without a key it is recorded as unverified.
     key
-        Your SSH key, to sign the answer; the configuration's gate.approvers lists who may.
+        Your SSH or minisign key, to sign the answer; the configuration's gate.approvers lists who may.
     """
     from deployments.cli_decide import answer
 

@@ -58,7 +58,7 @@ class PersonsAnswer(RunInput):
     signature: str = Field(
         default="",
         title="Signature",
-        description="Optional: what ssh-keygen made of the statement above with your own key.",
+        description="Optional: what ssh-keygen or minisign made of the statement above with your own key.",
         json_schema_extra={"position": 3},
     )
 
@@ -75,7 +75,7 @@ class SignedAnswer(PersonsAnswer):
     signature: str = Field(
         default="",
         title="Signature (needed to approve)",
-        description="What ssh-keygen made of the statement above with your own key. An approval without it is refused.",
+        description="What ssh-keygen or minisign made of the statement above; an approval without it is refused.",
         json_schema_extra={"position": 3},
     )
 

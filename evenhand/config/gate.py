@@ -109,7 +109,8 @@ class GateConfig(Section):
     `evenhand approve` answers."""
 
     approvers: str = ""
-    """A file in the format of ssh's allowed signers: who may sign an approval with their own key."""
+    """A file in the format of ssh's allowed signers, and `NAME minisign KEY` for keys of minisign: who may sign an
+    approval with their own key."""
 
     approver_is_not_trainer: bool = False
     """Whether only a signed approval counts, by somebody other than who started the run."""

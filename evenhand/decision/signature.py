@@ -1,4 +1,4 @@
-"""Answers that a person signs with an SSH key of their own, and their verification."""
+"""Answers that a person signs with an SSH key of their own, or one of minisign, and their verification."""
 
 import binascii
 import hashlib
@@ -11,6 +11,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from evenhand.decision import minisign
 from evenhand.decision.ledger import LedgerError, Record
 from evenhand.exceptions import shorten
 
@@ -34,28 +35,30 @@ def statement(decision: Record, version: str, answer: str) -> str:
 
 
 def sign(text: str, key: Path) -> str:
-    """The signature of a text by a private SSH key, or by the agent's when `key` is its public part.
+    """The signature of a text by a private SSH key, or by the agent's when `key` is its public part, or by minisign's.
 
     Parameters
     ----------
     text
         What is signed.
     key
-        The key file; ssh-keygen asks for its passphrase.
+        The key file; ssh-keygen or minisign asks for its passphrase.
 
     Returns
     -------
     str
-        In the armoured form of OpenSSH.
+        In the armoured form of OpenSSH, or the four lines of minisign.
 
     Raises
     ------
     LedgerError
-        When ssh-keygen is missing or refuses.
+        When the program is missing or refuses.
     """
     if not key.is_file():
         what = f"{key} is a folder" if key.is_dir() else f"there is no key {key}"
         raise LedgerError(f"{what}: name the file of your SSH key, such as ~/.ssh/id_ed25519")
+    if minisign.is_key(key):
+        return minisign.sign(text, key)
     done = _keygen(["-Y", "sign", "-q", "-n", NAMESPACE, "-f", str(key)], text)
     if done.returncode:
         raise LedgerError(f"ssh-keygen does not sign with {key}: {_said(done)}")
@@ -72,7 +75,8 @@ def verify(text: str, signature: str, who: str, allowed: Path, *, at: datetime |
     who
         The person, as the list names them.
     allowed
-        The list of allowed signers (``ssh-keygen(1)``, ALLOWED SIGNERS): a name and a public key a line.
+        The list of allowed signers (``ssh-keygen(1)``, ALLOWED SIGNERS): a name and a public key a line; a key of
+        minisign stands there as ``NAME minisign KEY``.
     at
         When it was signed, for keys that are valid for a while (OpenSSH 8.7); by default now.
 
@@ -83,10 +87,17 @@ def verify(text: str, signature: str, who: str, allowed: Path, *, at: datetime |
     """
     if not allowed.is_file():
         raise LedgerError(f"the list of approvers {allowed} is not there: `gate.approvers` names it")
+    if minisign.is_signature(signature):
+        if who in minisign.signers(_spellings(text), signature, _lines(allowed)):
+            return
+        raise LedgerError(f"the signature is not one of {shorten(who)} for this answer: no key of that name made it")
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "signature"
         file.write_text("\n".join([*signature.strip().splitlines(), ""]), encoding="utf-8")
-        words = ["-Y", "verify", "-n", NAMESPACE, "-f", str(allowed), "-I", who, "-s", str(file)]
+        listed = Path(scratch) / "allowed"  # without what ssh-keygen cannot read
+        kept = [line for line in _lines(allowed) if line.split()[1:2] != [minisign.KIND]]
+        listed.write_text("\n".join([*kept, ""]), encoding="utf-8", errors="surrogateescape")
+        words = ["-Y", "verify", "-n", NAMESPACE, "-f", str(listed), "-I", who, "-s", str(file)]
         if at is not None:
             words += ["-O", f"verify-time={at.astimezone():%Y%m%d%H%M%S}"]
         tried = []
@@ -98,13 +109,15 @@ def verify(text: str, signature: str, who: str, allowed: Path, *, at: datetime |
 
 
 def fingerprint(signature: str) -> str:
-    """The fingerprint of the key that made a signature, as ``ssh-keygen -l`` shows it.
+    """The fingerprint of the key that made a signature, as ``ssh-keygen -l`` shows it; of minisign's its identifier.
 
     Parameters
     ----------
     signature
-        In the armoured form of OpenSSH.
+        As :func:`sign` gives it.
     """
+    if minisign.is_signature(signature):
+        return minisign.key_name(signature)
     digest = hashlib.sha256(_key(signature)).digest()
     return f"SHA256:{b64encode(digest).decode().rstrip('=')}"
 
@@ -123,6 +136,8 @@ def belongs_to(text: str, signature: str, who: str, allowed: Path) -> bool:
     allowed
         The list.
     """
+    if minisign.is_signature(signature):
+        return who in minisign.signers(_spellings(text), signature, _lines(allowed))
     if any(fnmatchcase(who, pattern) for pattern in _names(signature, allowed)):
         return True
     try:
@@ -142,6 +157,8 @@ def signs_under_any_name(signature: str, who: str, allowed: Path) -> str:
     signature, who, allowed
         As :func:`verify` takes them, and found to be right by it.
     """
+    if minisign.is_signature(signature):
+        return ""  # names of its keys are no patterns
     names = _names(signature, allowed)
     return "" if not names or who in names else next((name for name in names if fnmatchcase(who, name)), names[0])
 
@@ -160,8 +177,11 @@ def _key(signature: str) -> bytes:
 def _names(signature: str, allowed: Path) -> list[str]:
     """The names and patterns that the list gives to the very key of a signature."""
     key = b64encode(_key(signature)).decode()
-    lines = allowed.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    return [name for names, named in map(_entry, lines) if named == key for name in names]
+    return [name for names, named in map(_entry, _lines(allowed)) if named == key for name in names]
+
+
+def _lines(allowed: Path) -> list[str]:
+    return allowed.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
 
 
 def _entry(line: str) -> tuple[list[str], str]:
