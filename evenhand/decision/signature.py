@@ -181,7 +181,7 @@ def _names(signature: str, allowed: Path) -> list[str]:
 
 
 def _lines(allowed: Path) -> list[str]:
-    return allowed.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    return allowed.read_text(encoding="utf-8", errors="surrogateescape").split("\n")  # as ssh-keygen has lines
 
 
 def _entry(line: str) -> tuple[list[str], str]:

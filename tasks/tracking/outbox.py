@@ -135,7 +135,7 @@ class Outbox:
             draft.rename(target)
         line = json.dumps(asdict(record), ensure_ascii=False, allow_nan=False) + "\n"
         with self._file.open("ab") as stream:
-            stream.truncate(self._whole())
+            stream.truncate(len(self._whole()))
             stream.seek(0, os.SEEK_END)
             stream.write(line.encode())
             stream.flush()
@@ -145,9 +145,13 @@ class Outbox:
     def _file(self) -> Path:
         return self.folder / "records.jsonl"
 
-    def _whole(self) -> int:
-        """The length of the file up to its last whole line."""
-        return self._file.read_bytes().rfind(b"\n") + 1 if self._file.is_file() else 0
+    def _whole(self) -> bytes:
+        """The file up to its last whole line, by one look: while it is read, another thread may be writing a line."""
+        try:
+            found = self._file.read_bytes()
+        except FileNotFoundError:  # no record yet, or all of it delivered and removed meanwhile
+            return b""
+        return found[: found.rfind(b"\n") + 1]
 
     def files(self, record: Record) -> Path:
         """The folder with a record's files; it is not there when it has none, and when they are delivered."""
@@ -155,11 +159,8 @@ class Outbox:
 
     def records(self) -> list[Record]:
         """All records, in order."""
-        if not self._file.is_file():
-            return []
-        whole = self._file.read_bytes()[: self._whole()].decode()
         try:
-            return [Record(**json.loads(line)) for line in whole.splitlines()]
+            return [Record(**json.loads(line)) for line in self._whole().split(b"\n")[:-1]]
         except (ValueError, TypeError) as error:
             raise StoreError(f"the records in {self._file} cannot be read: {error}") from error
 

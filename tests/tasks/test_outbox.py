@@ -558,3 +558,21 @@ def test_a_refusal_of_the_last_record_is_told_at_the_end_of_the_block(store: str
     log(run, [Params({"depth": 3})])
     with pytest.raises(RefusedError, match="record 2"), beside():
         log(run, [Params({"depth": 4})])
+
+
+def test_a_line_that_is_being_written_is_not_read_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at half a line and another one at the whole file were taken together, and the run ended with an error."""
+    kept = Outbox(tmp_path / "run")
+    first = kept.append("tags", {"note": "first"})
+    kept.append("tags", {"note": "second"})
+    whole, looks = (tmp_path / "run" / "records.jsonl").read_bytes(), iter([-20])
+    monkeypatch.setattr(Path, "read_bytes", lambda _: whole[: next(looks, None)])
+    assert kept.records() == [first]
+    assert [record.body["note"] for record in kept.records()] == ["first", "second"]
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x85", "\x0b", "\x1c", "\r\n"])
+def test_a_sign_that_ends_lines_elsewhere_ends_no_record(tmp_path: Path, sign: str) -> None:
+    kept = Outbox(tmp_path / "run")
+    record = kept.append("tags", {"note": f"one{sign}two"})
+    assert kept.records() == [record]
