@@ -128,7 +128,7 @@ def answer_on_the_page(served: Service, run_id: str, *, shown: str, signature: s
         form = page.get_by_role("dialog")
         form.get_by_label("Your name").wait_for()
         form.get_by_text(shown).wait_for()
-        picture(page, "prefect-approval")
+        picture(page, "prefect-approval" if signature else "prefect-approval-again")
         page.get_by_role("button", name=re.compile("Select Answer")).click()
         page.get_by_role("option", name="approve").click()
         form.get_by_label("Signature").fill(signature)
