@@ -25,8 +25,10 @@ def without_few(signals: Sequence[Signal], min_cell: int) -> tuple[Signal, ...]:
     >>> found.effect, found.cell, found.now, found.reason
     (None, '', None, '1 rows are few')
     """
-    nothing = {"cell": ""} | dict.fromkeys(("p_value", "effect", "value", "low", "high", "before", "now"))
     return tuple(
-        replace(signal, **nothing) if signal.n < min_cell and signal.adjusted is None else signal  # type: ignore[arg-type]
-        for signal in signals
+        _without_figures(signal) if signal.n < min_cell and signal.adjusted is None else signal for signal in signals
     )
+
+
+def _without_figures(signal: Signal) -> Signal:
+    return replace(signal, cell="", p_value=None, effect=None, value=None, low=None, high=None, before=None, now=None)
